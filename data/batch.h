@@ -1,0 +1,44 @@
+// What the trainer gets: one rank's share of one global batch, packed, with no padding anywhere.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace coterie::data {
+
+/// Where the sampler stands: enough to continue an epoch exactly.
+struct Cursor {
+  std::int64_t epoch = 0;
+  std::int64_t window = 0;
+  std::int64_t batch = 0;  ///< within the window
+
+  friend bool operator==(const Cursor&, const Cursor&) = default;
+};
+
+/// The pairs of one global batch, the same on every rank. No document stands in it twice.
+struct GlobalBatch {
+  Cursor cursor;                     ///< of this batch
+  std::vector<std::uint32_t> a;      ///< [n] document of each pair's first side, after the random swap
+  std::vector<std::uint32_t> b;      ///< [n] document of its second side
+  [[nodiscard]] std::int64_t pairs() const { return static_cast<std::int64_t>(a.size()); }
+};
+
+/// Packed sequences: what the encoder runs on.
+struct PackedSequences {
+  std::vector<std::int32_t> tokens;          ///< [T] ids, each sequence with its [CLS] and [SEP]
+  std::vector<std::int64_t> offsets = {0};   ///< [B + 1] first token of each sequence, and T ("cu_seqlens")
+  std::vector<std::int32_t> domain;          ///< [B] domain of each sequence; -1 is unknown
+  std::vector<std::int64_t> sequence_index;  ///< [B] index among all sequences of the global batch
+  [[nodiscard]] std::int64_t sequences() const { return static_cast<std::int64_t>(offsets.size()) - 1; }
+};
+
+/// One rank's share of a global batch.
+struct Batch {
+  GlobalBatch global;
+  std::vector<std::int64_t> positions;  ///< [m] the pairs of this rank: positions in the global batch, ascending
+  /// B = 2 m sequences: the a sides in order of `positions`, then the b sides. The index of a side a is its
+  /// position, of a side b the number of pairs plus its position.
+  PackedSequences sequences;
+};
+
+}  // namespace coterie::data

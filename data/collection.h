@@ -1,0 +1,44 @@
+// What an importer makes: documents and their co-citation graph, domain by domain, before tokenizing and splitting.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace coterie::data {
+
+/// The part of the corpus that a document belongs to; a pair belongs to one only if both its documents do.
+enum class Split : std::uint8_t { train = 0, validation = 1, test = 2 };
+
+inline constexpr int kSplits = 3;
+
+/// `train`, `validation` or `test`.
+[[nodiscard]] const char* name_of(Split split);
+
+/// One abstract: title + ". " + abstract, or the text the user gave.
+struct Document {
+  std::string id;              ///< unique within its collection
+  std::string text;            ///< UTF-8
+  std::optional<Split> split;  ///< given by the user; otherwise drawn by `assign_splits`
+};
+
+/// Two documents cited together. Indices into the documents of a collection, or of a corpus; a < b.
+struct Pair {
+  std::uint32_t a = 0;
+  std::uint32_t b = 0;
+  std::uint32_t weight = 1;  ///< number of papers that cite both; 0 in a random non-co-cited pair
+
+  friend bool operator==(const Pair&, const Pair&) = default;
+};
+
+/// The documents of one domain and every co-cited pair among them, sorted by (a, b), each once.
+struct Collection {
+  std::string domain;
+  std::vector<Document> documents;
+  std::vector<Pair> pairs;
+  /// Pairs left out by the importer, for the table: reason -> count.
+  std::vector<std::pair<std::string, std::uint64_t>> dropped;
+};
+
+}  // namespace coterie::data

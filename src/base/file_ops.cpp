@@ -1,0 +1,111 @@
+#include "base/file_ops.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <sstream>
+
+#include "base/error.h"
+
+namespace coterie {
+namespace {
+
+[[noreturn]] void fail(const char* doing, const fs::path& path) {
+  const int error = errno;
+  throw IoError(str("file: cannot ", doing, " '", path.string(), "': ", errno_text(error)));
+}
+
+class PosixFile final : public OutputFile {
+ public:
+  explicit PosixFile(const fs::path& path)
+      : path_(path), fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)) {
+    if (fd_ < 0) fail("create", path_);
+  }
+  PosixFile(const PosixFile&) = delete;
+  PosixFile& operator=(const PosixFile&) = delete;
+  ~PosixFile() override { ::close(fd_); }
+
+  using OutputFile::write;
+  void write(std::span<const std::byte> bytes) override {
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) fail("write", path_);
+      bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+  }
+  void sync() override {
+    if (::fsync(fd_) != 0) fail("sync", path_);
+  }
+
+ private:
+  fs::path path_;
+  int fd_;
+};
+
+class PosixFileOps final : public FileOps {
+ public:
+  std::unique_ptr<OutputFile> create(const fs::path& path) override { return std::make_unique<PosixFile>(path); }
+
+  void make_directory(const fs::path& path) override {
+    if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) fail("make directory", path);
+  }
+
+  void sync_directory(const fs::path& path) override {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) fail("open directory", path);
+    const int result = ::fsync(fd);
+    const int error = errno;
+    ::close(fd);
+    errno = error;
+    if (result != 0) fail("sync directory", path);
+  }
+
+  void rename(const fs::path& from, const fs::path& to) override {
+    if (::rename(from.c_str(), to.c_str()) != 0) fail("rename to", to);
+  }
+
+  void remove_all(const fs::path& path) override {
+    std::error_code error;
+    fs::remove_all(path, error);
+    if (error) throw IoError(str("file: cannot remove '", path.string(), "': ", error.message()));
+  }
+};
+
+}  // namespace
+
+std::shared_ptr<FileOps> real_file_ops() { return std::make_shared<PosixFileOps>(); }
+
+void write_file_atomically(FileOps& ops, const fs::path& path, std::string_view content) {
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  const fs::path temporary = folder / str(".tmp-", path.filename().string());
+  ops.remove_all(temporary);
+  try {
+    const auto file = ops.create(temporary);
+    file->write(content);
+    file->sync();
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(temporary, ignored);
+    throw;
+  }
+  ops.rename(temporary, path);
+  ops.sync_directory(folder);
+}
+
+std::string read_file(const fs::path& path) {
+  std::error_code error;
+  if (fs::is_directory(path, error)) throw IoError(str("file: cannot read '", path.string(), "': is a directory"));
+  errno = 0;
+  std::ifstream in(path, std::ios::binary);
+  if (!in) fail("read", path);
+  std::ostringstream content;
+  content << in.rdbuf();
+  if (in.bad()) fail("read", path);
+  return std::move(content).str();
+}
+
+}  // namespace coterie

@@ -1,0 +1,37 @@
+#include "base/run_lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/file_ops.h"
+
+namespace coterie {
+
+RunLock::RunLock(const std::filesystem::path& directory, const std::string& owner) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) throw IoError(str("run: cannot make directory '", directory.string(), "': ", error.message()));
+  const fs::path path = directory / "lock";
+  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd_ < 0) throw IoError(str("run: cannot open '", path.string(), "': ", errno_text(errno)));
+  if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+    const int reason = errno;
+    ::close(fd_);
+    if (reason != EWOULDBLOCK) throw IoError(str("run: cannot lock '", path.string(), "': ", errno_text(reason)));
+    throw LockedError(str("run: directory '", directory.string(), "' is in use by ", read_file(path)));
+  }
+  const bool written = ::ftruncate(fd_, 0) == 0 && ::pwrite(fd_, owner.data(), owner.size(), 0) >= 0;
+  if (!written) {
+    const int reason = errno;
+    ::close(fd_);
+    throw IoError(str("run: cannot write '", path.string(), "': ", errno_text(reason)));
+  }
+}
+
+RunLock::~RunLock() { ::close(fd_); }
+
+}  // namespace coterie

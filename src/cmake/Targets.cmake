@@ -1,0 +1,101 @@
+# The functions that every folder's CMakeLists.txt calls: a folder states its files, nothing else.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+# Linking against libtorch is heavy: one link at a time.
+set_property(GLOBAL PROPERTY JOB_POOLS link=1)
+set(CMAKE_JOB_POOL_LINK link)
+
+if(COTERIE_SANITIZE MATCHES "thread" AND COTERIE_SANITIZE MATCHES "address")
+  message(FATAL_ERROR "COTERIE_SANITIZE: address and thread exclude each other, got '${COTERIE_SANITIZE}'")
+endif()
+if(COTERIE_CUDA)
+  message(FATAL_ERROR "COTERIE_CUDA: no CUDA code in this version")
+endif()
+
+# Standard, warnings, include roots and sanitizers, in one place: a precompiled header is valid only under equal flags.
+add_library(coterie_flags INTERFACE)
+target_compile_options(coterie_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor
+  $<$<BOOL:${COTERIE_WERROR}>:-Werror>)
+target_include_directories(coterie_flags INTERFACE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/src")
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+  target_compile_definitions(coterie_flags INTERFACE _GLIBCXX_ASSERTIONS)
+endif()
+if(COTERIE_SANITIZE)
+  target_compile_options(coterie_flags INTERFACE -fsanitize=${COTERIE_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(coterie_flags INTERFACE -fsanitize=${COTERIE_SANITIZE})
+endif()
+
+# coterie_add_library(name SOURCES ... DEPS ... [TORCH]): the static library coterie_<name>, alias coterie::<name>.
+function(coterie_add_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 L "TORCH" "" "SOURCES;DEPS")
+  if(L_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "coterie_add_library(${name}): unknown arguments ${L_UNPARSED_ARGUMENTS}")
+  endif()
+  add_library(coterie_${name} STATIC ${L_SOURCES})
+  add_library(coterie::${name} ALIAS coterie_${name})
+  target_link_libraries(coterie_${name} PUBLIC coterie_flags ${L_DEPS})
+  if(L_TORCH)
+    coterie_use_torch(coterie_${name})
+  endif()
+endfunction()
+
+# Links the torch libraries and shares the one precompiled header.
+function(coterie_use_torch target)
+  target_link_libraries(${target} PUBLIC coterie_torch)
+  if(COTERIE_PCH)
+    target_precompile_headers(${target} REUSE_FROM coterie_pch)
+  endif()
+endfunction()
+
+# coterie_add_test(name SOURCES ... DEPS ... [TORCH] [RANKS 1 2 4] [LABELS ...] [TIMEOUT s])
+# Without RANKS: one process with gtest's main. With RANKS: once for each number of ranks, under mpiexec.
+function(coterie_add_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 T "TORCH" "TIMEOUT" "SOURCES;DEPS;RANKS;LABELS")
+  if(T_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "coterie_add_test(${name}): unknown arguments ${T_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT T_TIMEOUT)
+    set(T_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${T_SOURCES})
+  target_link_libraries(${name} PRIVATE coterie_flags ${T_DEPS} GTest::gtest GTest::gmock)
+  if(T_TORCH)
+    target_link_libraries(${name} PRIVATE coterie_torch)
+    if(COTERIE_PCH)
+      target_precompile_headers(${name} REUSE_FROM coterie_pch)
+    endif()
+  endif()
+  set(environment
+    "COTERIE_SOURCE_DIR=${PROJECT_SOURCE_DIR}" "COTERIE_BINARY=${PROJECT_BINARY_DIR}/coterie"
+    "OMP_NUM_THREADS=1" "ASAN_OPTIONS=detect_leaks=0"
+    "OMPI_ALLOW_RUN_AS_ROOT=1" "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1" "OMPI_MCA_mpi_yield_when_idle=1"
+    "OMPI_MCA_btl_vader_single_copy_mechanism=none" "MPIEXEC=${MPIEXEC_EXECUTABLE}")
+  if(NOT T_RANKS)
+    target_link_libraries(${name} PRIVATE coterie_unit_main)
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${T_TIMEOUT} SKIP_RETURN_CODE 77
+      LABELS "unit;${T_LABELS}" ENVIRONMENT "${environment}")
+    return()
+  endif()
+  target_link_libraries(${name} PRIVATE coterie_mpi_main)
+  foreach(n IN LISTS T_RANKS)
+    add_test(NAME ${name}.n${n} COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${n}
+      ${COTERIE_MPIEXEC_FLAGS} $<TARGET_FILE:${name}>)
+    set_tests_properties(${name}.n${n} PROPERTIES PROCESSORS ${n} TIMEOUT ${T_TIMEOUT} SKIP_RETURN_CODE 77
+      LABELS "mpi;${T_LABELS}" ENVIRONMENT "${environment}")
+  endforeach()
+endfunction()
+
+function(coterie_print_summary)
+  message(STATUS "coterie ${PROJECT_VERSION}: ${CMAKE_BUILD_TYPE}, ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
+  message(STATUS "  torch ${COTERIE_TORCH_VERSION} (${COTERIE_TORCH_LIB_DIR})")
+  message(STATUS "  MPI ${MPI_C_VERSION}, HDF5 ${HDF5_VERSION}, sanitizers '${COTERIE_SANITIZE}', PCH ${COTERIE_PCH}")
+endfunction()
