@@ -11,26 +11,32 @@
 
 #include "data/collection.h"
 
+namespace coterie {
+class FileOps;
+}
+
 namespace coterie::data {
 
 /// A corpus as it is written: documents of all domains in one numbering, in order of domain.
 struct CorpusContent {
   std::vector<std::string> domains;
-  std::vector<std::string> ids;                      ///< [N] "domain:id"
-  std::vector<std::string> texts;                    ///< [N] UTF-8
-  std::vector<std::uint16_t> domain;                 ///< [N]
-  std::vector<Split> split;                          ///< [N]
-  std::vector<std::vector<std::int32_t>> tokens;     ///< [N] with [CLS] and [SEP], not truncated
-  std::vector<Pair> graph;                           ///< every co-cited pair, sorted by (a, b)
-  std::vector<Pair> positives[kSplits];              ///< pairs whose documents share a split (train: weight >= min_weight)
-  std::vector<Pair> negatives[kSplits];              ///< validation and test: as many random non-co-cited pairs
-  std::string tokenizer;                             ///< fingerprint: which tokenizer made the ids
-  std::int64_t vocabulary = 0;                       ///< every id is below it
+  std::vector<std::string> ids;                   ///< [N] "domain:id"
+  std::vector<std::string> texts;                 ///< [N] UTF-8
+  std::vector<std::uint16_t> domain;              ///< [N]
+  std::vector<Split> split;                       ///< [N]
+  std::vector<std::vector<std::int32_t>> tokens;  ///< [N] with [CLS] and [SEP], not truncated
+  std::vector<Pair> graph;                        ///< every co-cited pair, sorted by (a, b)
+  std::vector<Pair> positives[kSplits];           ///< pairs whose documents share a split (train: weight >= min_weight)
+  std::vector<Pair> negatives[kSplits];           ///< validation and test: as many random non-co-cited pairs
+  std::string tokenizer;                          ///< fingerprint: which tokenizer made the ids
+  std::int64_t vocabulary = 0;                    ///< every id is below it
 };
 
-/// Writes `path` whole or not at all (temporary file, fsync, rename).
-/// @throws DataError, IoError
+/// Writes `path` whole or not at all (temporary file, fsync, rename). Pairs are stored in ascending order.
+/// @throws DataError, IoError; what was there before then stays
 void write_corpus(const std::filesystem::path& path, const CorpusContent& content);
+/// The same through given file operations.
+void write_corpus(FileOps& ops, const std::filesystem::path& path, const CorpusContent& content);
 
 /// An open corpus. Everything but texts and token ids is in memory; those are read on demand.
 ///
@@ -64,7 +70,10 @@ class Corpus {
   /// Partners of a document, ascending.
   [[nodiscard]] std::span<const std::uint32_t> partners(std::uint32_t document) const;
 
-  /// Appends the ids of a document, cut to `max_length` with its last id ([SEP]) kept.
+  /// How many papers cite the document and each of its partners, in the order of `partners`.
+  [[nodiscard]] std::span<const std::uint32_t> partner_weights(std::uint32_t document) const;
+
+  /// Appends the ids of a document, cut to `max_length` (at least 2) with its last id ([SEP]) kept.
   void read_tokens(std::uint32_t document, std::int64_t max_length, std::vector<std::int32_t>& out) const;
 
  private:

@@ -20,8 +20,9 @@ namespace {
 
 class PosixFile final : public OutputFile {
  public:
-  explicit PosixFile(const fs::path& path)
-      : path_(path), fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)) {
+  /// @param how  O_EXCL for a new file, O_APPEND to write behind an old one
+  PosixFile(const fs::path& path, int how)
+      : path_(path), fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | how, 0644)) {
     if (fd_ < 0) fail("create", path_);
   }
   PosixFile(const PosixFile&) = delete;
@@ -48,7 +49,12 @@ class PosixFile final : public OutputFile {
 
 class PosixFileOps final : public FileOps {
  public:
-  std::unique_ptr<OutputFile> create(const fs::path& path) override { return std::make_unique<PosixFile>(path); }
+  std::unique_ptr<OutputFile> create(const fs::path& path) override {
+    return std::make_unique<PosixFile>(path, O_EXCL);
+  }
+  std::unique_ptr<OutputFile> append(const fs::path& path) override {
+    return std::make_unique<PosixFile>(path, O_APPEND);
+  }
 
   void make_directory(const fs::path& path) override {
     if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) fail("make directory", path);
@@ -80,12 +86,16 @@ class PosixFileOps final : public FileOps {
 std::shared_ptr<FileOps> real_file_ops() { return std::make_shared<PosixFileOps>(); }
 
 void write_file_atomically(FileOps& ops, const fs::path& path, std::string_view content) {
+  write_file_atomically(ops, path, std::span(&content, 1));
+}
+
+void write_file_atomically(FileOps& ops, const fs::path& path, std::span<const std::string_view> pieces) {
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   const fs::path temporary = folder / str(".tmp-", path.filename().string());
   ops.remove_all(temporary);
   try {
     const auto file = ops.create(temporary);
-    file->write(content);
+    for (const std::string_view piece : pieces) file->write(piece);
     file->sync();
   } catch (...) {
     std::error_code ignored;

@@ -31,6 +31,8 @@ class FileOps {
   virtual ~FileOps() = default;
   /// Opens a new file for writing; an existing one is an error.
   [[nodiscard]] virtual std::unique_ptr<OutputFile> create(const fs::path& path) = 0;
+  /// Opens a file to write behind what it holds; it is made if absent.
+  [[nodiscard]] virtual std::unique_ptr<OutputFile> append(const fs::path& path) = 0;
   virtual void make_directory(const fs::path& path) = 0;
   /// Forces the entries of a directory to the disk.
   virtual void sync_directory(const fs::path& path) = 0;
@@ -46,6 +48,8 @@ class FileOps {
 /// Writes a file whole or not at all: temporary name beside it, fsync, rename, fsync of the folder.
 /// @throws IoError; the old content then stays
 void write_file_atomically(FileOps& ops, const fs::path& path, std::string_view content);
+/// The same for content in several pieces, so that a header and large values need not be copied into one string.
+void write_file_atomically(FileOps& ops, const fs::path& path, std::span<const std::string_view> pieces);
 
 /// The whole content of a file.
 /// @throws IoError if it cannot be read

@@ -31,6 +31,8 @@ void set_rank(int rank, int size) {
   sink().logger->set_pattern(fmt::format("%^%H:%M:%S %L%$ [{:>{}}] %v", rank, width));
 }
 
+bool leads() { return sink().rank == 0; }
+
 void info(const std::string& text) {
   if (sink().rank == 0) sink().logger->info("{}", text);
 }

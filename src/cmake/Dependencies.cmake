@@ -1,6 +1,12 @@
 # Finds every library once and gives each an imported target.
 
+set(MPI_DETERMINE_LIBRARY_VERSION TRUE)
 find_package(MPI REQUIRED COMPONENTS C)
+# "Open MPI v4.1.4, package: ...": the first part names library and version.
+string(REGEX REPLACE ",.*" "" COTERIE_MPI_VERSION "${MPI_C_LIBRARY_VERSION_STRING}")
+if(NOT COTERIE_MPI_VERSION)
+  set(COTERIE_MPI_VERSION "standard ${MPI_C_VERSION}")
+endif()
 # Without it Open MPI's header drags in its C++ bindings, and linking fails.
 target_compile_definitions(MPI::MPI_C INTERFACE OMPI_SKIP_MPICXX=1 MPICH_SKIP_MPICXX=1)
 # More ranks than cores is legal in tests; unbound, or all ranks pile up on the first cores.
@@ -21,19 +27,39 @@ if(COTERIE_TESTS)
 endif()
 
 # LibTorch without find_package(Torch): that of a CUDA wheel demands a CUDA toolkit even for a CPU program.
-find_library(COTERIE_TORCH_CPU torch_cpu HINTS "${COTERIE_TORCH}/lib" REQUIRED)
-find_library(COTERIE_TORCH_C10 c10 HINTS "${COTERIE_TORCH}/lib" REQUIRED)
-find_path(COTERIE_TORCH_INCLUDE ATen/ATen.h HINTS "${COTERIE_TORCH}/include" REQUIRED)
+if(NOT "${COTERIE_TORCH}" STREQUAL "${COTERIE_TORCH_BEFORE}")
+  unset(COTERIE_TORCH_CPU CACHE)
+  unset(COTERIE_TORCH_C10 CACHE)
+  unset(COTERIE_TORCH_INCLUDE CACHE)
+  set(COTERIE_TORCH_BEFORE "${COTERIE_TORCH}" CACHE INTERNAL "What the three above were found with")
+endif()
+if(COTERIE_TORCH)  # a folder that was asked for is used or refused, never replaced by another
+  set(torch_lib_places PATHS "${COTERIE_TORCH}/lib" NO_DEFAULT_PATH)
+  set(torch_include_places PATHS "${COTERIE_TORCH}/include" NO_DEFAULT_PATH)
+endif()
+find_library(COTERIE_TORCH_CPU torch_cpu ${torch_lib_places} REQUIRED)
+find_library(COTERIE_TORCH_C10 c10 ${torch_lib_places} REQUIRED)
+find_path(COTERIE_TORCH_INCLUDE ATen/ATen.h ${torch_include_places} REQUIRED)
 get_filename_component(COTERIE_TORCH_LIB_DIR "${COTERIE_TORCH_CPU}" DIRECTORY)
-file(STRINGS "${COTERIE_TORCH_INCLUDE}/torch/headeronly/version.h" torch_version_line
-  REGEX "#define TORCH_VERSION \"")
-string(REGEX REPLACE ".*\"(.*)\".*" "\\1" COTERIE_TORCH_VERSION "${torch_version_line}")
+set(COTERIE_TORCH_VERSION unknown)
+set(torch_version_header "${COTERIE_TORCH_INCLUDE}/torch/headeronly/version.h")
+if(EXISTS "${torch_version_header}")
+  file(STRINGS "${torch_version_header}" torch_version_lines REGEX "#define TORCH_VERSION_(MAJOR|MINOR|PATCH) ")
+  string(REGEX REPLACE "[^;]*_(MAJOR|MINOR|PATCH) ([0-9]+)[^;]*" "\\2" torch_version_numbers "${torch_version_lines}")
+  list(JOIN torch_version_numbers "." COTERIE_TORCH_VERSION)
+endif()
+if(NOT COTERIE_TORCH_VERSION MATCHES "^2\\.11\\.[0-9]+$")
+  message(FATAL_ERROR "torch: version 2.11 is needed, got ${COTERIE_TORCH_VERSION} (${COTERIE_TORCH_INCLUDE})")
+endif()
 
 add_library(coterie_torch INTERFACE)
 target_include_directories(coterie_torch SYSTEM INTERFACE
   "${COTERIE_TORCH_INCLUDE}" "${COTERIE_TORCH_INCLUDE}/torch/csrc/api/include")
 target_compile_definitions(coterie_torch INTERFACE _GLIBCXX_USE_CXX11_ABI=1)
-target_link_libraries(coterie_torch INTERFACE "${COTERIE_TORCH_CPU}" "${COTERIE_TORCH_C10}" OpenMP::OpenMP_CXX)
+target_link_libraries(coterie_torch INTERFACE "${COTERIE_TORCH_CPU}" "${COTERIE_TORCH_C10}")
+# OpenMP by flags, not by its imported target: that names the compiler's libgomp beside LibTorch's, and CMake warns.
+target_compile_options(coterie_torch INTERFACE ${OpenMP_CXX_FLAGS})
+target_link_options(coterie_torch INTERFACE ${OpenMP_CXX_FLAGS})
 
 if(COTERIE_PCH)
   file(WRITE "${CMAKE_BINARY_DIR}/pch.cpp" "// Holds the precompiled torch headers.\n")

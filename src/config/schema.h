@@ -20,7 +20,24 @@ struct Bounds {
   Number max = std::numeric_limits<Number>::max();
 };
 
+/// Converts to anything; only named in an unevaluated brace-init.
+struct Anything {
+  template <class T>
+  operator T() const;
+};
+
+/// Number of members of the aggregate `S`; tests compare it with the number of described fields, so none is forgotten.
+template <class S, class... Found>
+consteval std::size_t arity() {
+  if constexpr (requires { S{Found{}..., Anything{}}; })
+    return arity<S, Found..., Anything>();
+  else
+    return sizeof...(Found);
+}
+
 /// Visits the fields of options structs. `describe(Visitor&, Options&)` names each field with its doc and bounds.
+///
+/// A name is a bare TOML key without dots; names are unique within their struct.
 class Visitor {
  public:
   virtual ~Visitor() = default;
@@ -44,7 +61,7 @@ class Visitor {
   /// A nested struct: a TOML table of that name.
   template <class Options>
   void section(std::string_view name, Options& value, std::string_view doc) {
-    enter(name, doc);
+    enter(name, doc, arity<Options>());
     describe(*this, value);
     leave();
   }
@@ -52,23 +69,9 @@ class Visitor {
  private:
   virtual void do_choice(std::string_view name, std::size_t& index, std::span<const std::string_view> names,
                          std::string_view doc) = 0;
-  virtual void enter(std::string_view name, std::string_view doc) = 0;
+  // `members` is what the struct has, described or not.
+  virtual void enter(std::string_view name, std::string_view doc, std::size_t members) = 0;
   virtual void leave() = 0;
 };
-
-/// Converts to anything; only named in an unevaluated brace-init.
-struct Anything {
-  template <class T>
-  operator T() const;
-};
-
-/// Number of members of the aggregate `S`; tests compare it with the number of described fields, so none is forgotten.
-template <class S, class... Found>
-consteval std::size_t arity() {
-  if constexpr (requires { S{Found{}..., Anything{}}; })
-    return arity<S, Found..., Anything>();
-  else
-    return sizeof...(Found);
-}
 
 }  // namespace coterie::config

@@ -1,0 +1,20 @@
+// Names of the splits.
+#include "data/collection.h"
+
+#include "base/error.h"
+
+namespace coterie::data {
+
+const char* name_of(Split split) {
+  switch (split) {
+    case Split::train:
+      return "train";
+    case Split::validation:
+      return "validation";
+    case Split::test:
+      return "test";
+  }
+  throw ShapeError(str("split: the number must be 0..2, got ", static_cast<int>(split)));
+}
+
+}  // namespace coterie::data

@@ -1,0 +1,51 @@
+// The table of importers.
+#include "data/import.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+#include "data/import_formats.h"
+
+namespace coterie::data {
+namespace {
+
+constexpr std::array<Importer, 5> kImporters = {{
+    {"cacm", "cacm/cacm.all", "CACM in SMART format; co-citations of type 6", import_cacm},
+    {"cca", "cca_digital_media_health", "folder with RIS records and the papers that cite them as JSON", import_cca},
+    {"cisi", "cisi/CISI.ALL", "CISI in SMART format; co-citation weights in .X", import_cisi},
+    {"plain", "plain", "folder with documents.jsonl and pairs.jsonl", import_plain},
+    {"vis", "vis", "IEEE VIS papers as CSV; co-citations derived from the references", import_vis},
+}};
+
+}  // namespace
+
+std::span<const Importer> importers() { return kImporters; }
+
+std::vector<Collection> import_source(std::string_view source, const std::filesystem::path& root) {
+  const std::size_t colon = std::min(source.find(':'), source.size());
+  const std::string_view format = source.substr(0, colon);
+  const auto importer =
+      std::find_if(kImporters.begin(), kImporters.end(), [&](const Importer& i) { return i.format == format; });
+  if (importer == kImporters.end()) {
+    std::string formats;
+    for (const Importer& known : kImporters) formats += str(formats.empty() ? "" : ", ", known.format);
+    throw ConfigError(str("import: the format of a source must be one of ", formats, ", got '", format,
+                          "' (data.sources: '", source, "')"));
+  }
+  if (colon + 1 == source.size())
+    throw ConfigError(str("import: a path must follow the colon, got none (data.sources: '", source, "')"));
+  const std::string_view path = colon < source.size() ? source.substr(colon + 1) : importer->default_path;
+  return importer->read(root / path);
+}
+
+bool is_domain_name(std::string_view name) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.';
+  };
+  return !name.empty() && name.size() <= 64 && name[0] != '-' && name[0] != '.' &&
+         std::all_of(name.begin(), name.end(), allowed);
+}
+
+}  // namespace coterie::data

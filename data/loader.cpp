@@ -1,0 +1,102 @@
+// The reading thread and the bounded queue between it and the trainer.
+#include "data/loader.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "data/share.h"
+
+namespace coterie::data {
+namespace {
+
+Batch make_batch(const Corpus& corpus, GlobalBatch global, const LoaderOptions& options) {
+  Batch batch;
+  auto shares = share(corpus, global, options.max_length, options.share_count);
+  batch.positions = std::move(shares[static_cast<std::size_t>(options.share_index)]);
+  std::vector<std::uint32_t> documents;
+  for (const auto* side : {&global.a, &global.b})
+    for (const std::int64_t position : batch.positions)
+      documents.push_back((*side)[static_cast<std::size_t>(position)]);
+  batch.sequences = pack(corpus, documents, options.max_length);
+  const std::size_t pairs = batch.positions.size();
+  for (std::size_t i = 0; i < pairs; ++i) {
+    batch.sequences.sequence_index[i] = batch.positions[i];
+    batch.sequences.sequence_index[pairs + i] = global.pairs() + batch.positions[i];
+  }
+  batch.global = std::move(global);
+  return batch;
+}
+
+}  // namespace
+
+PackedSequences pack(const Corpus& corpus, std::span<const std::uint32_t> documents, std::int64_t max_length) {
+  PackedSequences packed;
+  for (const std::uint32_t document : documents) {
+    packed.sequence_index.push_back(packed.sequences());
+    corpus.read_tokens(document, max_length, packed.tokens);
+    packed.offsets.push_back(static_cast<std::int64_t>(packed.tokens.size()));
+    packed.domain.push_back(corpus.domain(document));
+  }
+  return packed;
+}
+
+Loader::Loader(std::filesystem::path corpus, LoaderOptions options)
+    : path_(std::move(corpus)), options_(options), cursor_(options.start) {
+  COTERIE_CHECK(ShapeError,
+                options_.share_count >= 1 && options_.share_index >= 0 && options_.share_index < options_.share_count,
+                "loader: share ", options_.share_index, " of ", options_.share_count);
+  COTERIE_CHECK(ShapeError, options_.read_ahead >= 1, "loader: read_ahead must be at least 1, got ",
+                options_.read_ahead);
+  thread_ = std::thread([this] { read_ahead(); });
+}
+
+Loader::~Loader() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void Loader::read_ahead() {
+  try {
+    const Corpus corpus(path_);
+    PairSampler sampler(corpus, options_.key, options_.sampler);
+    sampler.seek(options_.start);
+    while (true) {
+      Ready ready{make_batch(corpus, sampler.next(), options_), sampler.cursor()};
+      if (!hand_over(std::move(ready))) return;
+    }
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    failure_ = std::current_exception();
+  }
+  changed_.notify_all();
+}
+
+// Waits for room; false if the loader is being destroyed.
+bool Loader::hand_over(Ready ready) {
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return stopping_ || queue_.size() < static_cast<std::size_t>(options_.read_ahead); });
+    if (stopping_) return false;
+    queue_.push_back(std::move(ready));
+  }
+  changed_.notify_all();
+  return true;
+}
+
+Batch Loader::next() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return !queue_.empty() || failure_ != nullptr; });
+  if (queue_.empty()) std::rethrow_exception(failure_);
+  Ready ready = std::move(queue_.front());
+  queue_.pop_front();
+  lock.unlock();
+  changed_.notify_all();
+  cursor_ = ready.following;
+  return std::move(ready.batch);
+}
+
+}  // namespace coterie::data

@@ -1,0 +1,60 @@
+// The partners of each a-side, looked up among the batch's b-sides.
+#include "data/masked_cells.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+namespace coterie::data {
+namespace {
+
+// Columns by a key of their b-side (document or class of text), sorted by (key, column).
+using Columns = std::vector<std::pair<std::uint32_t, std::int64_t>>;
+
+void append_columns(const Columns& columns, std::uint32_t key, std::vector<std::int64_t>& out) {
+  for (auto at = std::lower_bound(columns.begin(), columns.end(), std::pair(key, std::int64_t{0}));
+       at != columns.end() && at->first == key; ++at)
+    out.push_back(at->second);
+}
+
+}  // namespace
+
+MaskedCells masked_cells(const Corpus& corpus, const GlobalBatch& batch) {
+  Columns by_document;
+  Columns by_class;
+  for (std::size_t j = 0; j < batch.b.size(); ++j) {
+    by_document.emplace_back(batch.b[j], static_cast<std::int64_t>(j));
+    by_class.emplace_back(corpus.text_class(batch.b[j]), static_cast<std::int64_t>(j));
+  }
+  std::sort(by_document.begin(), by_document.end());
+  std::sort(by_class.begin(), by_class.end());
+
+  MaskedCells cells;
+  std::vector<std::int64_t> row;
+  for (std::size_t i = 0; i < batch.a.size(); ++i) {
+    row.clear();
+    const std::span<const std::uint32_t> partners = corpus.partners(batch.a[i]);
+    if (partners.size() <= by_document.size()) {
+      for (const std::uint32_t partner : partners) append_columns(by_document, partner, row);
+    } else {
+      for (const auto& [document, column] : by_document)
+        if (std::binary_search(partners.begin(), partners.end(), document)) row.push_back(column);
+    }
+    append_columns(by_class, corpus.text_class(batch.a[i]), row);
+    std::sort(row.begin(), row.end());
+    row.erase(std::unique(row.begin(), row.end()), row.end());
+    row.erase(std::remove(row.begin(), row.end(), static_cast<std::int64_t>(i)), row.end());
+    cells.columns.insert(cells.columns.end(), row.begin(), row.end());
+    cells.row_offsets.push_back(static_cast<std::int64_t>(cells.columns.size()));
+  }
+  return cells;
+}
+
+std::vector<std::int32_t> domains_of(const Corpus& corpus, const std::vector<std::uint32_t>& documents) {
+  std::vector<std::int32_t> domains;
+  domains.reserve(documents.size());
+  for (const std::uint32_t document : documents) domains.push_back(corpus.domain(document));
+  return domains;
+}
+
+}  // namespace coterie::data

@@ -1,0 +1,49 @@
+// Making the groups of a run.
+#include "dist/mesh.h"
+
+#include "base/error.h"
+#include "dist/mpi_group.h"
+#include "dist/solo_group.h"
+
+namespace coterie::dist {
+
+MeshShape::MeshShape(int rank, int ranks, const ParallelOptions& options)
+    : rank_(rank), expert_size_(static_cast<int>(options.expert)), data_size_(0) {
+  if (options.expert < 1 || options.expert > ranks || ranks % options.expert != 0)
+    throw ConfigError(str("mesh: expert axis (", options.expert, ") must divide the number of ranks (", ranks,
+                          ") (parallel.expert)"));
+  COTERIE_CHECK(ShapeError, rank >= 0 && rank < ranks, "mesh: rank must be in 0..", ranks - 1, ", got ", rank);
+  data_size_ = ranks / expert_size_;
+}
+
+std::int64_t MeshShape::local_experts(std::int64_t experts) const {
+  if (experts < 1 || experts % expert_size_ != 0)
+    throw ConfigError(str("mesh: expert axis (", expert_size_, ") must divide the number of experts (", experts,
+                          ") (parallel.expert)"));
+  return experts / expert_size_;
+}
+
+std::int64_t MeshShape::first_expert(std::int64_t experts) const { return expert_rank() * local_experts(experts); }
+
+Mesh::Mesh() : shape_(0, 1, {}), world_(make_solo_group()), expert_(make_solo_group()), data_(make_solo_group()) {
+  node_ = survey_node(*world_);
+}
+
+Mesh Mesh::solo() { return {}; }
+
+Mesh::Mesh(const ParallelOptions& parallel, const DistOptions& dist) : shape_(0, 1, {}) {
+  Communicator world = Communicator::world();
+  shape_ = MeshShape(world.rank(), world.size(), parallel);
+  Communicator expert = world.split(shape_.data_rank(), shape_.expert_rank());
+  Communicator data = world.split(shape_.expert_rank(), shape_.data_rank());
+  node_ = survey_node(MpiGroup(world.split_by_node(), "node", dist.timeout_s));
+  expert_ = std::make_unique<MpiGroup>(std::move(expert), str("expert[data=", shape_.data_rank(), "]"), dist.timeout_s);
+  data_ = std::make_unique<MpiGroup>(std::move(data), str("data[expert=", shape_.expert_rank(), "]"), dist.timeout_s);
+  world_ = std::make_unique<MpiGroup>(std::move(world), "world", dist.timeout_s);
+}
+
+void Mesh::set_step(std::int64_t step) noexcept {
+  for (ProcessGroup* group : {world_.get(), expert_.get(), data_.get()}) group->set_step(step);
+}
+
+}  // namespace coterie::dist

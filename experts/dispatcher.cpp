@@ -1,0 +1,30 @@
+#include "experts/dispatcher.h"
+
+#include <ATen/Functions.h>
+
+#include "dist/autograd.h"
+#include "kernels/permute.h"
+
+namespace coterie::experts {
+
+Plan Dispatcher::plan(const Routing& routing, std::int64_t tokens) const {
+  return make_plan(routing, tokens, experts_, group_);
+}
+
+at::Tensor Dispatcher::dispatch(const at::Tensor& tokens_TD, const Plan& plan) const {
+  const at::Tensor rows_SD = plan.one_expert_each ? tokens_TD : tokens_TD.index_select(0, plan.token_S);
+  const at::Tensor leaving_SD = kernels::permute_rows(rows_SD, plan.send_order_S, plan.send_inverse_S);
+  const at::Tensor arrived_RD = dist::exchange(group_, leaving_SD, plan.send, plan.receive);
+  return kernels::permute_rows(arrived_RD, plan.expert_order_R, plan.expert_inverse_R);
+}
+
+at::Tensor Dispatcher::combine(const at::Tensor& rows_RD, const Plan& plan) const {
+  const at::Tensor leaving_RD = kernels::permute_rows(rows_RD, plan.expert_inverse_R, plan.expert_order_R);
+  const at::Tensor arrived_SD = dist::exchange(group_, leaving_RD, plan.receive, plan.send);
+  at::Tensor rows_SD = kernels::permute_rows(arrived_SD, plan.send_inverse_S, plan.send_order_S);
+  if (plan.weight_S.defined()) rows_SD = rows_SD * plan.weight_S.unsqueeze(1);
+  if (plan.one_expert_each) return rows_SD;
+  return at::segment_reduce(rows_SD, "sum", plan.assigned_T, {}, {}, 0, /*unsafe=*/true, 0.0);
+}
+
+}  // namespace coterie::experts

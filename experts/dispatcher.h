@@ -1,0 +1,42 @@
+// Moves rows to the experts and back.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include "dist/process_group.h"
+#include "experts/plan.h"
+
+namespace coterie::experts {
+
+/// Brings each token's vector to the ranks that own its experts, and their outputs back, differentiably.
+///
+/// With a group of one rank nothing is sent and the same permutations run: there is no other path.
+class Dispatcher {
+ public:
+  /// @param group    the ranks that share one set of experts; must outlive every backward pass
+  /// @param experts  E, divisible by the size of the group
+  Dispatcher(const dist::ProcessGroup& group, std::int64_t experts) : group_(group), experts_(experts) {}
+
+  /// @note collective over the group
+  [[nodiscard]] Plan plan(const Routing& routing, std::int64_t tokens) const;
+
+  /// @param tokens_TD  [T, D]
+  /// @return           [R, D], the rows of local expert 0 first
+  /// @note collective over the group; S D elements leave this rank
+  [[nodiscard]] at::Tensor dispatch(const at::Tensor& tokens_TD, const Plan& plan) const;
+
+  /// Sum over each token's experts of weight times output, always in the same order.
+  ///
+  /// @param rows_RD  [R, D], in the order of `dispatch`
+  /// @return         [T, D]
+  /// @note collective over the group; R D elements leave this rank
+  [[nodiscard]] at::Tensor combine(const at::Tensor& rows_RD, const Plan& plan) const;
+
+ private:
+  const dist::ProcessGroup& group_;
+  std::int64_t experts_;
+};
+
+}  // namespace coterie::experts

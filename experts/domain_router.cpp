@@ -1,0 +1,23 @@
+#include "experts/domain_router.h"
+
+#include <ATen/Functions.h>
+
+#include "base/error.h"
+
+namespace coterie::experts {
+
+Routing DomainRouter::route(const at::Tensor& tokens_TD, const BatchLayout& layout) const {
+  const std::int64_t tokens = tokens_TD.size(0);
+  at::Tensor expert_S = at::empty({tokens}, at::kLong);
+  auto* expert = expert_S.mutable_data_ptr<std::int64_t>();
+  for (std::size_t b = 0; b < layout.domain.size(); ++b) {
+    const std::int32_t domain = layout.domain[b];
+    if (domain < 0 || domain >= experts_)
+      throw DataError(str("router: the domain of a text must be in 0..", experts_ - 1, ", got ",
+                          domain < 0 ? "none" : std::to_string(domain), " (sequence ", b, " of the batch)"));
+    std::fill(expert + layout.offsets[b], expert + layout.offsets[b + 1], domain);
+  }
+  return {at::arange(tokens, at::kLong), expert_S, {}};
+}
+
+}  // namespace coterie::experts

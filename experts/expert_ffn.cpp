@@ -1,0 +1,24 @@
+#include "experts/expert_ffn.h"
+
+#include <ATen/Functions.h>
+
+#include "base/error.h"
+
+namespace coterie::experts {
+
+at::Tensor Mlp::forward(const at::Tensor& rows_RD, kernels::Activation activation) const {
+  const at::Tensor hidden_RF = kernels::activate(at::linear(rows_RD, up_weight_FD, up_bias_F), activation);
+  return at::linear(hidden_RF, down_weight_DF, down_bias_D);
+}
+
+at::Tensor ExpertFfn::forward(const at::Tensor& rows_RD, const std::vector<std::int64_t>& rows_per_expert) const {
+  COTERIE_CHECK(ShapeError, rows_per_expert.size() == experts_.size(), "experts: ", rows_per_expert.size(),
+                " counts for ", experts_.size(), " experts");
+  const auto blocks = rows_RD.split_with_sizes(rows_per_expert);
+  std::vector<at::Tensor> outputs;
+  // An expert without rows runs on an empty block: it stays in the graph on every rank, with a zero gradient.
+  for (std::size_t e = 0; e < experts_.size(); ++e) outputs.push_back(experts_[e].forward(blocks[e], activation_));
+  return at::cat(outputs);
+}
+
+}  // namespace coterie::experts

@@ -1,0 +1,42 @@
+// The experts of one layer that live on this rank: each a BERT MLP.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/activation.h"
+
+namespace coterie::experts {
+
+/// The two matrices of one BERT MLP; parameters are leaves of a ParameterStore.
+struct Mlp {
+  at::Tensor up_weight_FD;
+  at::Tensor up_bias_F;
+  at::Tensor down_weight_DF;
+  at::Tensor down_bias_D;
+
+  /// act(x U^T + u) W^T + w
+  /// @param rows_RD  [R, D]; R may be 0
+  [[nodiscard]] at::Tensor forward(const at::Tensor& rows_RD, kernels::Activation activation) const;
+};
+
+/// Applies each local expert to its rows.
+class ExpertFfn {
+ public:
+  /// @param experts  [L]
+  ExpertFfn(std::vector<Mlp> experts, kernels::Activation activation)
+      : experts_(std::move(experts)), activation_(activation) {}
+
+  /// @param rows_RD          [R, D], the rows of local expert 0 first
+  /// @param rows_per_expert  [L], sums to R; zeros are legal
+  /// @return                 [R, D]
+  [[nodiscard]] at::Tensor forward(const at::Tensor& rows_RD, const std::vector<std::int64_t>& rows_per_expert) const;
+
+ private:
+  std::vector<Mlp> experts_;
+  kernels::Activation activation_;
+};
+
+}  // namespace coterie::experts

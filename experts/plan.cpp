@@ -1,0 +1,88 @@
+#include "experts/plan.h"
+
+#include <ATen/Functions.h>
+
+#include <numeric>
+
+#include "base/error.h"
+
+namespace coterie::experts {
+namespace {
+
+at::Tensor inverse_of(const at::Tensor& order) {
+  at::Tensor inverse = at::empty_like(order);
+  inverse.index_copy_(0, order, at::arange(order.size(0), at::kLong));
+  return inverse;
+}
+
+// counts[rank][expert] as all ranks know it.
+struct CountMatrix {
+  std::vector<std::int64_t> counts;
+  std::int64_t experts;
+  [[nodiscard]] std::int64_t at(std::int64_t rank, std::int64_t expert) const {
+    return counts[static_cast<std::size_t>(rank * experts + expert)];
+  }
+};
+
+// Received rows lie by (sender, local expert); this lists them by (local expert, sender).
+at::Tensor order_by_expert(const CountMatrix& matrix, std::int64_t ranks, std::int64_t first, std::int64_t local) {
+  std::vector<std::int64_t> start;  // first row of each (sender, local expert) block
+  std::int64_t rows = 0;
+  for (std::int64_t r = 0; r < ranks; ++r) {
+    for (std::int64_t l = 0; l < local; ++l) {
+      start.push_back(rows);
+      rows += matrix.at(r, first + l);
+    }
+  }
+  at::Tensor order = at::empty({rows}, at::kLong);
+  auto* out = order.mutable_data_ptr<std::int64_t>();
+  for (std::int64_t l = 0; l < local; ++l) {
+    for (std::int64_t r = 0; r < ranks; ++r) {
+      const std::int64_t count = matrix.at(r, first + l);
+      std::iota(out, out + count, start[static_cast<std::size_t>(r * local + l)]);
+      out += count;
+    }
+  }
+  return order;
+}
+
+}  // namespace
+
+Plan make_plan(const Routing& routing, std::int64_t tokens, std::int64_t experts, const dist::ProcessGroup& group) {
+  const std::int64_t ranks = group.size();
+  const std::int64_t local = experts / ranks;
+  const std::int64_t first = local * group.rank();
+  COTERIE_CHECK(ShapeError, local * ranks == experts, "plan: ", experts, " experts on ", ranks, " ranks");
+  COTERIE_CHECK(ShapeError, routing.expert_S.sizes() == routing.token_S.sizes(), "plan: ", routing.token_S.sizes(),
+                " tokens and ", routing.expert_S.sizes(), " experts assigned");
+
+  Plan plan;
+  plan.tokens = tokens;
+  plan.token_S = routing.token_S;
+  plan.weight_S = routing.weight_S;
+  plan.assigned_T = at::bincount(routing.token_S, {}, tokens);
+  plan.one_expert_each = plan.assigned_T.eq(1).all().item<bool>();
+  plan.send_order_S = routing.expert_S.argsort(/*stable=*/true, 0, /*descending=*/false);
+  plan.send_inverse_S = inverse_of(plan.send_order_S);
+
+  const at::Tensor counts_E = at::bincount(routing.expert_S, {}, experts);
+  COTERIE_CHECK(ShapeError, counts_E.size(0) == experts, "plan: an expert above ", experts - 1, " was assigned");
+  const std::span mine(counts_E.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(experts));
+  const CountMatrix matrix{group.all_gather_counts(mine), experts};
+  plan.send.assign(static_cast<std::size_t>(ranks), 0);
+  plan.receive.assign(static_cast<std::size_t>(ranks), 0);
+  plan.rows_per_expert.assign(static_cast<std::size_t>(local), 0);
+  for (std::int64_t r = 0; r < ranks; ++r) {
+    for (std::int64_t l = 0; l < local; ++l) {
+      const std::int64_t arriving = matrix.at(r, first + l);
+      plan.send[static_cast<std::size_t>(r)] += matrix.at(group.rank(), r * local + l);
+      plan.receive[static_cast<std::size_t>(r)] += arriving;
+      plan.rows_per_expert[static_cast<std::size_t>(l)] += arriving;
+    }
+  }
+  plan.expert_order_R = order_by_expert(matrix, ranks, first, local);
+  plan.expert_inverse_R = inverse_of(plan.expert_order_R);
+  return plan;
+}
+
+}  // namespace coterie::experts

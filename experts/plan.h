@@ -1,0 +1,41 @@
+// How rows travel: made once for a routing decision, then used by forward, backward and every layer with that decision.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "dist/process_group.h"
+#include "experts/router.h"
+
+namespace coterie::experts {
+
+/// Counts and permutations of one exchange of rows between the ranks of an expert group.
+///
+/// Rows leave sorted by expert, hence by the rank that owns the expert; they arrive sorted by sender, then expert, and
+/// are rearranged so that each expert's rows are contiguous. No sort happens after the one at the sender.
+struct Plan {
+  std::int64_t tokens = 0;     ///< T
+  bool one_expert_each = true; ///< every token has exactly one expert: S = T, in token order
+  at::Tensor token_S;          ///< token of each assignment, in routing order
+  at::Tensor assigned_T;       ///< int64 [T], number of experts of each token
+  at::Tensor weight_S;         ///< from the routing, in routing order; undefined where all are one
+  at::Tensor send_order_S;     ///< assignments in the order in which they leave
+  at::Tensor send_inverse_S;   ///< its inverse
+  dist::Splits send;           ///< rows to each rank
+  dist::Splits receive;        ///< rows from each rank
+  at::Tensor expert_order_R;   ///< received rows in order of local expert, then sender
+  at::Tensor expert_inverse_R; ///< its inverse
+  std::vector<std::int64_t> rows_per_expert;  ///< [L]
+};
+
+/// Plans the exchange for a routing.
+///
+/// @param experts  E, divisible by the size of the group; rank r owns the experts r E/n to (r + 1) E/n - 1
+/// @throws ShapeError if the routing does not fit
+/// @note collective over the group; E counts travel from each rank to each
+[[nodiscard]] Plan make_plan(const Routing& routing, std::int64_t tokens, std::int64_t experts,
+                             const dist::ProcessGroup& group);
+
+}  // namespace coterie::experts

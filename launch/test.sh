@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Sets up, builds and runs every test, then the unit tests that need no torch once more under the sanitizers.
+#
+#   launch/test.sh
+#
+# Ends with one line "N passed, N failed, N skipped" that counts CTest's tests of both passes; exits 0 if none failed.
+# Settings, all from the environment:
+#   COTERIE_TEST_ASAN=0   leaves the sanitizer pass out
+#   and those of launch/bootstrap.sh
+set -euo pipefail
+# shellcheck source=launch/common.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+[ $# -eq 0 ] || die "$EXIT_USAGE" "no arguments are taken, got '$*'; to choose tests: ctest --preset release -R NAME"
+
+passed=0 failed=0 skipped=0 status=0
+
+# count FILE: adds the numbers of a JUnit report of CTest. There a test that could not be started is "not run" like one
+# that skipped itself; it is a failure.
+count() {
+  local tests ran excused disabled
+  tests=$(grep -c '<testcase ' "$1" || true)
+  ran=$(grep -c '<testcase .* status="run"' "$1" || true)
+  disabled=$(grep -c '<testcase .* status="disabled"' "$1" || true)
+  excused=$(grep -c '<skipped message="SKIP_' "$1" || true)
+  passed=$((passed + ran))
+  skipped=$((skipped + excused + disabled))
+  failed=$((failed + tests - ran - excused - disabled))
+}
+
+# run_tests PRESET [OPTION...]
+run_tests() {
+  local preset=$1 code=0 report="$root/build/$1/tests.xml"
+  shift
+  rm -f -- "$report"
+  (cd -- "$root" && ctest --preset "$preset" --output-junit "$report" "$@") </dev/null || code=$?
+  [ -s "$report" ] || die "$EXIT_IO" "ctest --preset $preset left no report, exit code $code"
+  count "$report"
+  if [ "$code" -ne 0 ]; then status=$code; fi
+}
+
+"$root/launch/bootstrap.sh" release
+run_tests release
+
+if [ "${COTERIE_TEST_ASAN:-1}" != 0 ]; then
+  "$root/launch/bootstrap.sh" asan coterie_unit_tests
+  run_tests asan -R "$(cat "$root/build/asan/unit_tests.regex")"
+fi
+
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+exit "$status"

@@ -1,0 +1,107 @@
+#include <ATen/Functions.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "base/file_ops.h"
+#include "base/log.h"
+#include "base/npy.h"
+#include "cli/commands.h"
+#include "cli/ranks.h"
+#include "data/loader.h"
+#include "dist/environment.h"
+#include "eval/embedder.h"
+#include "train/model_setup.h"
+
+namespace coterie::cli {
+namespace {
+
+/// A text to embed; an empty domain is none.
+struct Text {
+  std::string text;
+  std::string domain;
+};
+
+Text parse_json_line(const std::string& line, const fs::path& path, std::size_t number) {
+  try {
+    const auto object = nlohmann::json::parse(line);
+    return {object.at("text").get<std::string>(), object.value("domain", std::string())};
+  } catch (const nlohmann::json::exception& error) {
+    throw DataError(str("embed: a line must be {\"text\": ..., \"domain\"?: ...}, got ", error.what(), " (",
+                        path.string(), ":", number, ")"));
+  }
+}
+
+std::vector<Text> read_texts(const fs::path& path) {
+  std::ifstream in(path);
+  if (!in) throw IoError(str("embed: cannot read '", path.string(), "'"));
+  std::vector<Text> texts;
+  std::string line;
+  for (std::size_t number = 1; std::getline(in, line); ++number)
+    texts.push_back(path.extension() == ".jsonl" ? parse_json_line(line, path, number) : Text{line, ""});
+  if (texts.empty()) throw DataError(str("embed: there is no text (", path.string(), ")"));
+  return texts;
+}
+
+data::PackedSequences pack_texts(const std::vector<Text>& texts, const model::ModelSource& source,
+                                 std::int32_t otherwise) {
+  const data::Tokenizer tokenizer = source.tokenizer();
+  const auto longest = static_cast<std::size_t>(source.spec.max_length);
+  data::PackedSequences packed;
+  for (const Text& text : texts) {
+    std::vector<std::int32_t> ids = tokenizer.encode(text.text);
+    if (ids.size() > longest) {
+      ids[longest - 1] = ids.back();
+      ids.resize(longest);
+    }
+    packed.tokens.insert(packed.tokens.end(), ids.begin(), ids.end());
+    packed.sequence_index.push_back(packed.sequences());
+    packed.offsets.push_back(static_cast<std::int64_t>(packed.tokens.size()));
+    const bool named = !text.domain.empty() && !source.spec.domains.empty();
+    packed.domain.push_back(named ? source.spec.domain(text.domain) : otherwise);
+  }
+  return packed;
+}
+
+data::PackedSequences pack_corpus(const data::Corpus& corpus, const model::ModelSpec& spec,
+                                  const train::RunOptions& options) {
+  std::vector<std::uint32_t> all(static_cast<std::size_t>(corpus.documents()));
+  std::iota(all.begin(), all.end(), 0U);
+  data::PackedSequences packed = data::pack(corpus, all, spec.max_length);
+  const eval::CorpusView view = train::view_of(corpus, spec, options);
+  for (std::int32_t& domain : packed.domain) domain = view.model_domain[static_cast<std::size_t>(domain)];
+  return packed;
+}
+
+}  // namespace
+
+Exit embed(const CommandLine& line, int& argc, char**& argv) {
+  if (print_and_exit("", line)) return Exit::ok;
+  line.expect(3, 3, "embed MODEL IN.txt|IN.jsonl|IN.h5 OUT.npy [key=value...]");
+  const fs::path in = line.positional[1];
+  const fs::path out = line.positional[2];
+  if (out.extension() != ".npy") throw ConfigError(str("embed: OUT must end in .npy, got '", out.string(), "'"));
+  if (in.extension() != ".txt" && in.extension() != ".jsonl" && in.extension() != ".h5")
+    throw ConfigError(str("embed: IN must end in .txt, .jsonl or .h5, got '", in.string(), "'"));
+
+  const dist::MpiEnvironment mpi(argc, argv);
+  const train::RunOptions options = shared_configuration("", line).options;
+  const dist::Mesh mesh = make_mesh(options, Layout::replicated);
+  model::ModelSource source = model::ModelSource::open(line.positional[0]);
+  if (options.model.max_length > 0) source.spec.max_length = std::min(source.spec.max_length, options.model.max_length);
+  const data::PackedSequences texts =
+      in.extension() == ".h5"
+          ? pack_corpus(data::Corpus(in), source.spec, options)
+          : pack_texts(read_texts(in), source, train::unknown_domain(source.spec, options.experts));
+  const model::SentenceEncoder model = model::make_sentence_encoder(
+      source.spec, source.read(model::expert_range(source.spec, mesh)), mesh, at::kFloat);
+  const at::Tensor embeddings_ND = eval::embed_all(*model.encoder, texts, options.eval.batch_tokens, mesh);
+  if (mesh.world().rank() != 0) return Exit::ok;
+  const std::span values(embeddings_ND.const_data_ptr<float>(), static_cast<std::size_t>(embeddings_ND.numel()));
+  write_npy(*real_file_ops(), out, values, std::vector<std::int64_t>(embeddings_ND.sizes().vec()));
+  log::info(str("wrote ", out.string(), ": ", embeddings_ND.size(0), " embeddings of width ", embeddings_ND.size(1)));
+  return Exit::ok;
+}
+
+}  // namespace coterie::cli

@@ -1,0 +1,101 @@
+#include <cmath>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "base/file_ops.h"
+#include "base/log.h"
+#include "base/table.h"
+#include "cli/commands.h"
+#include "cli/ranks.h"
+#include "dist/environment.h"
+#include "eval/metrics_table.h"
+#include "train/model_setup.h"
+
+namespace coterie::cli {
+namespace {
+
+/// A model under its name in the table.
+struct Candidate {
+  std::string name;
+  model::ModelSource source;
+};
+
+std::vector<eval::DomainResult> classify(const Candidate& candidate, const train::RunOptions& options,
+                                         const data::Corpus& corpus, const dist::Mesh& mesh) {
+  model::ModelSpec spec = candidate.source.spec;
+  // An untouched model sees the same part of each text as the trained one.
+  if (options.model.max_length > 0) spec.max_length = std::min(spec.max_length, options.model.max_length);
+  const data::Tokenizer tokenizer = candidate.source.tokenizer();
+  if (tokenizer.fingerprint() != corpus.tokenizer())
+    throw DataError(str("corpus: its ids are of another tokenizer than the model's (", corpus.path().string(), ", ",
+                        candidate.source.folder.string(), ")"));
+  const auto weights = candidate.source.read(model::expert_range(spec, mesh));
+  const model::SentenceEncoder model = model::make_sentence_encoder(spec, weights, mesh, at::kFloat);
+  const eval::CorpusView view = train::view_of(corpus, spec, options);
+  const auto score = [&](data::Split split) { return eval::score_pairs(*model.encoder, view, split, mesh); };
+  const eval::ScoredPairs validation = score(data::Split::validation);
+  const bool test = options.eval.split == eval::EvalSplit::test;
+  return eval::classify(corpus.domains(), test ? score(data::Split::test) : validation, validation);
+}
+
+void add_rows(Table& table, const std::string& model, const std::vector<eval::DomainResult>& results) {
+  for (const eval::DomainResult& r : results) {
+    const eval::PairMetrics& m = r.metrics;
+    table.add_row({model, r.domain, str(m.positives), decimal(m.roc_auc, 4), decimal(m.average_precision, 4),
+                   decimal(m.f1, 4), decimal(m.precision, 4), decimal(m.recall, 4), decimal(m.threshold, 4),
+                   decimal(r.at_validation.f1, 4), decimal(r.validation_threshold, 4), decimal(m.pos_sim, 4),
+                   decimal(m.neg_sim, 4), decimal(m.sim_ratio, 4)});
+  }
+}
+
+nlohmann::ordered_json to_json(const std::vector<eval::DomainResult>& results) {
+  nlohmann::ordered_json domains = nlohmann::ordered_json::object();
+  for (const eval::DomainResult& r : results) {
+    domains[r.domain] = eval::metrics_json(r.metrics);
+    domains[r.domain]["validation_threshold"] = r.validation_threshold;
+    domains[r.domain]["f1_at_validation_threshold"] = r.at_validation.f1;
+  }
+  return domains;
+}
+
+// The config file of a command about a run is the run's own unless another is named.
+std::string config_of(const CommandLine& line) {
+  if (line.positional.size() > 1) return line.positional[1];
+  const fs::path kept = fs::path(line.positional[0]) / "config.toml";
+  return fs::exists(kept) ? kept.string() : "";
+}
+
+}  // namespace
+
+Exit evaluate(const CommandLine& line, int& argc, char**& argv) {
+  if (line.help_config) return print_and_exit("", line) ? Exit::ok : Exit::bug;
+  line.expect(1, 2, "eval RUN|MODEL [CONFIG] [key=value...]");
+  const std::string file = config_of(line);
+  if (print_and_exit(file, line)) return Exit::ok;
+  const dist::MpiEnvironment mpi(argc, argv);
+  const train::RunOptions options = shared_configuration(file, line).options;
+  const dist::Mesh mesh = make_mesh(options, Layout::replicated);
+  const data::Corpus corpus(options.data.corpus);
+  std::vector<Candidate> candidates;
+  const auto measured = model::ModelSource::open(line.positional[0]);
+  if (options.eval.untouched && measured.checkpoint)
+    candidates.push_back({"untouched", model::ModelSource::open(options.model.checkpoint)});
+  candidates.push_back({measured.checkpoint ? "trained" : "model", measured});
+
+  Table table({"model", "domain", "pairs", "ROC-AUC", "AP", "F1max", "precision", "recall", "threshold", "F1@val",
+               "val threshold", "pos sim", "neg sim", "ratio"});
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  for (const Candidate& candidate : candidates) {
+    log::info(str("embedding with the ", candidate.name, candidate.name == "model" ? "" : " model", " (",
+                  candidate.source.folder.string(), ")"));
+    const auto results = classify(candidate, options, corpus, mesh);
+    add_rows(table, candidate.name, results);
+    json[candidate.name] = to_json(results);
+  }
+  if (mesh.world().rank() != 0) return Exit::ok;
+  std::cout << table.text();
+  write_json(options.json, json.dump(2));
+  return Exit::ok;
+}
+
+}  // namespace coterie::cli

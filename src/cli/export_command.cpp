@@ -1,0 +1,58 @@
+#include "base/file_ops.h"
+#include "base/log.h"
+#include "cli/commands.h"
+#include "config/config.h"
+#include "model/sentence_encoder.h"
+#include "model/st_directory.h"
+
+namespace coterie::cli {
+
+/// Settings of `coterie export`.
+struct ExportOptions {
+  std::string domain;
+};
+
+inline void describe(config::Visitor& v, ExportOptions& o) {
+  v.field("domain", o.domain, "the domain whose experts and token become the dense model");
+}
+
+namespace {
+
+std::string model_card(const model::ModelSpec& spec, const std::string& domain) {
+  std::string card = "---\nlibrary_name: sentence-transformers\npipeline_tag: sentence-similarity\ntags:\n"
+                     "- sentence-transformers\n- feature-extraction\n---\n\n";
+  card += str("A BERT sentence encoder with ", spec.bert.layers, " layers of width ", spec.bert.hidden_size,
+              ", trained with Coterie on co-cited abstracts. Texts are cut at ", spec.max_length, " tokens.\n");
+  if (!domain.empty())
+    card += str("\nIt is the part of a mixture of experts that serves the domain `", domain,
+                "`: its embeddings equal the routed model's for texts of that domain.\n");
+  card += "\n```python\nfrom sentence_transformers import SentenceTransformer\n\n"
+          "model = SentenceTransformer(\"path/to/this/folder\")\nembeddings = model.encode([\"an abstract\"])\n```\n";
+  return card;
+}
+
+}  // namespace
+
+Exit export_model(const CommandLine& line) {
+  line.expect(2, 2, "export RUN OUT [domain=NAME]");
+  const auto options = config::read<ExportOptions>(config::compose(line.settings));
+  const auto source = model::ModelSource::open(line.positional[0]);
+  const model::ModelSpec& spec = source.spec;
+  if (!spec.domains.empty() && options.domain.empty())
+    throw ConfigError("export: a model with domains is exported one by one, got no domain=NAME");
+  model::Weights weights = source.read({0, spec.experts()});
+  if (!options.domain.empty())
+    weights = model::dense_weights(std::move(weights), spec, spec.domain(options.domain), source.tokenizer().cls_id());
+  const model::DenseModel dense{.config = spec.bert,
+                                .pooling = spec.pooling,
+                                .normalize = spec.normalize,
+                                .max_length = spec.max_length,
+                                .weights = std::move(weights),
+                                .tokenizer = source.folder,
+                                .model_card = model_card(spec, options.domain)};
+  model::write_st_directory(*real_file_ops(), line.positional[1], dense);
+  log::info(str("wrote ", line.positional[1]));
+  return Exit::ok;
+}
+
+}  // namespace coterie::cli

@@ -1,0 +1,28 @@
+#include "cli/ranks.h"
+
+#include <ATen/Parallel.h>
+
+#include "base/log.h"
+#include "config/config.h"
+#include "dist/together.h"
+
+namespace coterie::cli {
+
+Configuration shared_configuration(const std::string& file, const CommandLine& line) {
+  const dist::Mesh everyone({}, {});
+  log::set_rank(everyone.world().rank(), everyone.world().size());
+  const std::string text = dist::on_leader(everyone.world(), [&] { return configure(file, line).text; });
+  return {config::read<train::RunOptions>(config::tree_of_text(text, "config.toml")), text};
+}
+
+dist::Mesh make_mesh(const train::RunOptions& options, Layout layout) {
+  dist::ParallelOptions parallel = options.parallel;
+  if (layout == Layout::replicated) parallel.expert = 1;
+  dist::Mesh mesh(parallel, options.dist);
+  at::set_num_threads(dist::threads_for(options.dist, mesh));
+  const std::string warning = dist::placement_warning(options.dist, mesh);
+  if (!warning.empty() && mesh.node().rank == 0) log::warn(warning);
+  return mesh;
+}
+
+}  // namespace coterie::cli

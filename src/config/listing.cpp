@@ -1,0 +1,69 @@
+#include "config/listing.h"
+
+#include <utility>
+
+#include "base/str.h"
+#include "config/spelling.h"
+
+namespace coterie::config {
+
+void Listing::field(std::string_view name, bool& value, std::string_view doc) {
+  add({std::string(name), value ? "true" : "false", "true or false", "", std::string(doc)});
+}
+
+void Listing::field(std::string_view name, std::int64_t& value, std::string_view doc, Bounds<std::int64_t> bounds) {
+  add({std::string(name), std::to_string(value), "integer", range_text(bounds), std::string(doc)});
+}
+
+void Listing::field(std::string_view name, double& value, std::string_view doc, Bounds<double> bounds) {
+  add({std::string(name), toml_number(value), "number", range_text(bounds), std::string(doc)});
+}
+
+void Listing::field(std::string_view name, std::string& value, std::string_view doc) {
+  add({std::string(name), toml_string(value), "string", "", std::string(doc)});
+}
+
+void Listing::field(std::string_view name, std::vector<std::string>& value, std::string_view doc) {
+  add({std::string(name), toml_list(value), "list of strings", "", std::string(doc)});
+}
+
+void Listing::do_choice(std::string_view name, std::size_t& index, std::span<const std::string_view> names,
+                        std::string_view doc) {
+  add({std::string(name), toml_string(names[index]), "choice", "one of " + join(names), std::string(doc)});
+}
+
+void Listing::enter(std::string_view name, std::string_view doc, std::size_t) {
+  const std::string& around = sections_[open_.back()].key;
+  open_.push_back(sections_.size());
+  sections_.push_back({(around.empty() ? "" : around + ".") + std::string(name), std::string(doc), {}});
+}
+
+void Listing::leave() { open_.pop_back(); }
+
+void Listing::add(Listed field) { sections_[open_.back()].fields.push_back(std::move(field)); }
+
+std::string print_listing(const Listing& listing, const std::function<std::string(std::string_view)>& origin) {
+  std::string out;
+  for (const ListedSection& section : listing.sections()) {
+    const std::string prefix = section.key.empty() ? "" : section.key + ".";
+    if (!section.key.empty()) out += str(out.empty() ? "" : "\n", "[", section.key, "]  # ", section.doc, "\n");
+    for (const Listed& field : section.fields)
+      out += str(field.name, " = ", field.value, "  # ", field.doc, field.range.empty() ? "" : "; ", field.range, " [",
+                 printable(origin(prefix + field.name)), "]\n");
+  }
+  return out;
+}
+
+std::string help_listing(const Listing& listing) {
+  std::string out;
+  for (const ListedSection& section : listing.sections()) {
+    const std::string prefix = section.key.empty() ? "" : section.key + ".";
+    if (!section.key.empty()) out += str(out.empty() ? "" : "\n", "# ", section.key, ": ", section.doc, "\n");
+    for (const Listed& field : section.fields)
+      out += str(prefix, field.name, " = ", field.value, "  # ", field.type, field.range.empty() ? "" : ", ",
+                 field.range, "; ", field.doc, "\n");
+  }
+  return out;
+}
+
+}  // namespace coterie::config

@@ -1,0 +1,96 @@
+#include "eval/pair_classification.h"
+
+#include <ATen/Functions.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/error.h"
+#include "data/loader.h"
+#include "eval/embedder.h"
+#include "kernels/pooling.h"
+
+namespace coterie::eval {
+
+ScoredPairs ScoredPairs::of_domain(std::int32_t wanted) const {
+  ScoredPairs chosen;
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    if (domain[i] != wanted) continue;
+    chosen.scores.push_back(scores[i]);
+    chosen.labels.push_back(labels[i]);
+    chosen.domain.push_back(domain[i]);
+  }
+  return chosen;
+}
+
+ScoredPairs score_pairs(const model::Encoder& encoder, const CorpusView& view, data::Split split,
+                        const dist::Mesh& mesh) {
+  const data::Corpus& corpus = view.corpus;
+  std::vector<data::Pair> pairs = corpus.positives(split);
+  const std::size_t positives = pairs.size();
+  pairs.insert(pairs.end(), corpus.negatives(split).begin(), corpus.negatives(split).end());
+  if (positives == 0 || positives == pairs.size())
+    throw DataError(str("eval: the ", data::name_of(split), " split must have co-cited and random pairs, got ",
+                        positives, " and ", pairs.size() - positives, " (", corpus.path().string(), ")"));
+
+  std::map<std::uint32_t, std::int64_t> row_of;
+  for (const data::Pair& pair : pairs) row_of[pair.a] = row_of[pair.b] = 0;
+  std::vector<std::uint32_t> documents;
+  for (auto& [document, row] : row_of) {
+    row = static_cast<std::int64_t>(documents.size());
+    documents.push_back(document);
+  }
+  data::PackedSequences texts = data::pack(corpus, documents, view.max_length);
+  for (std::int32_t& domain : texts.domain) domain = view.model_domain[static_cast<std::size_t>(domain)];
+  const at::Tensor embeddings_ND =
+      kernels::normalize_rows(embed_all(encoder, texts, view.batch_tokens, mesh)).to(at::kDouble);
+
+  std::vector<std::int64_t> left;
+  std::vector<std::int64_t> right;
+  ScoredPairs scored;
+  for (const data::Pair& pair : pairs) {
+    left.push_back(row_of.at(pair.a));
+    right.push_back(row_of.at(pair.b));
+    scored.domain.push_back(corpus.domain(pair.a));
+  }
+  const auto rows = [&](const std::vector<std::int64_t>& index) {
+    return embeddings_ND.index_select(0, at::tensor(index, at::kLong));
+  };
+  const at::Tensor scores = (rows(left) * rows(right)).sum(1).contiguous();
+  const auto* values = scores.const_data_ptr<double>();
+  scored.scores.assign(values, values + scores.numel());
+  scored.labels.assign(pairs.size(), 0);
+  std::fill_n(scored.labels.begin(), positives, std::uint8_t{1});
+  return scored;
+}
+
+namespace {
+
+DomainResult result_of(const std::string& name, const ScoredPairs& measured, const ScoredPairs& validation) {
+  DomainResult result;
+  result.domain = name;
+  result.metrics = measure(measured.scores, measured.labels);
+  result.validation_threshold = measure(validation.scores, validation.labels).threshold;
+  result.at_validation = f1_at(measured.scores, measured.labels, result.validation_threshold);
+  return result;
+}
+
+bool has_both(const ScoredPairs& pairs) {
+  const auto positives = std::count(pairs.labels.begin(), pairs.labels.end(), std::uint8_t{1});
+  return positives > 0 && positives < static_cast<std::ptrdiff_t>(pairs.labels.size());
+}
+
+}  // namespace
+
+std::vector<DomainResult> classify(const std::vector<std::string>& domains, const ScoredPairs& measured,
+                                   const ScoredPairs& validation) {
+  std::vector<DomainResult> results = {result_of("all", measured, validation)};
+  for (std::size_t d = 0; d < domains.size(); ++d) {
+    const ScoredPairs here = measured.of_domain(static_cast<std::int32_t>(d));
+    const ScoredPairs there = validation.of_domain(static_cast<std::int32_t>(d));
+    if (has_both(here) && has_both(there)) results.push_back(result_of(domains[d], here, there));
+  }
+  return results;
+}
+
+}  // namespace coterie::eval

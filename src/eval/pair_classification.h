@@ -1,0 +1,50 @@
+// Pair classification on a corpus: co-cited pairs against random ones of the same domain.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/corpus.h"
+#include "dist/mesh.h"
+#include "eval/pair_metrics.h"
+#include "model/encoder.h"
+
+namespace coterie::eval {
+
+/// The scored pairs of one split: the co-cited ones, then the random ones.
+struct ScoredPairs {
+  std::vector<double> scores;         ///< cosine similarity
+  std::vector<std::uint8_t> labels;   ///< 1: co-cited
+  std::vector<std::int32_t> domain;   ///< index into the corpus's domains
+
+  /// The pairs of one domain.
+  [[nodiscard]] ScoredPairs of_domain(std::int32_t wanted) const;
+};
+
+/// How texts of a corpus reach a model that knows other domains, or none.
+struct CorpusView {
+  const data::Corpus& corpus;
+  std::vector<std::int32_t> model_domain;  ///< the model's index of each of the corpus's domains; -1: unknown to it
+  std::int64_t max_length;
+  std::int64_t batch_tokens;
+};
+
+/// @note collective over the world; the result is the same on every rank
+[[nodiscard]] ScoredPairs score_pairs(const model::Encoder& encoder, const CorpusView& view, data::Split split,
+                                      const dist::Mesh& mesh);
+
+/// Measures of one domain, or of all pairs pooled.
+struct DomainResult {
+  std::string domain;  ///< `all` for the pooled row, which comes first
+  PairMetrics metrics;
+  double validation_threshold = 0.0;  ///< the best threshold of the same pairs' validation counterpart
+  FixedThreshold at_validation;       ///< measures at that threshold
+};
+
+/// One row for all pairs, then one for each domain that has pairs in both splits.
+/// @throws DataError if a split has no pairs
+[[nodiscard]] std::vector<DomainResult> classify(const std::vector<std::string>& domains, const ScoredPairs& measured,
+                                                 const ScoredPairs& validation);
+
+}  // namespace coterie::eval

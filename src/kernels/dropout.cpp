@@ -1,0 +1,70 @@
+#include "kernels/dropout.h"
+
+#include <ATen/Dispatch.h>
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+
+#include <array>
+
+#include "base/error.h"
+
+namespace coterie::kernels {
+namespace {
+
+// An element is dropped when its 32 random bits are below this.
+std::uint32_t threshold(double rate) { return static_cast<std::uint32_t>(rate * 4294967296.0); }
+
+// Writes the factors of `count` neighbouring elements; one Philox block serves four of them.
+template <class Scalar>
+void fill_row(Scalar* out, std::int64_t count, RandomKey key, std::array<std::uint32_t, 3> place, std::uint32_t limit,
+              Scalar kept) {
+  for (std::int64_t first = 0; first < count; first += 4) {
+    const auto words = philox(key, {place[0], place[1], static_cast<std::uint32_t>(first / 4), place[2]});
+    const std::int64_t last = std::min(count, first + 4);
+    for (std::int64_t i = first; i < last; ++i)
+      out[i] = words[static_cast<std::size_t>(i - first)] < limit ? Scalar{0} : kept;
+  }
+}
+
+std::uint32_t low(std::int64_t value) { return static_cast<std::uint32_t>(value); }
+
+}  // namespace
+
+at::Tensor dropout(const at::Tensor& tokens_TD, double rate, RandomKey key, const TokenPlaces& places) {
+  if (rate == 0.0) return tokens_TD;
+  const std::int64_t tokens = tokens_TD.size(0);
+  const std::int64_t width = tokens_TD.size(1);
+  COTERIE_CHECK(ShapeError, static_cast<std::int64_t>(places.sequence.size()) == tokens, "dropout: ",
+                places.sequence.size(), " places for ", tokens, " tokens");
+  const at::Tensor factors_TD = at::empty({tokens, width}, tokens_TD.options().requires_grad(false));
+  AT_DISPATCH_FLOATING_TYPES(tokens_TD.scalar_type(), "dropout", [&] {
+    auto* out = factors_TD.mutable_data_ptr<scalar_t>();
+    const auto kept = static_cast<scalar_t>(1.0 / (1.0 - rate));
+    at::parallel_for(0, tokens, 64, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t t = begin; t < end; ++t) {
+        const auto i = static_cast<std::size_t>(t);
+        fill_row(out + t * width, width, key, {low(places.sequence[i]), low(places.token[i]), 0}, threshold(rate), kept);
+      }
+    });
+  });
+  return tokens_TD * factors_TD;
+}
+
+at::Tensor attention_dropout_factors(std::int64_t heads, std::int64_t length, double rate, RandomKey key,
+                                     std::int64_t sequence, at::ScalarType dtype) {
+  at::Tensor factors_HNN = at::empty({heads, length, length}, at::TensorOptions(dtype));
+  AT_DISPATCH_FLOATING_TYPES(dtype, "attention_dropout", [&] {
+    auto* out = factors_HNN.mutable_data_ptr<scalar_t>();
+    const auto kept = static_cast<scalar_t>(1.0 / (1.0 - rate));
+    at::parallel_for(0, heads * length, 16, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        // Head and query share a word: positions are below 2^16 in every BERT.
+        const std::int64_t place = ((row / length) << 16) | (row % length);
+        fill_row(out + row * length, length, key, {low(sequence), low(place), 1}, threshold(rate), kept);
+      }
+    });
+  });
+  return factors_HNN;
+}
+
+}  // namespace coterie::kernels

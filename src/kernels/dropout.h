@@ -1,0 +1,36 @@
+// Dropout whose every bit is a function of where it falls, so that any layout of the batch over ranks draws the same.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "base/random.h"
+
+namespace coterie::kernels {
+
+/// Where the packed tokens of a batch stand: the coordinates of their dropout bits.
+struct TokenPlaces {
+  std::vector<std::int64_t> sequence;  ///< [T] index of the token's sequence among all of the global batch
+  std::vector<std::int64_t> token;     ///< [T] position within the sequence
+};
+
+/// Zeroes elements with probability `rate` and divides the others by 1 - rate.
+///
+/// The bit of an element is Philox(key; sequence, token, channel).
+///
+/// @param tokens_TD  [T, D], float or double
+/// @param rate       in [0, 1); 0 returns the input
+/// @return           [T, D], same dtype
+[[nodiscard]] at::Tensor dropout(const at::Tensor& tokens_TD, double rate, RandomKey key, const TokenPlaces& places);
+
+/// Factors 0 or 1 / (1 - rate) for the attention probabilities of one sequence.
+///
+/// The bit of an element is Philox(key; sequence, head, query, key position).
+///
+/// @return  [H, N, N] in `dtype`
+[[nodiscard]] at::Tensor attention_dropout_factors(std::int64_t heads, std::int64_t length, double rate, RandomKey key,
+                                                   std::int64_t sequence, at::ScalarType dtype);
+
+}  // namespace coterie::kernels

@@ -1,0 +1,52 @@
+// AdamW on the flat buffers of a ParameterStore.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/parameter_store.h"
+
+namespace coterie::kernels {
+
+struct AdamWOptions {
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0.01;
+};
+
+/// Learning rates of one step, by rate group.
+struct LearningRates {
+  double encoder = 0.0;
+  double temperature = 0.0;
+};
+
+/// AdamW with decoupled weight decay; moments live in the master dtype, in buffers parallel to the store's segments.
+///
+/// @par Source
+/// Loshchilov and Hutter 2019 (arXiv:1711.05101), algorithm 2; the step is ATen's fused kernel.
+class AdamW {
+ public:
+  AdamW(const AdamWOptions& options, const ParameterStore& store);
+
+  /// One update from the store's gradients.
+  /// @param divisor  gradients are divided by it first: max(1, norm / limit) clips
+  void step(const ParameterStore& store, const LearningRates& rates, double divisor);
+
+  /// Number of updates made.
+  [[nodiscard]] std::int64_t steps() const noexcept { return steps_; }
+  void set_steps(std::int64_t steps) noexcept { steps_ = steps; }
+  /// First and second moments, one flat tensor for each segment.
+  [[nodiscard]] const std::vector<at::Tensor>& first_moments() const noexcept { return first_; }
+  [[nodiscard]] const std::vector<at::Tensor>& second_moments() const noexcept { return second_; }
+
+ private:
+  AdamWOptions options_;
+  std::int64_t steps_ = 0;
+  std::vector<at::Tensor> first_;
+  std::vector<at::Tensor> second_;
+};
+
+}  // namespace coterie::kernels

@@ -1,0 +1,58 @@
+#include "kernels/parameter_store.h"
+
+#include <ATen/Functions.h>
+
+#include "base/error.h"
+
+namespace coterie::kernels {
+
+ParameterStore::ParameterStore(const std::vector<Declaration>& declarations, at::ScalarType master) : master_(master) {
+  std::map<ParameterKind, std::size_t> segment_of;
+  std::vector<std::int64_t> sizes;
+  for (const Declaration& d : declarations) {
+    const auto [found, fresh] = segment_of.try_emplace(d.kind, segments_.size());
+    if (fresh) {
+      segments_.push_back({.kind = d.kind, .values = {}, .gradients = {}, .names = {}});
+      sizes.push_back(0);
+    }
+    const std::size_t segment = found->second;
+    COTERIE_CHECK(ShapeError, places_.try_emplace(d.name, Place{segment, sizes[segment]}).second,
+                  "parameters: '", d.name, "' is declared twice");
+    segments_[segment].names.push_back(d.name);
+    names_.push_back(d.name);
+    sizes[segment] += d.value.numel();
+  }
+  for (std::size_t s = 0; s < segments_.size(); ++s) {
+    segments_[s].values = at::empty({sizes[s]}, at::TensorOptions(master));
+    segments_[s].gradients = at::zeros({sizes[s]}, at::TensorOptions(master));
+  }
+  for (const Declaration& d : declarations) {
+    const Place place = places_.at(d.name);
+    const auto view = [&](const at::Tensor& flat) {
+      return flat.narrow(0, place.offset, d.value.numel()).view(d.value.sizes());
+    };
+    at::Tensor leaf = view(segments_[place.segment].values).detach();
+    leaf.copy_(d.value);
+    leaf.set_requires_grad(true);
+    leaf.mutable_grad() = view(segments_[place.segment].gradients);
+    leaves_.emplace(d.name, std::move(leaf));
+  }
+}
+
+const at::Tensor& ParameterStore::at(const std::string& name) const {
+  const auto found = leaves_.find(name);
+  COTERIE_CHECK(ShapeError, found != leaves_.end(), "parameters: there is no '", name, "'");
+  return found->second;
+}
+
+at::Tensor ParameterStore::slice(const std::string& name, const std::vector<at::Tensor>& flat_per_segment) const {
+  const at::Tensor& leaf = at(name);
+  const Place place = places_.at(name);
+  return flat_per_segment.at(place.segment).narrow(0, place.offset, leaf.numel()).view(leaf.sizes());
+}
+
+void ParameterStore::zero_gradients() {
+  for (const Segment& segment : segments_) segment.gradients.zero_();
+}
+
+}  // namespace coterie::kernels

@@ -1,0 +1,152 @@
+#include "model/encoder.h"
+
+#include <ATen/Functions.h>
+
+#include "base/error.h"
+#include "experts/domain_router.h"
+#include "experts/upcycling.h"
+#include "kernels/attention.h"
+#include "kernels/dropout.h"
+#include "kernels/pooling.h"
+
+namespace coterie::model {
+namespace {
+
+// Where dropout strikes; the number is part of the random key, so it must not change.
+enum class Site : std::uint64_t { embeddings = 0, attention_probabilities = 1, attention_output = 2, mlp_output = 3 };
+
+RandomKey site_key(RandomKey step, std::uint64_t layer, Site site) {
+  return step.derive(layer).derive(static_cast<std::uint64_t>(site));
+}
+
+kernels::TokenPlaces places_of(const data::PackedSequences& sequences) {
+  kernels::TokenPlaces places;
+  places.sequence.reserve(sequences.tokens.size());
+  places.token.reserve(sequences.tokens.size());
+  for (std::size_t b = 0; b + 1 < sequences.offsets.size(); ++b) {
+    for (std::int64_t t = sequences.offsets[b]; t < sequences.offsets[b + 1]; ++t) {
+      places.sequence.push_back(sequences.sequence_index[b]);
+      places.token.push_back(t - sequences.offsets[b]);
+    }
+  }
+  return places;
+}
+
+experts::Mlp mlp_of(const kernels::ParameterStore& store, const std::vector<std::string>& names) {
+  return {store.at(names[0]), store.at(names[1]), store.at(names[2]), store.at(names[3])};
+}
+
+}  // namespace
+
+struct Encoder::Pass {
+  const data::PackedSequences& sequences;
+  const Noise& noise;
+  kernels::TokenPlaces places;
+  experts::SharedPlan plan;
+};
+
+Encoder::Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, const dist::ProcessGroup& expert_group)
+    : spec_(spec),
+      words_VD_(store.at("embeddings.word_embeddings.weight")),
+      positions_(store.at("embeddings.position_embeddings.weight")),
+      types_(store.at("embeddings.token_type_embeddings.weight")) {
+  const auto norm = [&](const std::string& prefix) {
+    return Norm{store.at(prefix + ".weight"), store.at(prefix + ".bias")};
+  };
+  const auto linear = [&](const std::string& prefix) {
+    return Linear{store.at(prefix + ".weight"), store.at(prefix + ".bias")};
+  };
+  embedding_norm_ = norm("embeddings.LayerNorm");
+  const std::int64_t local = spec.experts() / expert_group.size();
+  const std::int64_t first = local * expert_group.rank();
+  const auto router = std::make_shared<experts::DomainRouter>(spec.experts());
+  const auto mlp = [&](std::int64_t layer) -> std::variant<experts::Mlp, experts::MoeLayer> {
+    const auto names = [&](auto name_of) {
+      std::vector<std::string> all;
+      for (const std::string& tensor : experts::mlp_tensors()) all.push_back(name_of(tensor));
+      return all;
+    };
+    if (!std::binary_search(spec.expert_layers.begin(), spec.expert_layers.end(), layer))
+      return mlp_of(store, names([&](const auto& tensor) { return experts::dense_tensor(layer, tensor); }));
+    std::vector<experts::Mlp> mine;
+    for (std::int64_t e = first; e < first + local; ++e)
+      mine.push_back(mlp_of(store, names([&](const auto& t) { return experts::expert_tensor(layer, e, t); })));
+    return experts::MoeLayer(router, experts::Dispatcher(expert_group, spec.experts()),
+                             experts::ExpertFfn(std::move(mine), spec.bert.activation));
+  };
+  for (std::int64_t n = 0; n < spec.bert.layers; ++n) {
+    const std::string at = str("encoder.layer.", n, ".");
+    layers_.push_back({.query = linear(at + "attention.self.query"),
+                       .key = linear(at + "attention.self.key"),
+                       .value = linear(at + "attention.self.value"),
+                       .output = linear(at + "attention.output.dense"),
+                       .attention_norm = norm(at + "attention.output.LayerNorm"),
+                       .mlp = mlp(n),
+                       .mlp_norm = norm(at + "output.LayerNorm")});
+  }
+}
+
+at::Tensor Encoder::normalized(const at::Tensor& tokens_TD, const Norm& norm) const {
+  return at::layer_norm(tokens_TD, {spec_.bert.hidden_size}, norm.weight_D, norm.bias_D, spec_.bert.layer_norm_eps);
+}
+
+at::Tensor Encoder::embeddings(const data::PackedSequences& sequences) const {
+  std::vector<std::int64_t> ids(sequences.tokens.begin(), sequences.tokens.end());
+  std::vector<std::int64_t> places(ids.size());
+  for (std::size_t b = 0; b + 1 < sequences.offsets.size(); ++b) {
+    const std::int64_t first = sequences.offsets[b];
+    const std::int64_t length = sequences.offsets[b + 1] - first;
+    if (length > spec_.bert.max_position_embeddings)
+      throw DataError(str("encoder: a sequence may have ", spec_.bert.max_position_embeddings, " tokens, got ", length,
+                          " (sequence ", b, " of the batch)"));
+    for (std::int64_t t = 0; t < length; ++t) places[static_cast<std::size_t>(first + t)] = t;
+    if (!spec_.domain_tokens) continue;
+    if (sequences.domain[b] < 0 || sequences.domain[b] >= static_cast<std::int32_t>(spec_.domains.size()))
+      throw DataError(str("encoder: a text has no domain, and the model puts a domain token before each (sequence ", b,
+                          " of the batch)"));
+    ids[static_cast<std::size_t>(first)] = spec_.bert.vocab_size + sequences.domain[b];
+  }
+  const at::Tensor words_TD = at::embedding(words_VD_, at::tensor(ids, at::kLong));
+  const at::Tensor positions_TD = at::embedding(positions_, at::tensor(places, at::kLong));
+  return words_TD + types_.select(0, 0) + positions_TD;
+}
+
+at::Tensor Encoder::attend(const Layer& layer, const at::Tensor& tokens_TD, const Pass& pass, RandomKey key) const {
+  const auto apply = [&](const Linear& linear) { return at::linear(tokens_TD, linear.weight, linear.bias); };
+  const at::Tensor mixed_TD =
+      kernels::attention(apply(layer.query), apply(layer.key), apply(layer.value), spec_.bert.heads,
+                         pass.sequences.offsets, pass.sequences.sequence_index, {pass.noise.attention, key});
+  return at::linear(mixed_TD, layer.output.weight, layer.output.bias);
+}
+
+at::Tensor Encoder::feed_forward(const Layer& layer, const at::Tensor& tokens_TD, Pass& pass) const {
+  if (const auto* dense = std::get_if<experts::Mlp>(&layer.mlp)) return dense->forward(tokens_TD, spec_.bert.activation);
+  return std::get<experts::MoeLayer>(layer.mlp)
+      .forward(tokens_TD, {pass.sequences.offsets, pass.sequences.domain}, pass.plan);
+}
+
+at::Tensor Encoder::forward(const data::PackedSequences& sequences, const Noise& noise,
+                            std::vector<at::Tensor>* states) const {
+  Pass pass{sequences, noise, places_of(sequences), {}};
+  const auto drop = [&](const at::Tensor& tokens_TD, std::uint64_t layer, Site site) {
+    return kernels::dropout(tokens_TD, noise.hidden, site_key(noise.key, layer, site), pass.places);
+  };
+  at::Tensor tokens_TD = drop(normalized(embeddings(sequences), embedding_norm_), 0, Site::embeddings);
+  if (states) states->push_back(tokens_TD);
+  for (std::uint64_t n = 0; n < layers_.size(); ++n) {
+    const Layer& layer = layers_[n];
+    const at::Tensor mixed_TD = attend(layer, tokens_TD, pass, site_key(noise.key, n, Site::attention_probabilities));
+    tokens_TD = normalized(tokens_TD + drop(mixed_TD, n, Site::attention_output), layer.attention_norm);
+    const at::Tensor hidden_TD = feed_forward(layer, tokens_TD, pass);
+    tokens_TD = normalized(tokens_TD + drop(hidden_TD, n, Site::mlp_output), layer.mlp_norm);
+    if (states) states->push_back(tokens_TD);
+  }
+  return tokens_TD;
+}
+
+at::Tensor Encoder::embed(const data::PackedSequences& sequences, const Noise& noise) const {
+  const at::Tensor pooled_BD = kernels::pool(forward(sequences, noise), sequences.offsets, spec_.pooling);
+  return spec_.normalize ? kernels::normalize_rows(pooled_BD) : pooled_BD;
+}
+
+}  // namespace coterie::model

@@ -1,0 +1,81 @@
+// BERT on packed tokens: attention sees sequences, everything else sees tokens, and nothing sees padding.
+//
+// Shape letters: T tokens on this rank, D model width, F hidden width of an MLP, B sequences, V vocabulary.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "base/random.h"
+#include "data/batch.h"
+#include "experts/moe_layer.h"
+#include "kernels/parameter_store.h"
+#include "model/weights.h"
+
+namespace coterie::model {
+
+/// Dropout of one step; rates of zero, the default, are evaluation.
+struct Noise {
+  double hidden = 0.0;     ///< after the embeddings and after each sublayer
+  double attention = 0.0;  ///< of the attention probabilities
+  RandomKey key;           ///< of the seed and the step
+};
+
+/// A BERT encoder whose MLPs are dense or experts.
+///
+/// @par Source
+/// Devlin et al. 2019 (arXiv:1810.04805), as in Hugging Face's BertModel without the pooler.
+class Encoder {
+ public:
+  /// @param store         holds the tensors of `model_tensors`; must outlive the encoder
+  /// @param expert_group  the ranks that share one set of experts; must outlive every backward pass
+  Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, const dist::ProcessGroup& expert_group);
+
+  /// @param states  where given, takes the embedding output and the output of each layer, each [T, D]
+  /// @return        [T, D], the last layer's output
+  /// @throws DataError if a sequence is longer than the position table, or has a domain the model does not know
+  /// @note collective over the expert group when the model has experts
+  [[nodiscard]] at::Tensor forward(const data::PackedSequences& sequences, const Noise& noise,
+                                   std::vector<at::Tensor>* states = nullptr) const;
+
+  /// The pooled token vectors, normalised or not.
+  /// @return  [B, D]
+  /// @note collective over the expert group when the model has experts
+  [[nodiscard]] at::Tensor embed(const data::PackedSequences& sequences, const Noise& noise) const;
+
+ private:
+  struct Norm {
+    at::Tensor weight_D;
+    at::Tensor bias_D;
+  };
+  struct Linear {
+    at::Tensor weight;
+    at::Tensor bias;
+  };
+  struct Layer {
+    Linear query, key, value, output;
+    Norm attention_norm;
+    std::variant<experts::Mlp, experts::MoeLayer> mlp;
+    Norm mlp_norm;
+  };
+  struct Pass;  // what is common to all layers of one forward pass
+
+  [[nodiscard]] at::Tensor embeddings(const data::PackedSequences& sequences) const;
+  [[nodiscard]] at::Tensor attend(const Layer& layer, const at::Tensor& tokens_TD, const Pass& pass,
+                                  RandomKey key) const;
+  [[nodiscard]] at::Tensor feed_forward(const Layer& layer, const at::Tensor& tokens_TD, Pass& pass) const;
+  [[nodiscard]] at::Tensor normalized(const at::Tensor& tokens_TD, const Norm& norm) const;
+
+  ModelSpec spec_;
+  at::Tensor words_VD_;
+  at::Tensor positions_;
+  at::Tensor types_;
+  Norm embedding_norm_;
+  std::vector<Layer> layers_;
+};
+
+}  // namespace coterie::model

@@ -1,0 +1,83 @@
+#include "model/model_spec.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+
+namespace coterie::model {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kVersion = 1;
+constexpr const char* kPoolings[] = {"mean", "cls", "max"};
+
+Pooling pooling_of(const std::string& name) {
+  const auto found = std::find(std::begin(kPoolings), std::end(kPoolings), name);
+  if (found == std::end(kPoolings)) throw DataError(str("pooling must be one of mean, cls, max, got '", name, "'"));
+  return static_cast<Pooling>(found - std::begin(kPoolings));
+}
+
+void check(const ModelSpec& spec) {
+  for (std::size_t i = 0; i < spec.expert_layers.size(); ++i) {
+    const std::int64_t layer = spec.expert_layers[i];
+    const bool ascending = i == 0 || layer > spec.expert_layers[i - 1];
+    if (!ascending || layer < 0 || layer >= spec.bert.layers)
+      throw DataError(str("expert_layers must ascend within 0..", spec.bert.layers - 1, ", got ", layer));
+  }
+  if (spec.domains.empty() && (spec.domain_tokens || !spec.expert_layers.empty()))
+    throw DataError("domains must not be empty in a model with experts or domain tokens");
+  if (spec.max_length < 3 || spec.max_length > spec.bert.max_position_embeddings)
+    throw DataError(str("max_length must be 3..", spec.bert.max_position_embeddings, ", got ", spec.max_length));
+}
+
+}  // namespace
+
+std::int32_t ModelSpec::domain(const std::string& name) const {
+  const auto found = std::find(domains.begin(), domains.end(), name);
+  if (found != domains.end()) return static_cast<std::int32_t>(found - domains.begin());
+  std::string known;
+  for (const std::string& d : domains) known += (known.empty() ? "" : ", ") + d;
+  throw ConfigError(str("model: domain must be one of ", known.empty() ? "none (the model knows no domains)" : known,
+                        ", got '", name, "'"));
+}
+
+void write_model_spec(FileOps& ops, const fs::path& folder, const ModelSpec& spec) {
+  const json extension = {{"format", "coterie-model"},
+                          {"version", kVersion},
+                          {"pooling", kPoolings[static_cast<int>(spec.pooling)]},
+                          {"normalize", spec.normalize},
+                          {"max_length", spec.max_length},
+                          {"domains", spec.domains},
+                          {"expert_layers", spec.expert_layers},
+                          {"domain_tokens", spec.domain_tokens}};
+  write_file_atomically(ops, folder / "config.json", bert_config_json(spec.bert));
+  write_file_atomically(ops, folder / "coterie.json", extension.dump(2) + "\n");
+}
+
+ModelSpec read_model_spec(const fs::path& folder) {
+  const fs::path path = folder / "coterie.json";
+  ModelSpec spec;
+  spec.bert = read_bert_config(folder / "config.json");
+  try {
+    const json extension = json::parse(read_file(path));
+    if (extension.at("format") != "coterie-model" || extension.at("version") != kVersion)
+      throw DataError(str("format must be coterie-model, version ", kVersion, ", got ", extension.at("format").dump(),
+                          ", ", extension.at("version").dump()));
+    spec.pooling = pooling_of(extension.at("pooling"));
+    extension.at("normalize").get_to(spec.normalize);
+    extension.at("max_length").get_to(spec.max_length);
+    extension.at("domains").get_to(spec.domains);
+    extension.at("expert_layers").get_to(spec.expert_layers);
+    extension.at("domain_tokens").get_to(spec.domain_tokens);
+    check(spec);
+  } catch (const json::exception& error) {
+    throw DataError(str("model: ", error.what(), " (", path.string(), ")"));
+  } catch (const DataError& error) {
+    throw DataError(str("model: ", error.what(), " (", path.string(), ")"));
+  }
+  return spec;
+}
+
+}  // namespace coterie::model

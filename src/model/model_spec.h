@@ -1,0 +1,44 @@
+// What a sentence-embedding model is, apart from its weights.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/file_ops.h"
+#include "model/bert_config.h"
+#include "model/hf_directory.h"
+
+namespace coterie::model {
+
+/// A BERT encoder with pooling, and, where it has been extended, its experts and domain tokens.
+struct ModelSpec {
+  BertConfig bert;                          ///< of the dense encoder: its vocabulary has no domain tokens
+  Pooling pooling = Pooling::mean;
+  bool normalize = true;                    ///< embeddings are divided by their L2 norm
+  std::int64_t max_length = 0;              ///< longer texts are cut, [CLS] and [SEP] counted
+  std::vector<std::string> domains;         ///< empty: the model knows no domains
+  std::vector<std::int64_t> expert_layers;  ///< layers with one expert per domain, ascending
+  bool domain_tokens = false;               ///< token vocab_size + d stands for [CLS] in domain d
+
+  /// E; 0 for a dense model.
+  [[nodiscard]] std::int64_t experts() const {
+    return expert_layers.empty() ? 0 : static_cast<std::int64_t>(domains.size());
+  }
+  /// Rows of the word embeddings, domain tokens included.
+  [[nodiscard]] std::int64_t vocabulary() const {
+    return bert.vocab_size + (domain_tokens ? static_cast<std::int64_t>(domains.size()) : 0);
+  }
+  /// Index of a domain.
+  /// @throws ConfigError listing the domains if there is none of that name
+  [[nodiscard]] std::int32_t domain(const std::string& name) const;
+};
+
+/// Writes `config.json` (the dense encoder) and `coterie.json` (the rest) into a folder.
+void write_model_spec(FileOps& ops, const std::filesystem::path& folder, const ModelSpec& spec);
+
+/// @throws DataError naming file and key
+[[nodiscard]] ModelSpec read_model_spec(const std::filesystem::path& folder);
+
+}  // namespace coterie::model

@@ -1,0 +1,34 @@
+// The `[model]` section: the pretrained checkpoint and how it is run.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "config/schema.h"
+
+namespace coterie::model {
+
+/// Where a dropout rate comes from.
+enum class Dropout : std::uint8_t {
+  checkpoint,  ///< the checkpoint's config.json
+  none,        ///< no dropout
+};
+
+struct ModelOptions {
+  std::string checkpoint = "all-MiniLM-L6-v2";
+  std::int64_t max_length = 0;
+  Dropout hidden_dropout = Dropout::checkpoint;
+  Dropout attention_dropout = Dropout::checkpoint;
+};
+
+inline void describe(config::Visitor& v, ModelOptions& o) {
+  constexpr auto kDropouts = std::to_array<std::string_view>({"checkpoint", "none"});
+  v.field("checkpoint", o.checkpoint, "directory of the pretrained model, or the name of a cached one");
+  v.field("max_length", o.max_length, "tokens per text, [CLS] and [SEP] counted; 0: as the checkpoint says", {0, 65536});
+  v.choice("hidden_dropout", o.hidden_dropout, kDropouts, "dropout after embeddings and sublayers while training");
+  v.choice("attention_dropout", o.attention_dropout, kDropouts, "dropout of attention probabilities while training");
+}
+
+}  // namespace coterie::model

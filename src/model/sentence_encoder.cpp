@@ -1,0 +1,68 @@
+#include "model/sentence_encoder.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/cache.h"
+#include "base/error.h"
+#include "model/checkpoint.h"
+#include "model/hf_weights.h"
+
+namespace coterie::model {
+namespace {
+
+// The step that did best on the validation split, as the newest checkpoint remembers it.
+fs::path best_checkpoint(const fs::path& run) {
+  const fs::path folder = run / "checkpoints";
+  const auto latest = latest_checkpoint(folder);
+  if (!latest) throw DataError(str("run: there is no checkpoint yet (", folder.string(), ")"));
+  const fs::path state_path = *latest / "state.json";
+  try {
+    const auto state = nlohmann::json::parse(read_file(state_path));
+    const auto best = state.at("best_step").get<std::int64_t>();
+    return best < 0 ? *latest : folder / checkpoint_name(best);
+  } catch (const nlohmann::json::exception& error) {
+    throw DataError(str("run: ", error.what(), " (", state_path.string(), ")"));
+  }
+}
+
+}  // namespace
+
+ModelSource ModelSource::open(const fs::path& path) {
+  fs::path folder = path;
+  if (!fs::is_directory(folder)) folder = cached_model(path);
+  if (!fs::is_directory(folder))
+    throw ConfigError(str("model: there is no directory '", path.string(), "', nor a cached model of that name (",
+                          folder.string(), ")"));
+  if (fs::is_directory(folder / "checkpoints")) folder = best_checkpoint(folder);
+  if (fs::exists(folder / "coterie.json")) return {read_model_spec(folder), folder, true};
+  const HfDirectory directory = read_hf_directory(folder);
+  ModelSpec spec;
+  spec.bert = directory.config;
+  spec.pooling = directory.pooling;
+  spec.normalize = directory.normalize;
+  spec.max_length = directory.max_length;
+  return {spec, directory.transformer, false};
+}
+
+Weights ModelSource::read(const ExpertRange& range) const {
+  if (!checkpoint) return read_bert_weights(folder, spec.bert);
+  const CheckpointReader reader(folder);
+  Weights weights;
+  for (const TensorSpec& tensor : model_tensors(spec, range)) weights[tensor.name] = reader.read(tensor.name);
+  return weights;
+}
+
+ExpertRange expert_range(const ModelSpec& spec, const dist::Mesh& mesh) {
+  return {mesh.shape().first_expert(spec.experts()), mesh.shape().local_experts(spec.experts())};
+}
+
+SentenceEncoder make_sentence_encoder(const ModelSpec& spec, const Weights& weights, const dist::Mesh& mesh,
+                                      at::ScalarType master, const std::vector<kernels::Declaration>& extra) {
+  std::vector<kernels::Declaration> declarations = declare(spec, expert_range(spec, mesh), weights);
+  declarations.insert(declarations.end(), extra.begin(), extra.end());
+  SentenceEncoder model{spec, std::make_unique<kernels::ParameterStore>(declarations, master), nullptr};
+  model.encoder = std::make_unique<Encoder>(spec, *model.parameters, mesh.expert_group());
+  return model;
+}
+
+}  // namespace coterie::model

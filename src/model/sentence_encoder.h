@@ -1,0 +1,45 @@
+// A model ready to run: its weights on this rank and the encoder over them.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "data/tokenizer.h"
+#include "dist/mesh.h"
+#include "model/encoder.h"
+
+namespace coterie::model {
+
+/// A model as it lies on disk: a Hugging Face directory, a run's checkpoint, or a run (its best checkpoint).
+struct ModelSource {
+  ModelSpec spec;
+  std::filesystem::path folder;   ///< with config.json and the tokenizer's files
+  bool checkpoint = false;        ///< a run's checkpoint, not a Hugging Face directory
+
+  /// @param path  a directory; a bare name that is none is looked up among the cached models
+  /// @throws DataError or ConfigError naming the path
+  [[nodiscard]] static ModelSource open(const std::filesystem::path& path);
+
+  /// The tensors of `model_tensors` for the experts of `range`.
+  [[nodiscard]] Weights read(const ExpertRange& range) const;
+  [[nodiscard]] data::Tokenizer tokenizer() const { return data::Tokenizer::from_directory(folder); }
+};
+
+/// The experts that this rank of the mesh holds.
+/// @throws ConfigError if the expert axis does not divide the number of experts
+[[nodiscard]] ExpertRange expert_range(const ModelSpec& spec, const dist::Mesh& mesh);
+
+/// Weights and encoder of one rank.
+struct SentenceEncoder {
+  ModelSpec spec;
+  std::unique_ptr<kernels::ParameterStore> parameters;
+  std::unique_ptr<Encoder> encoder;
+};
+
+/// @param extra  further parameters to keep in the same store, for example a learned scale
+/// @param mesh   must outlive the encoder
+[[nodiscard]] SentenceEncoder make_sentence_encoder(const ModelSpec& spec, const Weights& weights,
+                                                    const dist::Mesh& mesh, at::ScalarType master,
+                                                    const std::vector<kernels::Declaration>& extra = {});
+
+}  // namespace coterie::model

@@ -1,0 +1,35 @@
+// From the config and the corpus to the model that is trained.
+#pragma once
+
+#include "data/corpus.h"
+#include "dist/mesh.h"
+#include "eval/pair_classification.h"
+#include "model/sentence_encoder.h"
+#include "train/run_options.h"
+
+namespace coterie::train {
+
+/// What the model of a run is: the checkpoint, extended by experts and domain tokens for the corpus's domains.
+/// @throws ConfigError if the options do not fit the checkpoint or the corpus
+[[nodiscard]] model::ModelSpec trained_spec(const RunOptions& options, const data::Corpus& corpus,
+                                            const model::ModelSpec& checkpoint);
+
+/// The model of a run before its first step; its embeddings are the checkpoint's.
+/// @param mesh  must outlive the model
+[[nodiscard]] model::SentenceEncoder make_model(const RunOptions& options, const data::Corpus& corpus,
+                                                const model::ModelSource& source, const dist::Mesh& mesh);
+
+/// The dropout rates of training; the key is left to the step.
+[[nodiscard]] model::Noise dropout_of(const model::ModelOptions& options, const model::BertConfig& checkpoint);
+
+/// How a corpus's texts reach a model.
+/// @throws ConfigError if the model needs domains and the corpus has one that it does not know, with
+///   `experts.unknown_domain = error`
+[[nodiscard]] eval::CorpusView view_of(const data::Corpus& corpus, const model::ModelSpec& spec,
+                                       const RunOptions& options);
+
+/// The model's domain for a text without one, or of a domain it does not know; -1 if that is an error.
+/// @throws ConfigError if `experts.unknown_domain` names no domain of the model
+[[nodiscard]] std::int32_t unknown_domain(const model::ModelSpec& spec, const experts::ExpertsOptions& options);
+
+}  // namespace coterie::train

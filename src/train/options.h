@@ -1,0 +1,90 @@
+// The `[loss]`, `[optim]` and `[train]` sections.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "config/schema.h"
+
+namespace coterie::train {
+
+/// The contrastive loss.
+enum class LossKind : std::uint8_t {
+  mnr,        ///< multiple negatives ranking: each a finds its b among all b
+  symmetric,  ///< the mean of both directions
+};
+
+/// Which other pairs of the global batch are negatives.
+enum class Negatives : std::uint8_t { all, same_domain };
+
+struct LossOptions {
+  LossKind kind = LossKind::symmetric;
+  double scale = 20.0;
+  bool learn_scale = false;
+  double scale_max = 100.0;
+  double scale_lr = 1e-3;
+  bool mask_known = true;
+  Negatives negatives = Negatives::all;
+};
+
+inline void describe(config::Visitor& v, LossOptions& o) {
+  v.choice("kind", o.kind, std::to_array<std::string_view>({"mnr", "symmetric"}),
+           "mnr: each a finds its b; symmetric: the mean of both directions");
+  v.field("scale", o.scale, "factor of the cosine similarities, one over the temperature; the first value if learned",
+          {1e-3, 1e3});
+  v.field("learn_scale", o.learn_scale, "learn the scale (as its logarithm, without weight decay)");
+  v.field("scale_max", o.scale_max, "a learned scale is kept within 1 / scale_max and scale_max", {1.0, 1e6});
+  v.field("scale_lr", o.scale_lr, "peak learning rate of a learned scale", {0.0, 1.0});
+  v.field("mask_known", o.mask_known, "known co-cited pairs and equal texts are not used as negatives");
+  v.choice("negatives", o.negatives, std::to_array<std::string_view>({"all", "same_domain"}),
+           "negatives come from all pairs of the global batch, or from those of the same domain");
+}
+
+/// Shape of the learning rate after warm-up.
+enum class Decay : std::uint8_t { linear, cosine, constant };
+
+struct OptimOptions {
+  double lr = 2e-5;
+  std::int64_t warmup_steps = 10;
+  Decay decay = Decay::linear;
+  double weight_decay = 0.01;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double clip_norm = 1.0;
+};
+
+inline void describe(config::Visitor& v, OptimOptions& o) {
+  v.field("lr", o.lr, "peak learning rate", {0.0, 1.0});
+  v.field("warmup_steps", o.warmup_steps, "steps of linear warm-up from 0", {0, 10000000});
+  v.choice("decay", o.decay, std::to_array<std::string_view>({"linear", "cosine", "constant"}),
+           "learning rate after warm-up, towards 0 at the last step");
+  v.field("weight_decay", o.weight_decay, "decoupled weight decay; biases and LayerNorms have none", {0.0, 1.0});
+  v.field("beta1", o.beta1, "decay of AdamW's first moment", {0.0, 0.999999});
+  v.field("beta2", o.beta2, "decay of AdamW's second moment", {0.0, 0.9999999});
+  v.field("epsilon", o.epsilon, "AdamW's epsilon", {1e-16, 1.0});
+  v.field("clip_norm", o.clip_norm, "gradients are scaled down to this global norm", {1e-9, 1e9});
+}
+
+struct TrainOptions {
+  std::int64_t steps = 100;
+  std::int64_t eval_every = 20;
+  std::int64_t save_every = 20;
+  std::int64_t patience = 0;
+  std::int64_t keep = 2;
+  std::int64_t log_every = 1;
+};
+
+inline void describe(config::Visitor& v, TrainOptions& o) {
+  v.field("steps", o.steps, "optimizer updates of the whole run", {1, 1000000000});
+  v.field("eval_every", o.eval_every, "steps between evaluations on the validation split", {1, 1000000000});
+  v.field("save_every", o.save_every, "steps between checkpoints; a new best model is saved besides", {1, 1000000000});
+  v.field("patience", o.patience, "evaluations without a better average precision before stopping; 0: never stop early",
+          {0, 1000000});
+  v.field("keep", o.keep, "checkpoints to keep besides the best one", {1, 1000});
+  v.field("log_every", o.log_every, "steps between lines in metrics.jsonl", {1, 1000000});
+}
+
+}  // namespace coterie::train

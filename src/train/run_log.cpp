@@ -1,0 +1,74 @@
+#include "train/run_log.h"
+
+#include <chrono>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "base/table.h"
+
+namespace coterie::train {
+namespace {
+
+double wall_time_s() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+MetricsLog open_metrics(std::shared_ptr<FileOps> ops, const fs::path& run, std::int64_t step) {
+  MetricsLog metrics(std::move(ops), run / "metrics.jsonl");
+  metrics.truncate_after(step);
+  return metrics;
+}
+
+}  // namespace
+
+RunLog::RunLog(std::shared_ptr<FileOps> ops, const fs::path& run, std::int64_t step, std::int64_t steps)
+    : metrics_(open_metrics(ops, run, step)),
+      board_(*ops, run, step, wall_time_s()),
+      progress_({.name = "train", .unit = "steps", .total = steps, .before = step}, standard_error_style(), std::cerr,
+                monotonic_seconds) {}
+
+void RunLog::step(std::int64_t step, const StepReport& report, bool write) {
+  progress_.update(step, str("loss ", decimal(report.loss, 4)));
+  if (!write) return;
+  const double seconds = report.step_ms / 1000.0;
+  const double pairs_per_s = static_cast<double>(report.pairs) / seconds;
+  const double tokens_per_s = static_cast<double>(report.tokens) / seconds;
+  metrics_.append(step, {{"loss", report.loss},
+                         {"gradient_norm", report.gradient_norm},
+                         {"scale", report.scale},
+                         {"learning_rate", report.learning_rate},
+                         {"step_ms", report.step_ms},
+                         {"pairs_per_s", pairs_per_s},
+                         {"tokens_per_s", tokens_per_s},
+                         {"tokens", report.tokens},
+                         {"masked_cells", report.masked_cells}});
+  const Scalar scalars[] = {{"train/loss", static_cast<float>(report.loss)},
+                            {"train/gradient_norm", static_cast<float>(report.gradient_norm)},
+                            {"train/learning_rate", static_cast<float>(report.learning_rate)},
+                            {"train/scale", static_cast<float>(report.scale)},
+                            {"speed/pairs_per_s", static_cast<float>(pairs_per_s)},
+                            {"speed/tokens_per_s", static_cast<float>(tokens_per_s)}};
+  board_.write(step, scalars, wall_time_s());
+}
+
+void RunLog::evaluation(std::int64_t step, const std::vector<eval::DomainResult>& validation) {
+  nlohmann::ordered_json domains = nlohmann::ordered_json::object();
+  std::vector<std::string> tags;
+  for (const auto& result : validation) {
+    domains[result.domain] = {{"average_precision", result.metrics.average_precision},
+                              {"roc_auc", result.metrics.roc_auc},
+                              {"f1", result.metrics.f1}};
+    tags.push_back("validation/average_precision/" + result.domain);
+  }
+  metrics_.append(step, {{"validation", domains}});
+  for (std::size_t i = 0; i < validation.size(); ++i)
+    board_.write(step, {tags[i], static_cast<float>(validation[i].metrics.average_precision)}, wall_time_s());
+  progress_.hide();
+  log::info(str("step ", step, ": validation average precision ",
+                decimal(validation.front().metrics.average_precision, 4), ", ROC-AUC ",
+                decimal(validation.front().metrics.roc_auc, 4)));
+}
+
+}  // namespace coterie::train

@@ -1,0 +1,49 @@
+// What a run tells while it goes on: the progress line, metrics.jsonl and TensorBoard. Rank 0 only has one.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/file_ops.h"
+#include "base/metrics_log.h"
+#include "base/progress.h"
+#include "base/tensorboard.h"
+#include "eval/pair_classification.h"
+
+namespace coterie::train {
+
+/// One step, for the log.
+struct StepReport {
+  double loss = 0.0;
+  double gradient_norm = 0.0;
+  double scale = 0.0;
+  double learning_rate = 0.0;
+  double step_ms = 0.0;
+  std::int64_t pairs = 0;
+  std::int64_t tokens = 0;        ///< of the global batch
+  std::int64_t masked_cells = 0;  ///< known co-cited cells of the global batch
+};
+
+/// Writes the log of one run directory.
+class RunLog {
+ public:
+  /// @param step   the step the run starts or continues at: later lines of an earlier life are cut off
+  /// @param steps  of the whole run
+  RunLog(std::shared_ptr<FileOps> ops, const std::filesystem::path& run, std::int64_t step, std::int64_t steps);
+
+  /// @param write  whether metrics.jsonl and TensorBoard get a line, or only the progress line
+  void step(std::int64_t step, const StepReport& report, bool write);
+  void evaluation(std::int64_t step, const std::vector<eval::DomainResult>& validation);
+  /// Makes what was written durable, before a checkpoint of the same step.
+  void sync() { metrics_.sync(); }
+
+ private:
+  MetricsLog metrics_;
+  TensorBoardWriter board_;
+  Progress progress_;
+};
+
+}  // namespace coterie::train

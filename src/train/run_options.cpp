@@ -1,0 +1,17 @@
+#include "train/run_options.h"
+
+namespace coterie::train {
+
+void validate(const RunOptions& options, config::Problems& problems) {
+  const bool plain = !options.run.empty() && options.run != "." && options.run != ".." &&
+                     options.run.find('/') == std::string::npos;
+  if (!plain) problems.add("run", "must be a plain folder name");
+  if (options.data.validation_fraction + options.data.test_fraction >= 1.0)
+    problems.add("data.test_fraction", "must leave documents for training beside data.validation_fraction");
+  if (options.data.window_pairs < options.data.batch_pairs)
+    problems.add("data.window_pairs", "must be at least data.batch_pairs");
+  if (options.optim.warmup_steps > options.train.steps)
+    problems.add("optim.warmup_steps", "must be at most train.steps");
+}
+
+}  // namespace coterie::train

@@ -1,0 +1,179 @@
+#include "train/trainer.h"
+
+#include <unistd.h>
+
+#include <chrono>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/stop_signal.h"
+#include "data/masked_cells.h"
+#include "dist/together.h"
+#include "model/checkpoint.h"
+#include "train/model_setup.h"
+#include "train/schedule.h"
+
+namespace coterie::train {
+namespace {
+
+std::string lock_owner() {
+  char host[256] = {};
+  ::gethostname(host, sizeof host - 1);
+  return str("process ", ::getpid(), " on ", host);
+}
+
+std::string order_of_batches(const RunOptions& options, const data::Corpus& corpus) {
+  return str("seed ", options.seed, ", data.batch_pairs ", options.data.batch_pairs, ", data.window_pairs ",
+             options.data.window_pairs, ", training pairs ", corpus.positives(data::Split::train).size(),
+             ", documents ", corpus.documents());
+}
+
+}  // namespace
+
+Trainer::Trainer(const RunOptions& options, const std::string& resolved, dist::Mesh& mesh,
+                 std::shared_ptr<FileOps> ops)
+    : options_(options),
+      mesh_(mesh),
+      ops_(std::move(ops)),
+      directory_(fs::path(options.runs) / options.run),
+      corpus_(options.data.corpus),
+      source_(model::ModelSource::open(options.model.checkpoint)),
+      model_(make_model(options, corpus_, source_, mesh)),
+      step_(options.loss, options.optim, model_, mesh) {
+  state_.batches = order_of_batches(options_, corpus_);
+  resume(open_run(resolved));
+  if (mesh_.world().rank() == 0)
+    log_ = std::make_unique<RunLog>(ops_, directory_, state_.step, options_.train.steps);
+}
+
+// Takes the lock, decides whether the run continues, and keeps the config. Returns the checkpoint to continue from.
+std::string Trainer::open_run(const std::string& resolved) {
+  return dist::on_leader(mesh_.world(), [&] {
+    lock_ = std::make_unique<RunLock>(directory_, lock_owner());
+    const bool holds_run = fs::exists(directory_ / "config.toml");
+    if (options_.resume == Resume::never && holds_run)
+      throw LockedError(str("run: resume is 'never', and the directory holds a run (", directory_.string(), ")"));
+    const auto latest = model::latest_checkpoint(directory_ / "checkpoints");
+    if (options_.resume == Resume::must && !latest)
+      throw LockedError(str("run: resume is 'must', and there is no checkpoint (", directory_.string(), ")"));
+    write_file_atomically(*ops_, directory_ / "config.toml", resolved);
+    return latest ? latest->string() : std::string();
+  });
+}
+
+void Trainer::resume(const std::string& checkpoint) {
+  if (checkpoint.empty()) return;
+  const TrainingState saved = load_training(checkpoint, model_, step_.optimizer());
+  if (saved.batches != state_.batches)
+    throw ConfigError(str("run: the checkpoint was made with batches of ", saved.batches, ", got ", state_.batches,
+                          " (", checkpoint, ")"));
+  state_ = saved;
+  log::info(str("continuing at step ", state_.step, " (", checkpoint, ")"));
+}
+
+data::LoaderOptions Trainer::loader_options() const {
+  return {.sampler = {options_.data.batch_pairs, options_.data.window_pairs},
+          .key = RandomKey{static_cast<std::uint64_t>(options_.seed)}.derive("batches"),
+          .share_index = mesh_.world().rank(),
+          .share_count = mesh_.world().size(),
+          .max_length = model_.spec.max_length,
+          .read_ahead = options_.data.read_ahead,
+          .start = state_.cursor};
+}
+
+NegativeMask Trainer::negative_mask(const data::GlobalBatch& batch) const {
+  NegativeMask mask;
+  if (options_.loss.mask_known)
+    mask.known = data::masked_cells(corpus_, batch);
+  else
+    mask.known.row_offsets.assign(static_cast<std::size_t>(batch.pairs()) + 1, 0);
+  if (options_.loss.negatives == Negatives::same_domain) {
+    mask.domain_a = data::domains_of(corpus_, batch.a);
+    mask.domain_b = data::domains_of(corpus_, batch.b);
+  }
+  return mask;
+}
+
+Outcome Trainer::run() {
+  data::Loader loader(options_.data.corpus, loader_options());
+  if (state_.step == 0) (void)evaluate();
+  Ending ending = out_of_patience() ? Ending::stopped_early : Ending::finished;
+  while (ending == Ending::finished && state_.step < options_.train.steps) {
+    train_step(loader);
+    const bool last = state_.step == options_.train.steps;
+    const bool preempted = stop_agreed();
+    bool due = last || preempted || state_.step % options_.train.save_every == 0;
+    if (last || state_.step % options_.train.eval_every == 0) due = evaluate() || due;
+    if (out_of_patience()) ending = Ending::stopped_early;
+    if (preempted && !last) ending = Ending::preempted;
+    if (due || ending != Ending::finished) save();
+  }
+  return {ending, state_};
+}
+
+void Trainer::train_step(data::Loader& loader) {
+  const auto start = std::chrono::steady_clock::now();
+  mesh_.set_step(state_.step);
+  const data::Batch batch = loader.next();
+  const NegativeMask mask = negative_mask(batch.global);
+  const double factor = schedule(options_.optim, state_.step, options_.train.steps);
+  model::Noise noise = dropout_of(options_.model, model_.spec.bert);
+  noise.key = RandomKey{static_cast<std::uint64_t>(options_.seed)}.derive("dropout").derive(
+      static_cast<std::uint64_t>(state_.step));
+
+  StepResult result;
+  try {
+    result = step_.run(batch, mask, noise, factor);
+  } catch (const NonFiniteError& error) {
+    throw NonFiniteError(str(error.what(), " (step ", state_.step, ")"));
+  }
+  ++state_.step;
+  state_.cursor = loader.cursor();
+
+  const std::int64_t tokens = mesh_.world().all_reduce(static_cast<std::int64_t>(batch.sequences.tokens.size()));
+  if (!log_) return;
+  const std::chrono::duration<double, std::milli> step_ms = std::chrono::steady_clock::now() - start;
+  log_->step(state_.step,
+             {.loss = result.loss,
+              .gradient_norm = result.gradient_norm,
+              .scale = result.scale,
+              .learning_rate = factor * options_.optim.lr,
+              .step_ms = step_ms.count(),
+              .pairs = batch.global.pairs(),
+              .tokens = tokens,
+              .masked_cells = static_cast<std::int64_t>(mask.known.columns.size())},
+             state_.step % options_.train.log_every == 0);
+}
+
+bool Trainer::evaluate() {
+  const eval::CorpusView view = view_of(corpus_, model_.spec, options_);
+  const eval::ScoredPairs scored = eval::score_pairs(*model_.encoder, view, data::Split::validation, mesh_);
+  const auto results = eval::classify(corpus_.domains(), scored, scored);
+  if (log_) log_->evaluation(state_.step, results);
+  // The untouched model is reported, but it is no result of this run.
+  if (state_.step == 0) return false;
+  const double precision = results.front().metrics.average_precision;
+  const bool best = state_.best_step < 0 || precision > state_.best_average_precision;
+  state_.evaluations_since_best = best ? 0 : state_.evaluations_since_best + 1;
+  if (!best) return false;
+  state_.best_step = state_.step;
+  state_.best_average_precision = precision;
+  return true;
+}
+
+void Trainer::save() {
+  if (log_) log_->sync();
+  const fs::path folder = directory_ / "checkpoints";
+  (void)save_training(*ops_, mesh_, folder, state_, model_, step_.optimizer(), source_.folder);
+  dist::together(mesh_.world(), [&] {
+    if (mesh_.world().rank() == 0) model::prune_checkpoints(*ops_, folder, options_.train.keep, state_.best_step);
+  });
+}
+
+bool Trainer::stop_agreed() const { return mesh_.world().any(stop_requested()); }
+
+bool Trainer::out_of_patience() const {
+  return options_.train.patience > 0 && state_.evaluations_since_best >= options_.train.patience;
+}
+
+}  // namespace coterie::train

@@ -1,0 +1,73 @@
+// A training run from its config to its last checkpoint.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/file_ops.h"
+#include "base/run_lock.h"
+#include "data/corpus.h"
+#include "data/loader.h"
+#include "dist/mesh.h"
+#include "eval/pair_classification.h"
+#include "model/sentence_encoder.h"
+#include "train/run_log.h"
+#include "train/run_options.h"
+#include "train/training_state.h"
+#include "train/training_step.h"
+
+namespace coterie::train {
+
+/// Why a run ended.
+enum class Ending { finished, stopped_early, preempted };
+
+/// How a run ended.
+struct Outcome {
+  Ending ending = Ending::finished;
+  TrainingState state;
+};
+
+/// Trains one model in one run directory.
+///
+/// Every rank makes one, with the same options. Construction opens or resumes the run; `run` goes on to its end.
+class Trainer {
+ public:
+  /// @param resolved  the text kept as config.toml
+  /// @param mesh      must outlive the trainer
+  /// @throws LockedError if the directory is in use, or `resume` forbids what it holds; ConfigError, DataError, IoError,
+  ///   each on every rank
+  /// @note collective over the world
+  Trainer(const RunOptions& options, const std::string& resolved, dist::Mesh& mesh,
+          std::shared_ptr<FileOps> ops);
+
+  /// @throws NonFiniteError naming the step
+  /// @note collective over the world
+  Outcome run();
+
+ private:
+  [[nodiscard]] std::string open_run(const std::string& resolved);
+  void resume(const std::string& checkpoint);
+  [[nodiscard]] data::LoaderOptions loader_options() const;
+  [[nodiscard]] NegativeMask negative_mask(const data::GlobalBatch& batch) const;
+  void train_step(data::Loader& loader);
+  /// @return whether this is the best evaluation so far
+  bool evaluate();
+  void save();
+  [[nodiscard]] bool stop_agreed() const;
+  [[nodiscard]] bool out_of_patience() const;
+
+  const RunOptions options_;
+  dist::Mesh& mesh_;
+  const std::shared_ptr<FileOps> ops_;
+  const std::filesystem::path directory_;
+  std::unique_ptr<RunLock> lock_;  // rank 0's
+  const data::Corpus corpus_;
+  const model::ModelSource source_;
+  const model::SentenceEncoder model_;
+  TrainingStep step_;
+  TrainingState state_;
+  std::unique_ptr<RunLog> log_;  // rank 0's
+};
+
+}  // namespace coterie::train

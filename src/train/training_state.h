@@ -1,0 +1,40 @@
+// What a run must remember besides its tensors, and how both are saved and restored.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "base/file_ops.h"
+#include "data/batch.h"
+#include "dist/mesh.h"
+#include "kernels/optimizer.h"
+#include "model/sentence_encoder.h"
+
+namespace coterie::train {
+
+/// Where a run stands.
+struct TrainingState {
+  std::int64_t step = 0;       ///< updates made
+  data::Cursor cursor;         ///< of the next batch
+  std::int64_t best_step = -1; ///< the step of the best evaluation; -1 before the first
+  double best_average_precision = 0.0;
+  std::int64_t evaluations_since_best = 0;
+  std::string batches;         ///< what decides the order of batches: a run continues only with the same
+};
+
+/// Saves model, moments and state as the checkpoint of `state.step`. Experts lie under their global index, so that any
+/// layout reads what any other wrote.
+/// @param tokenizer  folder whose tokenizer files are copied
+/// @return the checkpoint's folder
+/// @note collective over the world
+std::filesystem::path save_training(FileOps& ops, const dist::Mesh& mesh, const std::filesystem::path& folder,
+                                    const TrainingState& state, const model::SentenceEncoder& model,
+                                    const kernels::AdamW& optimizer, const std::filesystem::path& tokenizer);
+
+/// Restores what `save_training` wrote into a model of the same spec.
+/// @throws DataError if the checkpoint does not fit
+[[nodiscard]] TrainingState load_training(const std::filesystem::path& checkpoint, const model::SentenceEncoder& model,
+                                          kernels::AdamW& optimizer);
+
+}  // namespace coterie::train

@@ -1,0 +1,96 @@
+#include "train/training_step.h"
+
+#include <ATen/Functions.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "kernels/pooling.h"
+#include "train/loss_stage.h"
+
+namespace coterie::train {
+namespace {
+
+dist::Reducer make_reducer(const kernels::ParameterStore& store, const dist::Mesh& mesh) {
+  std::vector<dist::SharedGradient> gradients;
+  for (const kernels::Segment& segment : store.segments())
+    gradients.push_back({segment.gradients, segment.kind.sharing == kernels::Sharing::expert ? &mesh.data_group()
+                                                                                             : &mesh.world()});
+  return dist::Reducer(std::move(gradients));
+}
+
+}  // namespace
+
+std::vector<kernels::Declaration> loss_parameters(const LossOptions& options) {
+  if (!options.learn_scale) return {};
+  return {{kLogScale,
+           at::full({1}, std::log(options.scale), at::kDouble),
+           {kernels::Sharing::replicated, kernels::Decay::no, kernels::Rate::temperature}}};
+}
+
+TrainingStep::TrainingStep(const LossOptions& loss, const OptimOptions& optim, const model::SentenceEncoder& model,
+                           const dist::Mesh& mesh)
+    : loss_(loss),
+      optim_(optim),
+      model_(model),
+      mesh_(mesh),
+      reducer_(make_reducer(*model.parameters, mesh)),
+      optimizer_({optim.beta1, optim.beta2, optim.epsilon, optim.weight_decay}, *model.parameters) {}
+
+double TrainingStep::scale() const {
+  if (!loss_.learn_scale) return loss_.scale;
+  return std::exp(model_.parameters->at(kLogScale).item().toDouble());
+}
+
+double TrainingStep::gradient_norm() const {
+  double replicated = 0.0;
+  double experts = 0.0;
+  for (const kernels::Segment& segment : model_.parameters->segments()) {
+    const double norm = at::linalg_vector_norm(segment.gradients, 2, {}, false, at::kDouble).item<double>();
+    (segment.kind.sharing == kernels::Sharing::expert ? experts : replicated) += norm * norm;
+  }
+  // Every rank of the expert axis holds other experts: their sum counts each once.
+  at::Tensor sum = at::full({1}, experts, at::kDouble);
+  mesh_.expert_group().all_reduce(sum);
+  return std::sqrt(replicated + sum.item<double>());
+}
+
+void TrainingStep::clamp_scale() const {
+  if (!loss_.learn_scale) return;
+  const c10::NoGradGuard no_grad;
+  const double limit = std::log(loss_.scale_max);
+  at::Tensor log_scale = model_.parameters->at(kLogScale);
+  log_scale.clamp_(-limit, limit);
+}
+
+StepResult TrainingStep::gradients(const data::Batch& batch, const NegativeMask& mask, const model::Noise& noise) {
+  model_.parameters->zero_gradients();
+  const at::Tensor embeddings_BD = kernels::normalize_rows(model_.encoder->embed(batch.sequences, noise));
+  StepResult result{.scale = scale()};
+  const LossResult loss =
+      loss_stage(mesh_.world(), loss_.kind, embeddings_BD, batch.positions, result.scale, mask);
+  result.loss = loss.loss;
+  if (!std::isfinite(result.loss)) throw NonFiniteError(str("train: loss must be finite, got ", result.loss));
+  torch::autograd::backward({embeddings_BD}, {loss.gradient});
+  // d loss / d log s = s d loss / d s
+  if (loss_.learn_scale) model_.parameters->at(kLogScale).mutable_grad().add_(loss.gradient_scale * result.scale);
+  reducer_.reduce();
+  result.gradient_norm = gradient_norm();
+  if (!std::isfinite(result.gradient_norm))
+    throw NonFiniteError(str("train: gradient norm must be finite, got ", result.gradient_norm));
+  return result;
+}
+
+StepResult TrainingStep::run(const data::Batch& batch, const NegativeMask& mask, const model::Noise& noise,
+                             double factor) {
+  const StepResult result = gradients(batch, mask, noise);
+  const double divisor = std::max(1.0, result.gradient_norm / optim_.clip_norm);
+  optimizer_.step(*model_.parameters, {factor * optim_.lr, factor * loss_.scale_lr}, divisor);
+  clamp_scale();
+  return result;
+}
+
+}  // namespace coterie::train

@@ -1,0 +1,62 @@
+// One optimizer step over the global batch.
+#pragma once
+
+#include <cstdint>
+
+#include "data/batch.h"
+#include "dist/mesh.h"
+#include "dist/reducer.h"
+#include "kernels/optimizer.h"
+#include "model/sentence_encoder.h"
+#include "train/contrastive_loss.h"
+#include "train/options.h"
+
+namespace coterie::train {
+
+/// Name of the learned scale's logarithm in the parameter store.
+inline constexpr const char* kLogScale = "loss.log_scale";
+
+/// The parameters that the loss brings: the logarithm of the scale where it is learned.
+[[nodiscard]] std::vector<kernels::Declaration> loss_parameters(const LossOptions& options);
+
+/// What a step tells.
+struct StepResult {
+  double loss = 0.0;           ///< of the global batch, before the update
+  double gradient_norm = 0.0;  ///< global, every expert counted once, before clipping
+  double scale = 0.0;          ///< of the similarities, used in this step
+};
+
+/// Forward, loss, backward, reduction, clipping and update. Every rank differentiates its share of the loss; then
+/// gradients are summed, dense ones over all ranks, those of experts over the ranks that hold them. No other factor.
+class TrainingStep {
+ public:
+  /// @param model  its store holds `loss_parameters` too; must outlive the step, as must the mesh
+  TrainingStep(const LossOptions& loss, const OptimOptions& optim, const model::SentenceEncoder& model,
+               const dist::Mesh& mesh);
+
+  /// @param factor  of both peak learning rates, from the schedule
+  /// @throws NonFiniteError, on every rank, if loss or gradient norm is not finite; nothing is updated then
+  /// @note collective over the world
+  StepResult run(const data::Batch& batch, const NegativeMask& mask, const model::Noise& noise, double factor);
+
+  /// The first half of `run`: leaves the reduced gradients in the store.
+  /// @note collective over the world
+  [[nodiscard]] StepResult gradients(const data::Batch& batch, const NegativeMask& mask, const model::Noise& noise);
+
+  [[nodiscard]] kernels::AdamW& optimizer() noexcept { return optimizer_; }
+  [[nodiscard]] const kernels::AdamW& optimizer() const noexcept { return optimizer_; }
+
+ private:
+  [[nodiscard]] double scale() const;
+  [[nodiscard]] double gradient_norm() const;
+  void clamp_scale() const;
+
+  LossOptions loss_;
+  OptimOptions optim_;
+  const model::SentenceEncoder& model_;
+  const dist::Mesh& mesh_;
+  dist::Reducer reducer_;
+  kernels::AdamW optimizer_;
+};
+
+}  // namespace coterie::train

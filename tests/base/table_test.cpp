@@ -1,0 +1,51 @@
+// Text tables.
+#include "base/table.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+
+namespace coterie {
+namespace {
+
+TEST(Table, numbers_are_right_aligned_and_names_left) {
+  Table table({"name", "pairs", "share"});
+  table.add_row({"caf\u00E9", "7", "0.5"});
+  table.add_row({"x", "1234567", "-"});
+
+  EXPECT_EQ(table.text(),
+            "name    pairs  share\n"
+            "----  -------  -----\n"
+            "caf\u00E9        7    0.5\n"
+            "x     1234567      -\n");
+}
+
+TEST(Table, markdown_has_the_same_cells_with_bars_escaped) {
+  Table table({"a|b", "n"});
+  table.add_row({"x", "10"});
+
+  EXPECT_EQ(table.markdown(),
+            "| a\\|b |   n |\n"
+            "| ---- | --: |\n"
+            "| x    |  10 |\n");
+}
+
+TEST(Table, a_column_of_versions_is_not_a_number) {
+  Table table({"v"});
+  table.add_row({"1.0-rc"});
+  table.add_row({"2"});
+
+  EXPECT_EQ(table.text(), "v\n------\n1.0-rc\n2\n");
+}
+
+TEST(Table, a_row_of_another_length_is_a_bug) {
+  Table table({"a", "b"});
+
+  EXPECT_THROW(table.add_row({"1"}), ShapeError);
+  EXPECT_THROW(Table({}), ShapeError);
+}
+
+TEST(Decimal, has_fixed_places) { EXPECT_EQ(decimal(2.5, 2) + decimal(-0.126, 2), "2.50-0.13"); }
+
+}  // namespace
+}  // namespace coterie

@@ -1,0 +1,113 @@
+// Whole jobs in which one rank fails: the others must end soon, with the right code and a message that says why.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "base/str.h"
+
+namespace {
+
+using coterie::str;
+using testing::HasSubstr;
+
+struct Outcome {
+  int code = -1;
+  std::string text;
+  double seconds = 0;
+};
+
+Outcome run(const std::string& command) {
+  const auto start = std::chrono::steady_clock::now();
+  Outcome outcome;
+  std::FILE* pipe = popen((command + " 2>&1").c_str(), "r");
+  if (pipe == nullptr) return outcome;
+  std::array<char, 4096> buffer{};
+  while (std::fgets(buffer.data(), static_cast<int>(buffer.size()), pipe) != nullptr) outcome.text += buffer.data();
+  const int status = pclose(pipe);
+  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return outcome;
+}
+
+class Job : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (std::getenv("MPIEXEC") == nullptr) GTEST_SKIP() << "MPIEXEC is not set; run by ctest";
+  }
+
+  /// @param how        what the last rank does
+  /// @param timeout_s  how long the others wait for it
+  static Outcome start(int ranks, const std::string& how, double timeout_s) {
+    return run(str(std::getenv("MPIEXEC"), " -n ", ranks, " ", COTERIE_MPIEXEC_FLAGS, " ", COTERIE_FAILING_JOB, " ",
+                   how, " ", timeout_s));
+  }
+};
+
+TEST_F(Job, ends_well_when_nobody_fails) {
+  const Outcome outcome = start(2, "fine", 60);
+
+  EXPECT_EQ(outcome.code, 0) << outcome.text;
+}
+
+TEST_F(Job, of_one_rank_needs_no_launcher) {
+  const Outcome outcome = run(str(COTERIE_FAILING_JOB, " fine 60"));
+
+  EXPECT_EQ(outcome.code, 0) << outcome.text;
+}
+
+TEST_F(Job, of_one_rank_returns_the_code_of_its_error) {
+  const Outcome outcome = run(str(COTERIE_FAILING_JOB, " throw 60"));
+
+  EXPECT_EQ(outcome.code, 65) << outcome.text;
+  EXPECT_THAT(outcome.text, HasSubstr("caught: failing_job: thrown on purpose"));
+}
+
+TEST_F(Job, ends_with_the_code_of_a_rank_that_throws_while_the_others_wait) {
+  const Outcome outcome = start(3, "throw", 60);
+
+  EXPECT_EQ(outcome.code, 65) << outcome.text;
+  EXPECT_LT(outcome.seconds, 10);
+  EXPECT_THAT(outcome.text, HasSubstr("caught: failing_job: thrown on purpose"));
+}
+
+TEST_F(Job, ends_when_a_rank_leaves_without_a_word) {
+  const Outcome outcome = start(2, "exit", 60);
+
+  EXPECT_NE(outcome.code, 0) << outcome.text;
+  EXPECT_LT(outcome.seconds, 10);
+}
+
+TEST_F(Job, a_rank_that_does_not_answer_is_named_after_the_timeout) {
+  const Outcome outcome = start(3, "sleep", 0.5);
+
+  EXPECT_EQ(outcome.code, 76) << outcome.text;
+  EXPECT_LT(outcome.seconds, 10);
+  EXPECT_THAT(outcome.text, HasSubstr("all_reduce: no answer within 0.5 s from rank 2, in group 'world' (rank "));
+  EXPECT_THAT(outcome.text, HasSubstr(" of 3, collective 2 of the group, step 40)"));
+}
+
+TEST_F(Job, ranks_in_different_collectives_are_told_so_by_name) {
+  const Outcome outcome = start(2, "barrier", 0.5);
+
+  EXPECT_EQ(outcome.code, 76) << outcome.text;
+  EXPECT_TRUE(testing::Matches(HasSubstr("caught: barrier: no answer"))(outcome.text) ||
+              testing::Matches(HasSubstr("caught: all_reduce: no answer"))(outcome.text))
+      << outcome.text;
+}
+
+TEST_F(Job, counts_on_which_two_ranks_disagree_are_an_error_in_both_directions) {
+  const Outcome more = start(2, "more", 5);
+  const Outcome fewer = start(2, "fewer", 5);
+
+  EXPECT_EQ(more.code, 70) << more.text;
+  EXPECT_EQ(fewer.code, 70) << fewer.text;
+  EXPECT_THAT(fewer.text, HasSubstr("sent 0 bytes, but 4 were expected"));
+}
+
+}  // namespace

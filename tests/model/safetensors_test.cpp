@@ -1,0 +1,402 @@
+// Safetensors files: what is written reads back bit for bit, and every rule of the format has a file that breaks it.
+#include "model/safetensors.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <random>
+
+#include "base/sha256.h"
+#include "tests/model/files.h"
+#include "tests/harness/faulty_file_ops.h"
+#include "tests/harness/temporary_folder.h"
+
+namespace coterie::model {
+namespace {
+
+using test::data_error;
+using test::same_bits;
+using testing::AllOf;
+using testing::HasSubstr;
+
+std::string length_bytes(std::uint64_t length) {
+  std::string out(8, '\0');
+  std::memcpy(out.data(), &length, 8);
+  return out;
+}
+
+std::string container(const std::string& header, std::size_t data_bytes) {
+  return length_bytes(header.size()) + header + std::string(data_bytes, '\1');
+}
+
+std::string f32(const std::string& name, const std::string& shape, const std::string& offsets) {
+  return str('"', name, R"(":{"dtype":"F32","shape":)", shape, R"(,"data_offsets":)", offsets, "}");
+}
+
+struct BadFile {
+  std::string name;
+  std::string content;
+  std::string message;
+};
+
+void PrintTo(const BadFile& bad, std::ostream* out) { *out << bad.name; }
+
+// The content of a file, one for each rule.
+std::vector<BadFile> bad_files() {
+  const std::string good = f32("a", "[2]", "[0,8]");
+  const auto header = [](const std::string& inner) { return "{" + inner + "}"; };
+  const auto entry = [&](const std::string& fields) { return container(header("\"a\":" + fields), 8); };
+  const auto shape = [&](const std::string& value) { return container(header(f32("a", value, "[0,8]")), 8); };
+  const auto offsets = [&](const std::string& value) { return container(header(f32("a", "[2]", value)), 8); };
+  const auto metadata = [&](const std::string& value) {
+    return container(header("\"__metadata__\":" + value + "," + good), 8);
+  };
+  std::string many_dims = "1";
+  for (int i = 0; i < 64; ++i) many_dims += ",1";
+  return {
+      {"empty", "", "at least 8 bytes, got 0"},
+      {"seven_bytes", "1234567", "at least 8 bytes, got 7"},
+      {"git_lfs_pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "Git-LFS pointer"},
+      {"web_page", "<!DOCTYPE html><html></html>", "a web page"},
+      {"gzip", "\x1f\x8b\x08 and so on and on", "gzip data"},
+      {"zip", "PK\x03\x04 and so on and on", "a zip archive, as torch.save writes"},
+      {"json_alone", header(good) + std::string(8, '\0'), "JSON without the header's length"},
+      {"header_above_the_limit", length_bytes(100'000'001) + "{}", "at most 100000000 bytes, got 100000001"},
+      {"header_length_of_2_to_63", length_bytes(1ull << 63) + "{}", "at most 100000000 bytes, got 9223372036854775808"},
+      {"header_longer_than_the_file", length_bytes(3) + "{}", "header needs 3 bytes, got 2"},
+      {"no_header", length_bytes(0), "header must be a JSON object, got none"},
+      {"not_utf8", container("{\"\xff\":1}", 0), "header is not UTF-8"},
+      {"overlong_utf8", container("{\"\xc0\x80\":1}", 0), "header is not UTF-8"},
+      {"utf8_surrogate", container("{\"\xed\xa0\x80\":1}", 0), "header is not UTF-8"},
+      {"leading_space", container(" {}", 0), "must begin with '{', got ' '"},
+      {"array", container("[]", 0), "must begin with '{', got '['"},
+      {"text_after_header", container("{} x", 0), "header is not JSON"},
+      {"newline_after_header", container("{}\n", 0), "only spaces may follow the header, got '\\x0a'"},
+      {"unclosed", container("{\"a\":", 0), "header is not JSON"},
+      {"comment", container("{/**/}", 0), "header is not JSON"},
+      {"entry_is_number", entry("5"), "entry must be an object, got 5"},
+      {"entry_is_list", entry("[]"), "entry must be an object, got a list"},
+      {"entry_is_null", entry("null"), "entry must be an object, got null"},
+      {"duplicate_tensor", container(header(good + "," + good), 8), "duplicate tensor"},
+      {"no_dtype", entry(R"({"shape":[2],"data_offsets":[0,8]})"), "entry has no dtype"},
+      {"no_shape", entry(R"({"dtype":"F32","data_offsets":[0,8]})"), "entry has no shape"},
+      {"no_offsets", entry(R"({"dtype":"F32","shape":[2]})"), "entry has no data_offsets"},
+      {"unknown_field", entry(R"({"dtype":"F32","x":1})"), "dtype, shape and data_offsets, got 'x'"},
+      {"duplicate_field", entry(R"({"dtype":"F32","dtype":"F32"})"), "duplicate dtype"},
+      {"dtype_is_number", entry(R"({"dtype":32})"), "dtype must be text, got 32"},
+      {"unknown_dtype", entry(R"({"dtype":"F31"})"), "dtype must be one of BOOL, U8"},
+      {"dtype_of_four_bits", entry(R"({"dtype":"F4"})"), "got 'F4'"},
+      {"shape_is_number", shape("2"), "shape must be a list of integers, got 2"},
+      {"shape_is_nested", shape("[[2]]"), "shape must be integers, got a list"},
+      {"shape_is_object", shape("{}"), "shape must be a list of integers, got an object"},
+      {"fractional_dim", shape("[2.0]"), "shape must be integers, got '2.0'"},
+      {"negative_dim", shape("[-2]"), "shape must not be negative, got -2"},
+      {"dim_of_2_to_63", shape("[9223372036854775808]"), "shape must be below 2^63, got 9223372036854775808"},
+      {"dim_above_uint64", shape("[99999999999999999999]"), "shape must be integers, got '99999999999999999999'"},
+      {"product_overflow", shape("[4294967296,4294967296]"), "overflows 2^63 bytes"},
+      {"byte_overflow", shape("[4611686018427387904]"), "overflows 2^63 bytes"},
+      {"overflow_beside_zero", shape("[0,4294967296,4294967296]"), "overflows 2^63 bytes"},
+      {"too_many_dims", shape("[" + many_dims + "]"), "at most 64 dims, got more"},
+      {"one_offset", offsets("[8]"), "data_offsets must be two numbers, got 1"},
+      {"three_offsets", offsets("[0,8,8]"), "data_offsets must be two numbers, got more"},
+      {"negative_offset", offsets("[-1,7]"), "data_offsets must not be negative, got -1"},
+      {"text_offset", offsets("[\"0\",8]"), "data_offsets must be integers, got '0'"},
+      {"backward_offsets", offsets("[8,0]"), "must not end before they begin, got [8, 0]"},
+      {"size_mismatch", offsets("[0,4]"), "needs 8 bytes, data_offsets [0, 4] give 4"},
+      {"hole_at_start", container(header(f32("a", "[2]", "[4,12]")), 12), "hole of 4 bytes"},
+      {"hole_between", container(header(good + "," + f32("b", "[1]", "[12,16]")), 16), "hole of 4 bytes"},
+      {"overlap", container(header(good + "," + f32("b", "[2]", "[4,12]")), 12), "overlap of 4 bytes with tensor 'a'"},
+      {"same_place", container(header(good + "," + f32("b", "[2]", "[0,8]")), 8), "overlap of 8 bytes with tensor 'a'"},
+      {"data_cut_short", container(header(good), 7), "file is cut short"},
+      {"trailing_bytes", container(header(good), 9), "1 bytes after the last tensor"},
+      {"trailing_bytes_without_tensors", container("{}", 1), "1 bytes after the last tensor"},
+      {"metadata_is_text", metadata("\"x\""), "__metadata__ must be an object, got 'x'"},
+      {"metadata_value_is_number", metadata("{\"k\":1}"), "must map text to text, key 'k' has 1"},
+      {"metadata_value_is_object", metadata("{\"k\":{}}"), "must map text to text, key 'k' has an object"},
+      {"duplicate_metadata", metadata("{},\"__metadata__\":{}"), "duplicate __metadata__"},
+      {"duplicate_metadata_key", metadata(R"({"k":"1","k":"2"})"), "duplicate key 'k' in __metadata__"},
+      {"deep_nesting", container("{\"a\":" + std::string(100'000, '['), 0), "entry must be an object, got a list"},
+  };
+}
+
+class BadSafetensors : public testing::TestWithParam<BadFile> {};
+
+TEST_P(BadSafetensors, is_refused_with_file_and_byte) {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "bad.safetensors";
+  test::write_text(path, GetParam().content);
+
+  const std::string message = data_error([&] { const SafetensorsFile file(path); });
+
+  EXPECT_THAT(message, AllOf(HasSubstr(GetParam().message), HasSubstr(path.string()), HasSubstr("byte ")));
+}
+
+INSTANTIATE_TEST_SUITE_P(EachRule, BadSafetensors, testing::ValuesIn(bad_files()),
+                         [](const auto& bad) { return bad.param.name; });
+
+TEST(Safetensors, an_error_names_the_tensor_and_the_byte_in_the_file) {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "bad.safetensors";
+  const std::string header = R"({"a":{"dtype":"F31"}})";
+  test::write_text(path, container(header, 0));
+
+  const std::string message = data_error([&] { const SafetensorsFile file(path); });
+
+  // Eight bytes of length, then the header up to the end of the wrong value.
+  EXPECT_THAT(message, HasSubstr(str("tensor 'a', byte ", 8 + header.find("}}"))));
+}
+
+TEST(Safetensors, a_layout_error_names_the_byte_of_the_data) {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "bad.safetensors";
+  const std::string header = "{" + f32("a", "[2]", "[4,12]") + "}";
+  test::write_text(path, container(header, 12));
+
+  const std::string message = data_error([&] { const SafetensorsFile file(path); });
+
+  EXPECT_THAT(message, HasSubstr(str("tensor 'a', byte ", 8 + header.size() + 4)));
+}
+
+TEST(Safetensors, a_fifo_is_refused_without_waiting) {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "fifo";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+
+  EXPECT_THAT(data_error([&] { const SafetensorsFile file(path); }), HasSubstr("must be a regular file"));
+}
+
+TEST(Safetensors, a_missing_file_is_an_io_error) {
+  const test::TemporaryFolder folder;
+
+  EXPECT_THROW(const SafetensorsFile file(folder.path() / "none"), IoError);
+}
+
+TEST(Safetensors, too_many_tensors_are_refused) {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "many.safetensors";
+  std::string header = "{";
+  for (std::size_t i = 0; i <= kMaxTensors; ++i)
+    header += str(i == 0 ? "" : ",", R"(")", i, R"(":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})");
+  test::write_text(path, container(header + "}", 0));
+
+  EXPECT_THAT(data_error([&] { const SafetensorsFile file(path); }), HasSubstr("at most 262144 tensors"));
+}
+
+TEST(Safetensors, zero_sized_and_single_numbers_are_legal) {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "x.safetensors";
+  test::write_text(path, container("{" + f32("empty", "[3,0]", "[0,0]") + "," + f32("one", "[]", "[0,4]") + "}", 4));
+
+  const SafetensorsFile file(path);
+
+  EXPECT_EQ(file.read("empty").sizes(), (at::IntArrayRef{3, 0}));
+  EXPECT_EQ(file.read("one").dim(), 0);
+}
+
+TEST(Safetensors, a_header_without_tensors_is_legal) {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "x.safetensors";
+  test::write_text(path, container("{}  ", 0));
+
+  EXPECT_TRUE(SafetensorsFile(path).names().empty());
+}
+
+TEST(Safetensors, a_bool_that_is_neither_0_nor_1_is_refused) {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "x.safetensors";
+  test::write_text(path, container(R"({"a":{"dtype":"BOOL","shape":[1],"data_offsets":[0,1]}})", 0) + "\2");
+  const SafetensorsFile file(path);
+
+  EXPECT_THAT(data_error([&] { static_cast<void>(file.read("a")); }), HasSubstr("BOOL must be 0 or 1, got 2"));
+}
+
+TEST(Safetensors, a_file_that_shrinks_while_open_is_an_error) {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "x.safetensors";
+  test::write_tensors(path, {{"a", at::zeros({100}, at::kFloat)}});
+  const SafetensorsFile file(path);
+  fs::resize_file(path, fs::file_size(path) - 1);
+
+  EXPECT_THAT(data_error([&] { static_cast<void>(file.read("a")); }), HasSubstr("1 bytes are missing"));
+}
+
+TEST(Safetensors, an_absent_tensor_is_named) {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "x.safetensors";
+  test::write_tensors(path, {{"a", at::zeros({1}, at::kFloat)}});
+  const SafetensorsFile file(path);
+
+  EXPECT_FALSE(file.contains("b"));
+  EXPECT_THAT(data_error([&] { static_cast<void>(file.entry("b")); }), HasSubstr("no tensor 'b'"));
+}
+
+// Every dtype that the format and torch share, with all bytes different, beside zero-sized and strided ones.
+test::WeightMap all_kinds() {
+  const at::Tensor bytes = at::arange(64, at::kByte);
+  test::WeightMap out;
+  for (const auto type : {at::kByte, at::kChar, at::kShort, at::kInt, at::kLong, at::kHalf, at::kBFloat16, at::kFloat,
+                          at::kDouble, at::kUInt16, at::kUInt32, at::kUInt64, at::kComplexFloat, at::kFloat8_e4m3fn,
+                          at::kFloat8_e5m2})
+    out[str("of ", at::toString(type))] = bytes.view(type);
+  out["bool"] = bytes.remainder(3).eq(0);
+  out["single"] = at::scalar_tensor(7, at::kLong);
+  out["empty"] = at::empty({0, 5}, at::kFloat);
+  out["strided"] = at::arange(12, at::kFloat).reshape({3, 4}).t();
+  out["nan"] = at::full({2}, std::numeric_limits<float>::quiet_NaN(), at::kFloat);
+  out["a \"quoted\" näme\n"] = at::ones({1}, at::kFloat);
+  return out;
+}
+
+TEST(SafetensorsWriter, what_is_written_reads_back_bit_for_bit) {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "x.safetensors";
+  const test::WeightMap tensors = all_kinds();
+
+  test::write_tensors(path, tensors);
+
+  const SafetensorsFile file(path);
+  ASSERT_EQ(file.names().size(), tensors.size());
+  for (const auto& [name, tensor] : tensors) EXPECT_TRUE(same_bits(file.read(name), tensor)) << name;
+}
+
+TEST(SafetensorsWriter, data_begins_at_a_multiple_of_8_and_wide_elements_come_first) {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "x.safetensors";
+
+  test::write_tensors(path, {{"a", at::zeros({3}, at::kByte)}, {"b", at::zeros({3}, at::kFloat)}, {"c", at::zeros({1}, at::kLong)}});
+
+  const SafetensorsFile file(path);
+  EXPECT_EQ(file.entry("c").begin, 0u);
+  EXPECT_EQ(file.entry("b").begin, 8u);
+  EXPECT_EQ(file.entry("a").begin, 20u);
+  EXPECT_EQ((fs::file_size(path) - 23) % 8, 0u);
+}
+
+TEST(SafetensorsWriter, the_same_tensors_in_another_order_give_the_same_file) {
+  const test::TemporaryFolder folder;
+  const NamedTensor a = {"a", at::zeros({3}, at::kFloat)};
+  const NamedTensor b = {"b", at::ones({3}, at::kFloat)};
+
+  const auto first = write_safetensors(*real_file_ops(), folder.path() / "1", std::array{a, b});
+  const auto second = write_safetensors(*real_file_ops(), folder.path() / "2", std::array{b, a});
+
+  EXPECT_EQ(first.sha256, second.sha256);
+}
+
+TEST(SafetensorsWriter, hash_and_size_are_those_of_the_file) {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "x.safetensors";
+  const NamedTensor tensor = {"a", at::arange(100, at::kFloat)};
+
+  const WrittenFile written = write_safetensors(*real_file_ops(), path, std::span(&tensor, 1));
+
+  EXPECT_EQ(written.sha256, sha256_of_file(path));
+  EXPECT_EQ(written.bytes, fs::file_size(path));
+}
+
+TEST(SafetensorsWriter, metadata_is_kept_and_says_pt) {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "x.safetensors";
+
+  write_safetensors(*real_file_ops(), path, {}, {{"step", "7"}});
+
+  EXPECT_EQ(SafetensorsFile(path).metadata(), (std::map<std::string, std::string>{{"format", "pt"}, {"step", "7"}}));
+}
+
+TEST(SafetensorsWriter, reading_converts_on_request) {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "x.safetensors";
+  test::write_tensors(path, {{"a", at::arange(5, at::kHalf)}});
+
+  EXPECT_TRUE(same_bits(SafetensorsFile(path).read("a", at::kDouble), at::arange(5, at::kDouble)));
+}
+
+TEST(SafetensorsWriter, equal_names_and_undefined_tensors_are_bugs) {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "x.safetensors";
+  const NamedTensor tensor = {"a", at::zeros({1}, at::kFloat)};
+
+  EXPECT_THROW(write_safetensors(*real_file_ops(), path, std::array{tensor, tensor}), ShapeError);
+  EXPECT_THROW(write_safetensors(*real_file_ops(), path, std::array{NamedTensor{"a", {}}}), ShapeError);
+  EXPECT_THROW(write_safetensors(*real_file_ops(), path, std::array{NamedTensor{"\xff", tensor.tensor}}), ShapeError);
+  EXPECT_FALSE(fs::exists(path));
+}
+
+TEST(SafetensorsWriter, a_failure_at_any_operation_leaves_nothing) {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "x.safetensors";
+  const NamedTensor tensor = {"a", at::zeros({100}, at::kFloat)};
+  test::FaultyFileOps counting(real_file_ops(), 0, test::Fault::error);
+  write_safetensors(counting, folder.path() / "counted", std::span(&tensor, 1));
+  ASSERT_EQ(counting.operations(), 5);  // create, length, header, tensor, sync
+
+  for (int n = 1; n <= counting.operations(); ++n) {
+    test::FaultyFileOps faulty(real_file_ops(), n, test::Fault::error);
+    EXPECT_THROW(write_safetensors(faulty, path, std::span(&tensor, 1)), IoError) << n;
+    EXPECT_FALSE(fs::exists(path)) << n;
+  }
+}
+
+TEST(SafetensorsWriter, an_existing_file_is_left_as_it_was) {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "x.safetensors";
+  test::write_text(path, "mine");
+
+  EXPECT_THROW(test::write_tensors(path, {}), IoError);
+  EXPECT_EQ(read_file(path), "mine");
+}
+
+class DamagedSafetensors : public testing::Test {
+ protected:
+  DamagedSafetensors() {
+    test::write_tensors(folder_.path() / "good", all_kinds());
+    content_ = read_file(folder_.path() / "good");
+    std::memcpy(&header_bytes_, content_.data(), 8);
+  }
+  // Reads everything; true if the file is accepted.
+  bool reads(const std::string& content) {
+    const fs::path path = folder_.path() / "damaged";
+    test::write_text(path, content);
+    return data_error([&] {
+             const SafetensorsFile file(path);
+             for (const std::string& name : file.names()) static_cast<void>(file.read(name));
+           }).empty();
+  }
+
+  test::TemporaryFolder folder_;
+  std::string content_;
+  std::uint64_t header_bytes_ = 0;
+  std::mt19937_64 random_{1};
+};
+
+TEST_F(DamagedSafetensors, every_truncation_is_refused) {
+  ASSERT_TRUE(reads(content_));
+  for (int i = 0; i < 200; ++i) {
+    const std::size_t length = random_() % content_.size();
+    EXPECT_FALSE(reads(content_.substr(0, length))) << length;
+  }
+}
+
+TEST_F(DamagedSafetensors, a_flipped_bit_is_refused_or_changes_a_value_but_never_crashes) {
+  int refused = 0;
+  for (int i = 0; i < 200; ++i) {
+    std::string damaged = content_;
+    damaged[random_() % (8 + header_bytes_)] ^= static_cast<char>(1 << (random_() % 8));
+    if (!reads(damaged)) ++refused;
+  }
+  // Flips within a name or a metadata value give another legal header; they are the smaller part.
+  EXPECT_GT(refused, 100);
+}
+
+TEST_F(DamagedSafetensors, every_bit_of_the_header_length_matters) {
+  for (std::size_t bit = 0; bit < 64; ++bit) {
+    std::string damaged = content_;
+    damaged[bit / 8] ^= static_cast<char>(1 << (bit % 8));
+    EXPECT_FALSE(reads(damaged)) << bit;
+  }
+}
+
+}  // namespace
+}  // namespace coterie::model
