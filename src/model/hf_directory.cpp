@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/excerpt.h"
 #include "base/log.h"
 #include "model/json_file.h"
 #include "model/model_path.h"
@@ -60,11 +61,11 @@ void check_modules(const std::vector<Module>& modules, const fs::path& directory
   const std::string file = (directory / "modules.json").string();
   for (const Module& module : modules)
     if (module.type != "Transformer" && module.type != "Pooling" && module.type != "Normalize")
-      throw DataError(str("model: modules Transformer, Pooling and Normalize are supported, got ", quote(module.type), " (",
+      throw DataError(str("model: modules Transformer, Pooling and Normalize are supported, got ", excerpt(module.type), " (",
                           file, ", key 'type')"));
   if (found != "Transformer, Pooling" && found != "Transformer, Pooling, Normalize")
     throw DataError(str("model: modules must be Transformer, Pooling and at most one Normalize in this order, got ",
-                        quote(found), " (", file, ")"));
+                        excerpt(found), " (", file, ")"));
 }
 
 Pooling read_pooling_mode(const JsonObject& object) {
@@ -88,7 +89,7 @@ Pooling read_pooling_flags(const JsonObject& object, const fs::path& file) {
   if (count != 1)
     throw DataError(str("model: exactly one pooling mode must be true, got ", count == 0 ? "none" : chosen, " (", file.string(), ")"));
   if (!pooling)
-    throw DataError(str("model: pooling must be cls, mean or max, got ", chosen, " (", file.string(), ", key ", quote(chosen), ")"));
+    throw DataError(str("model: pooling must be cls, mean or max, got ", chosen, " (", file.string(), ", key ", excerpt(chosen), ")"));
   return *pooling;
 }
 
@@ -119,7 +120,7 @@ void warn_of_prompt(const fs::path& directory) {
   const JsonObject object(read_json(file), file);
   const nlohmann::json* prompt = object.find("default_prompt_name");
   if (prompt != nullptr && !prompt->is_null())
-    log::warn(str("model: default prompt ", quote(object.text("default_prompt_name", "")), " is not put before texts (",
+    log::warn(str("model: default prompt ", excerpt(object.text("default_prompt_name", "")), " is not put before texts (",
                   file.string(), ")"));
 }
 

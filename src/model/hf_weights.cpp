@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/excerpt.h"
 #include "base/log.h"
 #include "model/json_file.h"
 #include "model/model_path.h"
@@ -64,14 +65,14 @@ class Collector {
     if (wanted == wanted_.end()) return add_extra(name, canonical);
     const TensorEntry& entry = file.entry(name);
     if (!found_.insert(canonical).second)
-      throw DataError(str("model: tensor ", quote(canonical), " must be stored once, got ", quote(name), " as well (",
+      throw DataError(str("model: tensor ", excerpt(canonical), " must be stored once, got ", excerpt(name), " as well (",
                           file.path().string(), ")"));
     if (!is_float(entry.dtype))
       throw DataError(str("model: weights must be F16, BF16, F32 or F64, got ", *dtype_name(entry.dtype), " (",
-                          file.path().string(), ", tensor ", quote(name), ")"));
+                          file.path().string(), ", tensor ", excerpt(name), ")"));
     if (entry.shape != wanted->second->shape)
       // Qualified: with tensor types among the arguments torch's own `str` is found too.
-      problems_.push_back(coterie::str(quote(name), " has shape ", at::IntArrayRef(entry.shape), ", the config wants ",
+      problems_.push_back(coterie::str(excerpt(name), " has shape ", at::IntArrayRef(entry.shape), ", the config wants ",
                                        at::IntArrayRef(wanted->second->shape)));
     // Once something is wrong only the list of problems is completed.
     if (problems_.empty()) weights_.emplace(canonical, file.read(name, at::ScalarType::Float));
@@ -79,7 +80,7 @@ class Collector {
 
   std::map<std::string, at::Tensor> take() {
     for (const TensorSpec& spec : specs_)
-      if (!found_.contains(spec.name)) problems_.push_back(quote(spec.name) + " is missing");
+      if (!found_.contains(spec.name)) problems_.push_back(excerpt(spec.name) + " is missing");
     if (!problems_.empty()) {
       const std::string hint = found_.empty() && !others_.empty() ? str("; the file has ", listed(others_)) : "";
       throw DataError(str("model: ", problems_.size(), " tensors do not fit the config: ", listed(problems_), hint, " (",
@@ -98,7 +99,7 @@ class Collector {
   void add_extra(const std::string& name, const std::string& canonical) {
     if (is_known_extra(canonical)) return;
     const bool inside = canonical.starts_with("embeddings.") || canonical.starts_with("encoder.");
-    (inside ? strangers_ : others_).push_back(quote(name));
+    (inside ? strangers_ : others_).push_back(excerpt(name));
   }
 
   fs::path source_;
@@ -120,7 +121,7 @@ WeightMap read_weight_map(const fs::path& index) {
   for (const auto& [tensor, file] : entries->items()) {
     if (!file.is_string())
       throw DataError(str("model: weight_map must map tensors to file names, got ", file.type_name(), " (", index.string(),
-                          ", key ", quote(tensor), ")"));
+                          ", key ", excerpt(tensor), ")"));
     out.emplace(tensor, file.get<std::string>());
   }
   return out;
@@ -131,10 +132,10 @@ std::map<std::string, fs::path> resolve_shards(const WeightMap& weight_map, cons
   std::map<std::string, fs::path> out;
   for (const auto& [tensor, shard] : weight_map) {
     if (out.contains(shard)) continue;
-    const std::string said_by = str(index.string(), ", key ", quote(tensor));
+    const std::string said_by = str(index.string(), ", key ", excerpt(tensor));
     const fs::path path = resolve_in_directory(index.parent_path(), shard, said_by);
     if (!shard.ends_with(".safetensors"))
-      throw DataError(str("model: a shard must be a .safetensors file, got ", quote(shard), " (", said_by, ")"));
+      throw DataError(str("model: a shard must be a .safetensors file, got ", excerpt(shard), " (", said_by, ")"));
     out.emplace(shard, path);
   }
   return out;
@@ -148,12 +149,12 @@ std::map<std::string, at::Tensor> read_sharded(const fs::path& index, const Bert
     const SafetensorsFile file(path);
     for (const std::string& name : file.names())
       if (const auto entry = weight_map.find(name); entry != weight_map.end() && entry->second != shard)
-        throw DataError(str("model: tensor ", quote(name), " must be in one shard, got ", quote(entry->second), " and ",
-                            quote(shard), " (", index.string(), ")"));
+        throw DataError(str("model: tensor ", excerpt(name), " must be in one shard, got ", excerpt(entry->second), " and ",
+                            excerpt(shard), " (", index.string(), ")"));
     for (const auto& [tensor, where] : weight_map) {
       if (where != shard) continue;
       if (!file.contains(tensor))
-        throw DataError(str("model: tensor ", quote(tensor), " is absent from the shard ", quote(shard), " (", index.string(), ")"));
+        throw DataError(str("model: tensor ", excerpt(tensor), " is absent from the shard ", excerpt(shard), " (", index.string(), ")"));
       collector.add(file, tensor);
     }
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/excerpt.h"
 #include "base/file_ops.h"
 
 namespace coterie::model {
@@ -15,7 +16,7 @@ using nlohmann::json;
 
 constexpr std::uintmax_t kMaxFileBytes = 64u << 20;
 constexpr int kMaxDepth = 32;
-constexpr std::size_t kMaxQuotedBytes = 120;
+constexpr std::size_t kMaxValueBytes = 120;
 constexpr std::size_t kMaxReasonBytes = 200;
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f; }
@@ -65,7 +66,7 @@ class Guard {
     if (event == json::parse_event_t::object_start) keys_.emplace_back();
     if (event == json::parse_event_t::object_end) keys_.pop_back();
     if (event == json::parse_event_t::key && !keys_.back().insert(parsed.get_ref<const std::string&>()).second)
-      throw DataError(str("json: duplicate key ", quote(parsed.get_ref<const std::string&>()), " (", file_.string(),
+      throw DataError(str("json: duplicate key ", excerpt(parsed.get_ref<const std::string&>()), " (", file_.string(),
                           ", byte ", passed_, ")"));
     return true;
   }
@@ -87,8 +88,6 @@ std::size_t first_invalid_utf8(std::string_view text) {
   }
   return at;
 }
-
-std::string quote(std::string_view text) { return str("'", escaped(text, kMaxQuotedBytes), "'"); }
 
 std::string parse_reason(const json::exception& error) {
   std::string_view reason = error.what();
@@ -166,8 +165,8 @@ bool JsonObject::flag(const std::string& key, bool fallback) const {
 void JsonObject::reject(const std::string& key, const std::string& must_be) const {
   const json* value = find(key);
   const std::string got = value == nullptr ? "nothing" : value->dump(-1, ' ', true, json::error_handler_t::replace);
-  throw DataError(str("json: ", key, " must be ", must_be, ", got ", escaped(got, kMaxQuotedBytes), " (", file_.string(),
-                      ", key ", quote(key), ")"));
+  throw DataError(str("json: ", key, " must be ", must_be, ", got ", escaped(got, kMaxValueBytes), " (", file_.string(),
+                      ", key ", excerpt(key), ")"));
 }
 
 }  // namespace coterie::model

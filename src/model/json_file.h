@@ -46,9 +46,6 @@ class CountingIterator {
 /// Offset of the first byte that is not well-formed UTF-8, or `text.size()`.
 [[nodiscard]] std::size_t first_invalid_utf8(std::string_view text);
 
-/// Text from a file made fit for a message: in single quotes, control and non-ASCII bytes escaped, cut after 120 bytes.
-[[nodiscard]] std::string quote(std::string_view text);
-
 /// The parser's reason without its own prefix, cut to a readable length.
 [[nodiscard]] std::string parse_reason(const nlohmann::json::exception& error);
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "model/json_file.h"
+#include "base/excerpt.h"
 
 namespace coterie::model {
 namespace {
@@ -32,20 +32,20 @@ bool within(const fs::path& path, const fs::path& directory) {
 
 fs::path resolve_in_directory(const fs::path& directory, const std::string& name, const std::string& said_by) {
   if (const std::string problem = name_problem(name); !problem.empty())
-    throw DataError(str("model: file name ", problem, ", got ", quote(name), " (", said_by, ")"));
+    throw DataError(str("model: file name ", problem, ", got ", excerpt(name), " (", said_by, ")"));
   const fs::path path = directory / name;
   std::error_code error;
   if (!fs::exists(fs::symlink_status(path, error)))
-    throw DataError(str("model: file ", quote(name), " is missing in ", directory.string(), " (", said_by, ")"));
+    throw DataError(str("model: file ", excerpt(name), " is missing in ", directory.string(), " (", said_by, ")"));
   const fs::path target = fs::canonical(path, error);
   if (error)
-    throw DataError(str("model: file ", quote(name), " leads nowhere, ", error.message(), " (", said_by, ")"));
+    throw DataError(str("model: file ", excerpt(name), " leads nowhere, ", error.message(), " (", said_by, ")"));
   const fs::path root = fs::canonical(directory, error);
   const bool cached = root.parent_path().filename() == "snapshots" &&
                       within(target, root.parent_path().parent_path() / "blobs");
   if (!within(target, root) && !cached)
-    throw DataError(str("model: file ", quote(name), " must not lead out of the directory, got a link to ",
-                        quote(target.string()), " (", said_by, ")"));
+    throw DataError(str("model: file ", excerpt(name), " must not lead out of the directory, got a link to '",
+                        target.string(), "' (", said_by, ")"));
   return path;
 }
 

@@ -13,7 +13,7 @@
 #include <span>
 
 #include "base/error.h"
-#include "model/json_file.h"
+#include "base/excerpt.h"
 
 namespace coterie::model {
 namespace {
@@ -101,7 +101,7 @@ std::vector<std::string> SafetensorsFile::names() const {
 const TensorEntry& SafetensorsFile::entry(std::string_view name) const {
   const auto found = header_.tensors.find(name);
   if (found == header_.tensors.end())
-    throw DataError(str("safetensors: no tensor ", quote(name), " among ", header_.tensors.size(), " (", path_.string(), ")"));
+    throw DataError(str("safetensors: no tensor ", excerpt(name), " among ", header_.tensors.size(), " (", path_.string(), ")"));
   return found->second;
 }
 
@@ -117,7 +117,7 @@ at::Tensor SafetensorsFile::read(std::string_view name) const {
     const auto bad = std::find_if(values.begin(), values.end(), [](char value) { return value != 0 && value != 1; });
     if (bad != values.end())
       throw DataError(str("safetensors: BOOL must be 0 or 1, got ", static_cast<int>(static_cast<unsigned char>(*bad)), " (",
-                          path_.string(), ", tensor ", quote(name), ", byte ",
+                          path_.string(), ", tensor ", excerpt(name), ", byte ",
                           data_offset_ + tensor.begin + static_cast<std::uint64_t>(bad - values.begin()), ")"));
   }
   return out;

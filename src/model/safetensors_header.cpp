@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/excerpt.h"
 #include "model/json_file.h"
 
 namespace coterie::model {
@@ -77,7 +78,7 @@ class HeaderReader final : public json::json_sax_t {
     return true;
   }
   bool number_float(number_float_t, const string_t& text) override {
-    if (in_list()) fail(list_name(), " must be integers, got ", quote(text));
+    if (in_list()) fail(list_name(), " must be integers, got ", excerpt(text));
     return unexpected(text);
   }
   bool string(string_t& value) override;
@@ -98,7 +99,7 @@ class HeaderReader final : public json::json_sax_t {
   [[noreturn]] void fail(const Parts&... parts) const {
     const bool in_tensor = place_ != Place::outside && place_ != Place::metadata && !name_.empty();
     throw DataError(str("safetensors: ", parts..., " (", file_.string(), in_tensor ? ", tensor " : "",
-                        in_tensor ? quote(name_) : "", ", byte ", kLengthBytes + passed_, ")"));
+                        in_tensor ? excerpt(name_) : "", ", byte ", kLengthBytes + passed_, ")"));
   }
   [[nodiscard]] bool in_list() const { return place_ == Place::shape || place_ == Place::offsets; }
   [[nodiscard]] std::string_view list_name() const { return place_ == Place::shape ? "shape" : "data_offsets"; }
@@ -128,7 +129,7 @@ bool HeaderReader::unexpected(const std::string& got) const {
     case Place::top:
       fail(name_ == kMetadataKey ? "__metadata__ must be an object, got " : "entry must be an object, got ", got);
     case Place::metadata:
-      fail("__metadata__ must map text to text, key ", quote(field_), " has ", got);
+      fail("__metadata__ must map text to text, key ", excerpt(field_), " has ", got);
     case Place::tensor:
       fail(field_, field_ == "dtype" ? " must be text, got " : " must be a list of integers, got ", got);
     case Place::shape:
@@ -141,12 +142,12 @@ bool HeaderReader::unexpected(const std::string& got) const {
 bool HeaderReader::string(string_t& value) {
   if (place_ == Place::metadata) {
     if (!header_.metadata.emplace(field_, std::move(value)).second)
-      fail("duplicate key ", quote(field_), " in __metadata__");
+      fail("duplicate key ", excerpt(field_), " in __metadata__");
     return true;
   }
-  if (place_ != Place::tensor || field_ != "dtype") return unexpected(quote(value));
+  if (place_ != Place::tensor || field_ != "dtype") return unexpected(excerpt(value));
   const auto found = std::find_if(kDtypes.begin(), kDtypes.end(), [&](const Dtype& d) { return d.name == value; });
-  if (found == kDtypes.end()) fail("dtype must be one of ", dtype_names(), ", got ", quote(value));
+  if (found == kDtypes.end()) fail("dtype must be one of ", dtype_names(), ", got ", excerpt(value));
   dtype_ = &*found;
   return true;
 }
@@ -176,7 +177,7 @@ bool HeaderReader::key(string_t& name) {
   field_ = std::move(name);
   if (place_ == Place::metadata) return true;
   if (field_ != "dtype" && field_ != "shape" && field_ != "data_offsets")
-    fail("entry must hold dtype, shape and data_offsets, got ", quote(field_));
+    fail("entry must hold dtype, shape and data_offsets, got ", excerpt(field_));
   if (!fields_seen_.insert(field_).second) fail("duplicate ", field_);
   return true;
 }
@@ -236,7 +237,7 @@ void check_layout(const SafetensorsHeader& header, std::uint64_t header_bytes, s
   });
   const std::uint64_t base = kLengthBytes + header_bytes;
   const auto where = [&](const Item* item) {
-    return str(" (", file.string(), ", tensor ", quote(item->first), ", byte ", base + item->second.begin, ")");
+    return str(" (", file.string(), ", tensor ", excerpt(item->first), ", byte ", base + item->second.begin, ")");
   };
   std::uint64_t expected = 0;
   const Item* before = nullptr;
@@ -245,7 +246,7 @@ void check_layout(const SafetensorsHeader& header, std::uint64_t header_bytes, s
     if (begin > expected)
       throw DataError(str("safetensors: hole of ", begin - expected, " bytes before the tensor", where(item)));
     if (begin < expected)
-      throw DataError(str("safetensors: overlap of ", expected - begin, " bytes with tensor ", quote(before->first), where(item)));
+      throw DataError(str("safetensors: overlap of ", expected - begin, " bytes with tensor ", excerpt(before->first), where(item)));
     expected = item->second.end;
     before = item;
     if (expected > data_bytes)
@@ -265,12 +266,12 @@ SafetensorsHeader parse_safetensors_header(std::string_view text, std::uint64_t 
   };
   if (text.empty()) fail("header must be a JSON object, got none", 0);
   if (const std::size_t bad = first_invalid_utf8(text); bad != text.size()) fail("header is not UTF-8", bad);
-  if (text.front() != '{') fail(str("header must begin with '{', got ", quote(text.substr(0, 1))), 0);
+  if (text.front() != '{') fail(str("header must begin with '{', got ", excerpt(text.substr(0, 1))), 0);
   std::size_t passed = 0;
   HeaderReader reader(file, passed);
   json::sax_parse(CountingIterator(text.data(), &passed), CountingIterator(text.data() + text.size()), &reader);
   if (const std::size_t last = text.find_last_not_of(' '); text[last] != '}')
-    fail(str("only spaces may follow the header, got ", quote(text.substr(last, 1))), last);
+    fail(str("only spaces may follow the header, got ", excerpt(text.substr(last, 1))), last);
   SafetensorsHeader header = reader.take();
   check_layout(header, text.size(), data_bytes, file);
   return header;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/excerpt.h"
 #include "base/sha256.h"
 #include "model/json_file.h"
 #include "model/safetensors_header.h"
@@ -27,8 +28,8 @@ std::vector<const NamedTensor*> layout(std::span<const NamedTensor> tensors) {
   std::vector<const NamedTensor*> order;
   std::vector<std::string_view> names;
   for (const NamedTensor& item : tensors) {
-    COTERIE_CHECK(ShapeError, item.tensor.defined(), "safetensors: tensor ", quote(item.name), " is undefined");
-    COTERIE_CHECK(ShapeError, dtype_name(item.tensor.scalar_type()).has_value(), "safetensors: tensor ", quote(item.name),
+    COTERIE_CHECK(ShapeError, item.tensor.defined(), "safetensors: tensor ", excerpt(item.name), " is undefined");
+    COTERIE_CHECK(ShapeError, dtype_name(item.tensor.scalar_type()).has_value(), "safetensors: tensor ", excerpt(item.name),
                   " has a dtype unknown to the format, ", item.tensor.scalar_type());
     COTERIE_CHECK(ShapeError, item.name != kMetadataKey, "safetensors: a tensor must not be named ", kMetadataKey);
     order.push_back(&item);
@@ -36,7 +37,7 @@ std::vector<const NamedTensor*> layout(std::span<const NamedTensor> tensors) {
   }
   std::sort(names.begin(), names.end());
   const auto twin = std::adjacent_find(names.begin(), names.end());
-  COTERIE_CHECK(ShapeError, twin == names.end(), "safetensors: two tensors are named ", quote(*twin));
+  COTERIE_CHECK(ShapeError, twin == names.end(), "safetensors: two tensors are named ", excerpt(*twin));
   std::sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
     const std::uint64_t bytes_a = dtype_bytes(a->tensor.scalar_type());
     const std::uint64_t bytes_b = dtype_bytes(b->tensor.scalar_type());
@@ -46,7 +47,7 @@ std::vector<const NamedTensor*> layout(std::span<const NamedTensor> tensors) {
 }
 
 std::string json_text(const std::string& text) {
-  COTERIE_CHECK(ShapeError, first_invalid_utf8(text) == text.size(), "safetensors: text must be UTF-8, got ", quote(text));
+  COTERIE_CHECK(ShapeError, first_invalid_utf8(text) == text.size(), "safetensors: text must be UTF-8, got ", excerpt(text));
   return nlohmann::json(text).dump();
 }
 

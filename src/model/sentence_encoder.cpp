@@ -53,6 +53,7 @@ Weights ModelSource::read(const ExpertRange& range) const {
 }
 
 ExpertRange expert_range(const ModelSpec& spec, const dist::Mesh& mesh) {
+  if (spec.experts() == 0) return {};
   return {mesh.shape().first_expert(spec.experts()), mesh.shape().local_experts(spec.experts())};
 }
 

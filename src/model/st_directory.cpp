@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/excerpt.h"
 #include "model/json_file.h"
 #include "model/model_path.h"
 #include "model/safetensors_writer.h"
@@ -68,11 +69,11 @@ std::vector<NamedTensor> checked_weights(const DenseModel& model) {
   std::vector<NamedTensor> out;
   for (const TensorSpec& spec : bert_tensors(model.config)) {
     const auto found = model.weights.find(spec.name);
-    COTERIE_CHECK(ShapeError, found != model.weights.end(), "export: tensor ", quote(spec.name), " is missing");
+    COTERIE_CHECK(ShapeError, found != model.weights.end(), "export: tensor ", excerpt(spec.name), " is missing");
     const at::Tensor& tensor = found->second;
-    COTERIE_CHECK(ShapeError, tensor.sizes() == at::IntArrayRef(spec.shape), "export: tensor ", quote(spec.name),
+    COTERIE_CHECK(ShapeError, tensor.sizes() == at::IntArrayRef(spec.shape), "export: tensor ", excerpt(spec.name),
                   " must have shape ", at::IntArrayRef(spec.shape), ", got ", tensor.sizes());
-    COTERIE_CHECK(ShapeError, tensor.scalar_type() == at::kFloat, "export: tensor ", quote(spec.name), " must be fp32, got ",
+    COTERIE_CHECK(ShapeError, tensor.scalar_type() == at::kFloat, "export: tensor ", excerpt(spec.name), " must be fp32, got ",
                   tensor.scalar_type());
     out.push_back({spec.name, tensor});
   }

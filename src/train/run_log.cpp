@@ -25,7 +25,7 @@ MetricsLog open_metrics(std::shared_ptr<FileOps> ops, const fs::path& run, std::
 
 RunLog::RunLog(std::shared_ptr<FileOps> ops, const fs::path& run, std::int64_t step, std::int64_t steps)
     : metrics_(open_metrics(ops, run, step)),
-      board_(*ops, run, step, wall_time_s()),
+      board_(*ops, run, step == 0 ? 0 : step + 1, wall_time_s()),
       progress_({.name = "train", .unit = "steps", .total = steps, .before = step}, standard_error_style(), std::cerr,
                 monotonic_seconds) {}
 

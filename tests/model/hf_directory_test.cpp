@@ -5,13 +5,13 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
-#include <functional>
-#include <limits>
+#include <array>
+#include <cstring>
 
-#include "tests/model/files.h"
+#include "base/cache.h"
 #include "model/hf_weights.h"
 #include "tests/harness/temporary_folder.h"
+#include "tests/model/files.h"
 
 namespace coterie::model {
 namespace {
@@ -468,7 +468,7 @@ TEST_F(ShardedWeights, links_that_lead_out_of_the_directory_are_refused) {
 TEST_F(ShardedWeights, a_folder_whose_name_begins_alike_is_outside_too) {
   const fs::path sibling = folder_.path().string() + "-evil";
   write_shards();
-  write_tensors(fs::path(sibling) += "", {});
+  write_tensors(sibling, {});
   fs::create_symlink(sibling, folder_.path() / "link.safetensors");
 
   EXPECT_THAT(entry_error("link.safetensors"), HasSubstr("must not lead out of the directory"));
@@ -529,10 +529,7 @@ TEST_F(ShardedWeights, a_tensor_that_no_shard_has_is_missing) {
 // ---- a real checkpoint ----
 
 TEST(MiniLm, reads_whole) {
-  const char* cache = std::getenv("COTERIE_CACHE");
-  const char* home = std::getenv("HOME");
-  const fs::path root = cache != nullptr ? fs::path(cache) : fs::path(home == nullptr ? "" : home) / ".cache" / "coterie";
-  const fs::path path = root / "models" / "all-MiniLM-L6-v2";
+  const fs::path path = cached_model("all-MiniLM-L6-v2");
   if (!fs::exists(path / "model.safetensors")) GTEST_SKIP() << "no checkpoint in " << path;
 
   const HfDirectory directory = read_hf_directory(path);

@@ -6,12 +6,13 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <limits>
 #include <random>
 
 #include "base/sha256.h"
-#include "tests/model/files.h"
 #include "tests/harness/faulty_file_ops.h"
 #include "tests/harness/temporary_folder.h"
+#include "tests/model/files.h"
 
 namespace coterie::model {
 namespace {
@@ -73,7 +74,7 @@ std::vector<BadFile> bad_files() {
       {"leading_space", container(" {}", 0), "must begin with '{', got ' '"},
       {"array", container("[]", 0), "must begin with '{', got '['"},
       {"text_after_header", container("{} x", 0), "header is not JSON"},
-      {"newline_after_header", container("{}\n", 0), "only spaces may follow the header, got '\\x0a'"},
+      {"newline_after_header", container("{}\n", 0), "only spaces may follow the header, got '\\x0A'"},
       {"unclosed", container("{\"a\":", 0), "header is not JSON"},
       {"comment", container("{/**/}", 0), "header is not JSON"},
       {"entry_is_number", entry("5"), "entry must be an object, got 5"},

@@ -6,10 +6,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tests/model/files.h"
 #include "model/hf_weights.h"
 #include "tests/harness/faulty_file_ops.h"
 #include "tests/harness/temporary_folder.h"
+#include "tests/model/files.h"
 
 namespace coterie::model {
 namespace {
@@ -201,17 +201,20 @@ TEST_F(StDirectory, an_empty_output_is_filled_even_with_a_slash_at_its_end) {
 }
 
 TEST_F(StDirectory, a_failure_at_any_operation_leaves_nothing_or_the_whole) {
+  DenseModel dense = model();
+  dense.config.layers = 1;
+  dense.weights = test::tiny_weights(dense.config);
   test::FaultyFileOps counting(real_file_ops(), 0, test::Fault::error);
-  write_st_directory(counting, out(), model());
+  write_st_directory(counting, out(), dense);
   fs::remove_all(out());
 
   for (int n = 1; n <= counting.operations(); ++n) {
     test::FaultyFileOps faulty(real_file_ops(), n, test::Fault::error);
-    EXPECT_THROW(write_st_directory(faulty, out(), model()), IoError) << n;
+    EXPECT_THROW(write_st_directory(faulty, out(), dense), IoError) << n;
     // The last operation syncs the parent folder: by then the directory is whole.
     EXPECT_EQ(left().empty(), n < counting.operations()) << n;
   }
-  EXPECT_EQ(read_bert_weights(out(), test::tiny_config()).size(), model().weights.size());
+  EXPECT_EQ(read_bert_weights(out(), dense.config).size(), dense.weights.size());
 }
 
 TEST_F(StDirectory, the_leftovers_of_a_killed_export_do_not_hinder_the_next) {

@@ -1,0 +1,86 @@
+// A training trajectory of sentence-transformers, step by step (golden/training). Runs on one rank and on two.
+#include <ATen/Functions.h>
+#include <c10/core/InferenceMode.h>
+#include <gtest/gtest.h>
+
+#include "base/npy.h"
+#include "tests/harness/packing.h"
+#include "tests/harness/shared_files.h"
+#include "train/schedule.h"
+#include "train/training_step.h"
+
+namespace coterie::train {
+namespace {
+
+constexpr std::int64_t kSteps = 20;
+constexpr std::int64_t kMaxLength = 128;
+// The reference with one thread instead of two differs from itself by 3e-7; these are the published bounds.
+constexpr double kFirstStep = 1e-5;
+constexpr double kAnyStep = 5e-5;
+
+class GoldenTraining : public testing::TestWithParam<std::pair<const char*, LossKind>> {
+ protected:
+  void SetUp() override {
+    COTERIE_REQUIRE_PATH(test::shared_path("golden/training/mnr_curve.jsonl"));
+    COTERIE_REQUIRE_PATH(test::minilm_path());
+  }
+
+  // This rank's share of a batch: every world-size-th pair.
+  data::Batch batch_of(const nlohmann::json& line, const data::Tokenizer& tokenizer) const {
+    data::Batch batch;
+    const auto pairs = static_cast<std::int64_t>(line.at("a").size());
+    batch.global.a.resize(static_cast<std::size_t>(pairs));
+    batch.global.b.resize(static_cast<std::size_t>(pairs));
+    for (std::int64_t i = mesh_.world().rank(); i < pairs; i += mesh_.world().size()) batch.positions.push_back(i);
+    for (const char* side : {"a", "b"})
+      for (const std::int64_t i : batch.positions)
+        test::append(batch.sequences, tokenizer.encode(line.at(side).at(static_cast<std::size_t>(i)).get<std::string>()),
+                     kMaxLength, -1, *side == 'a' ? i : pairs + i);
+    return batch;
+  }
+
+  dist::Mesh mesh_{{}, {}};
+};
+
+TEST_P(GoldenTraining, loss_and_gradient_norm_follow_the_reference_at_every_step) {
+  const std::string name = GetParam().first;
+  const auto batches = test::read_json_lines(test::shared_path("golden/training/" + name + "_batches.jsonl"));
+  const auto curve = test::read_json_lines(test::shared_path("golden/training/" + name + "_curve.jsonl"));
+  ASSERT_EQ(curve.size(), static_cast<std::size_t>(kSteps));
+  const auto source = model::ModelSource::open(test::minilm_path());
+  const data::Tokenizer tokenizer = source.tokenizer();
+  const auto model = model::make_sentence_encoder(source.spec, source.read({}), mesh_, at::kFloat);
+  const LossOptions loss{.kind = GetParam().second, .mask_known = false};
+  const OptimOptions optim{.warmup_steps = 5};
+  TrainingStep step(loss, optim, model, mesh_);
+  NegativeMask no_mask;
+  no_mask.known.row_offsets.assign(batches[0].at("a").size() + 1, 0);
+
+  for (std::size_t s = 0; s < curve.size(); ++s) {
+    const double factor = schedule(optim, static_cast<std::int64_t>(s), kSteps);
+    const StepResult result = step.run(batch_of(batches[s], tokenizer), no_mask, {}, factor);
+
+    const double bound = s == 0 ? kFirstStep : kAnyStep;
+    const auto expected_loss = curve[s].at("loss").get<double>();
+    const auto expected_norm = curve[s].at("grad_norm").get<double>();
+    EXPECT_NEAR(factor * optim.lr, curve[s].at("lr").get<double>(), 1e-12) << "step " << s;
+    EXPECT_NEAR(result.loss, expected_loss, bound * expected_loss) << "step " << s;
+    EXPECT_NEAR(result.gradient_norm, expected_norm, bound * expected_norm) << "step " << s;
+  }
+
+  const c10::InferenceMode inference;
+  data::PackedSequences first;
+  for (const char* side : {"a", "b"})
+    for (const auto& text : batches[0].at(side))
+      test::append(first, tokenizer.encode(text.get<std::string>()), kMaxLength, -1, first.sequences());
+  NpyArray golden = read_npy(test::shared_path("golden/training/" + name + "_final_embeddings.npy"));
+  const at::Tensor expected = at::from_blob(golden.values.data(), golden.shape, at::kFloat);
+  EXPECT_LE((model.encoder->embed(first, {}) - expected).abs().max().item<double>(), kAnyStep);
+}
+
+INSTANTIATE_TEST_SUITE_P(Losses, GoldenTraining,
+                         testing::Values(std::pair{"mnr", LossKind::mnr}, std::pair{"symmetric", LossKind::symmetric}),
+                         [](const auto& test) { return std::string(test.param.first); });
+
+}  // namespace
+}  // namespace coterie::train
