@@ -1,0 +1,124 @@
+// A run continued from any of its checkpoints ends, bit for bit, where the uninterrupted run ends. Runs at 1 and 2 ranks.
+#include <ATen/Functions.h>
+#include <gtest/gtest.h>
+
+#include "base/file_ops.h"
+#include "dist/together.h"
+#include "model/checkpoint.h"
+#include "tests/harness/shared_files.h"
+#include "tests/harness/temporary_folder.h"
+#include "tests/harness/tiny_run.h"
+#include "train/trainer.h"
+
+namespace coterie::train {
+namespace {
+
+constexpr std::int64_t kSteps = 12;
+
+class Resume : public testing::Test {
+ protected:
+  Resume() : mesh_({}, {}) {
+    // Rank 0 makes the folder and its inputs; the others are told where it is.
+    folder_ = dist::on_leader(mesh_.world(), [&] {
+      temporary_ = std::make_unique<test::TemporaryFolder>();
+      test::write_tiny_inputs(temporary_->path());
+      return temporary_->path().string();
+    });
+    parallel_.expert = mesh_.world().size();
+  }
+  ~Resume() override { mesh_.world().barrier(); }
+
+  Outcome run(const std::string& name, std::int64_t expert_axis) {
+    dist::Mesh mesh({.expert = expert_axis}, {});
+    Trainer trainer(test::tiny_run_options(folder_, name, kSteps), "# config\n", mesh, real_file_ops());
+    return trainer.run();
+  }
+
+  fs::path checkpoint(const std::string& name, std::int64_t step) const {
+    return folder_ / "runs" / name / "checkpoints" / model::checkpoint_name(step);
+  }
+
+  // Everything the manifest hashes: model, moments, cursor, early stopping.
+  std::string manifest(const std::string& name, std::int64_t step) const {
+    return read_file(checkpoint(name, step) / "MANIFEST");
+  }
+
+  // Losses and gradient norms of the steps, as they were written.
+  std::vector<std::pair<double, double>> curve(const std::string& name) const {
+    std::vector<std::pair<double, double>> values;
+    for (const auto& line : test::read_json_lines(folder_ / "runs" / name / "metrics.jsonl"))
+      if (line.contains("loss")) values.emplace_back(line.at("loss"), line.at("gradient_norm"));
+    return values;
+  }
+
+  // A run directory as it stood right after `step` of another run.
+  void copy_run_at(const std::string& from, const std::string& to, std::int64_t step) {
+    (void)dist::on_leader(mesh_.world(), [&] {
+      const fs::path target = folder_ / "runs" / to;
+      fs::create_directories(target / "checkpoints");
+      fs::copy(folder_ / "runs" / from / "metrics.jsonl", target / "metrics.jsonl");
+      fs::copy(folder_ / "runs" / from / "config.toml", target / "config.toml");
+      fs::copy(checkpoint(from, step), target / "checkpoints" / model::checkpoint_name(step));
+      return std::string();
+    });
+  }
+
+  dist::Mesh mesh_;
+  dist::ParallelOptions parallel_;
+  std::unique_ptr<test::TemporaryFolder> temporary_;
+  fs::path folder_;
+};
+
+TEST_F(Resume, from_any_checkpoint_is_bit_exact) {
+  const Outcome whole = run("whole", parallel_.expert);
+  ASSERT_EQ(whole.state.step, kSteps);
+  ASSERT_GT(whole.state.cursor.epoch + whole.state.cursor.window, 0) << "the run must cross a window";
+
+  for (const std::int64_t step : {1, 5, 8, 11}) {
+    const std::string name = str("from-", step);
+    copy_run_at("whole", name, step);
+
+    const Outcome resumed = run(name, parallel_.expert);
+
+    EXPECT_EQ(resumed.state.best_step, whole.state.best_step) << "from step " << step;
+    EXPECT_EQ(manifest(name, kSteps), manifest("whole", kSteps)) << "from step " << step;
+    EXPECT_EQ(curve(name), curve("whole")) << "from step " << step;
+  }
+}
+
+TEST_F(Resume, two_runs_of_one_config_are_bit_equal) {
+  (void)run("one", parallel_.expert);
+
+  (void)run("two", parallel_.expert);
+
+  EXPECT_EQ(manifest("one", kSteps), manifest("two", kSteps));
+}
+
+TEST_F(Resume, a_finished_run_is_left_as_it_is) {
+  (void)run("done", parallel_.expert);
+  const std::string before = manifest("done", kSteps);
+
+  const Outcome again = run("done", parallel_.expert);
+
+  EXPECT_EQ(again.ending, Ending::finished);
+  EXPECT_EQ(again.state.step, kSteps);
+  EXPECT_EQ(manifest("done", kSteps), before);
+}
+
+TEST_F(Resume, another_layout_continues_the_same_batches) {
+  (void)run("experts-apart", parallel_.expert);
+  copy_run_at("experts-apart", "experts-together", 6);
+
+  const Outcome resumed = run("experts-together", 1);
+
+  EXPECT_EQ(resumed.state.step, kSteps);
+  const auto expected = curve("experts-apart");
+  const auto got = curve("experts-together");
+  ASSERT_EQ(got.size(), expected.size());
+  // Other sums of gradients, so equal up to rounding: the promised bound is 1e-5.
+  for (std::size_t s = 0; s < got.size(); ++s)
+    EXPECT_NEAR(got[s].first, expected[s].first, 1e-5 * expected[s].first) << "step " << s + 1;
+}
+
+}  // namespace
+}  // namespace coterie::train
