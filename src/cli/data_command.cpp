@@ -43,7 +43,9 @@ void build(const train::RunOptions& options) {
                                          static_cast<int>(std::max(1U, std::thread::hardware_concurrency()))};
   const data::Built built = data::build_content(std::move(collections), encoder, build_options, key.derive("build"));
   const fs::path path = data.corpus;
-  if (path.has_parent_path()) fs::create_directories(path.parent_path());
+  std::error_code error;
+  if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
+  if (error) throw IoError(str("data: cannot make directory '", path.parent_path().string(), "': ", error.message()));
   data::write_corpus(path, built.content);
   std::cout << built.report.text() << "wrote " << path.string() << "\n";
 }

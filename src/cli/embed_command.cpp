@@ -1,9 +1,11 @@
 #include <ATen/Functions.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "base/excerpt.h"
 #include "base/file_ops.h"
 #include "base/log.h"
 #include "base/npy.h"
@@ -44,7 +46,21 @@ std::vector<Text> read_texts(const fs::path& path) {
   return texts;
 }
 
-data::PackedSequences pack_texts(const std::vector<Text>& texts, const model::ModelSource& source,
+// @param otherwise  the domain of a text that has none, or one that the model does not know; -1: that is an error
+std::int32_t domain_of(const Text& text, const model::ModelSpec& spec, std::int32_t otherwise, const std::string& where) {
+  if (spec.domains.empty()) return -1;
+  const auto found = std::find(spec.domains.begin(), spec.domains.end(), text.domain);
+  if (found != spec.domains.end()) return static_cast<std::int32_t>(found - spec.domains.begin());
+  if (otherwise >= 0) return otherwise;
+  std::string known;
+  for (const std::string& domain : spec.domains) known += (known.empty() ? "" : ", ") + domain;
+  throw DataError(str("embed: the domain of a text must be one of ", known, ", got ",
+                      text.domain.empty() ? "none" : excerpt(text.domain), " (", where,
+                      "); experts.unknown_domain=NAME takes such texts as of that domain"));
+}
+
+// @param in  the file of the texts, for errors
+data::PackedSequences pack_texts(const std::vector<Text>& texts, const fs::path& in, const model::ModelSource& source,
                                  std::int32_t otherwise) {
   const data::Tokenizer tokenizer = source.tokenizer();
   const auto longest = static_cast<std::size_t>(source.spec.max_length);
@@ -58,18 +74,21 @@ data::PackedSequences pack_texts(const std::vector<Text>& texts, const model::Mo
     packed.tokens.insert(packed.tokens.end(), ids.begin(), ids.end());
     packed.sequence_index.push_back(packed.sequences());
     packed.offsets.push_back(static_cast<std::int64_t>(packed.tokens.size()));
-    const bool named = !text.domain.empty() && !source.spec.domains.empty();
-    packed.domain.push_back(named ? source.spec.domain(text.domain) : otherwise);
+    // A text is a line.
+    packed.domain.push_back(domain_of(text, source.spec, otherwise, str(in.string(), ":", packed.domain.size() + 1)));
   }
   return packed;
 }
 
-data::PackedSequences pack_corpus(const data::Corpus& corpus, const model::ModelSpec& spec,
+data::PackedSequences pack_corpus(const data::Corpus& corpus, const model::ModelSource& source,
                                   const train::RunOptions& options) {
+  if (source.tokenizer().fingerprint() != corpus.tokenizer())
+    throw DataError(str("corpus: its ids are of another tokenizer than the model's (", corpus.path().string(), ", ",
+                        source.folder.string(), ")"));
   std::vector<std::uint32_t> all(static_cast<std::size_t>(corpus.documents()));
   std::iota(all.begin(), all.end(), 0U);
-  data::PackedSequences packed = data::pack(corpus, all, spec.max_length);
-  const eval::CorpusView view = train::view_of(corpus, spec, options);
+  data::PackedSequences packed = data::pack(corpus, all, source.spec.max_length);
+  const eval::CorpusView view = train::view_of(corpus, source.spec, options);
   for (std::int32_t& domain : packed.domain) domain = view.model_domain[static_cast<std::size_t>(domain)];
   return packed;
 }
@@ -92,8 +111,8 @@ Exit embed(const CommandLine& line, int& argc, char**& argv) {
   if (options.model.max_length > 0) source.spec.max_length = std::min(source.spec.max_length, options.model.max_length);
   const data::PackedSequences texts =
       in.extension() == ".h5"
-          ? pack_corpus(data::Corpus(in), source.spec, options)
-          : pack_texts(read_texts(in), source, train::unknown_domain(source.spec, options.experts));
+          ? pack_corpus(data::Corpus(in), source, options)
+          : pack_texts(read_texts(in), in, source, train::unknown_domain(source.spec, options.experts));
   const model::SentenceEncoder model = model::make_sentence_encoder(
       source.spec, source.read(model::expert_range(source.spec, mesh)), mesh, at::kFloat);
   const at::Tensor embeddings_ND = eval::embed_all(*model.encoder, texts, options.eval.batch_tokens, mesh);

@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "base/stop_signal.h"
 #include "cli/commands.h"
 #include "cli/configuration.h"
 #include "dist/environment.h"
@@ -89,7 +88,6 @@ Exit dispatch(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using coterie::Exit;
-  coterie::catch_stop_signals();
   try {
     return static_cast<int>(coterie::cli::dispatch(argc, argv));
   } catch (const coterie::Error& error) {

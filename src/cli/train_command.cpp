@@ -3,6 +3,7 @@
 
 #include "base/file_ops.h"
 #include "base/log.h"
+#include "base/stop_signal.h"
 #include "base/table.h"
 #include "cli/commands.h"
 #include "cli/ranks.h"
@@ -45,6 +46,7 @@ Exit train(const CommandLine& line, int& argc, char**& argv) {
   line.expect(0, 1, "train [CONFIG] [key=value...]");
   const std::string file = line.positional.empty() ? "" : line.positional[0];
   if (print_and_exit(file, line)) return Exit::ok;
+  catch_stop_signals();
   const dist::MpiEnvironment mpi(argc, argv);
   const Configuration configuration = shared_configuration(file, line);
   dist::Mesh mesh = make_mesh(configuration.options, Layout::as_configured);

@@ -6,11 +6,13 @@
 #include <charconv>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/sha256.h"
 #include "dist/together.h"
+#include "model/model_path.h"
 
 namespace coterie::model {
 namespace {
@@ -18,6 +20,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kManifest = "MANIFEST";
+constexpr std::string_view kStepPrefix = "step-";
 constexpr int kVersion = 1;
 constexpr const char* kTokenizerFiles[] = {"tokenizer.json", "vocab.txt", "tokenizer_config.json",
                                            "special_tokens_map.json"};
@@ -61,7 +64,7 @@ std::string manifest_text(std::int64_t step, const std::vector<ManifestEntry>& e
 std::vector<ManifestEntry> read_manifest(const fs::path& checkpoint) {
   const fs::path path = checkpoint / kManifest;
   const auto bad = [&](const auto&... parts) { return DataError(str("checkpoint: ", parts..., " (", path.string(), ")")); };
-  if (!fs::exists(path)) throw bad("there is no manifest");
+  if (!file_exists(path)) throw bad("there is no manifest");
   const std::string text = read_file(path);
   const std::size_t end = text.find('\n');
   if (end == std::string::npos) throw bad("the manifest must have two lines, got one");
@@ -75,6 +78,11 @@ std::vector<ManifestEntry> read_manifest(const fs::path& checkpoint) {
     const json manifest = json::parse(body);
     if (manifest.at("version") != kVersion)
       throw bad("manifest version must be ", kVersion, ", got ", manifest.at("version").dump());
+    const std::string folder = checkpoint.filename().string();
+    if (const auto step = manifest.at("step").get<std::int64_t>();
+        folder.starts_with(kStepPrefix) && folder != checkpoint_name(step))
+      throw bad("the manifest must be of the folder's step, got step ", step);
+    if (!manifest.at("files").is_array()) throw bad("files must be a list, got ", manifest.at("files").type_name());
     for (const json& file : manifest.at("files"))
       entries.push_back({file.at("name").get<std::string>(), file.at("bytes").get<std::uint64_t>(),
                          file.at("sha256").get<std::string>()});
@@ -82,7 +90,7 @@ std::vector<ManifestEntry> read_manifest(const fs::path& checkpoint) {
     throw bad("the manifest is not as written: ", error.what());
   }
   for (const auto& entry : entries)
-    if (entry.name.empty() || fs::path(entry.name).filename() != entry.name || entry.name == "..")
+    if (entry.name.empty() || fs::path(entry.name).filename() != entry.name || entry.name == "." || entry.name == "..")
       throw bad("a file name must lie in the checkpoint, got '", entry.name, "'");
   return entries;
 }
@@ -97,9 +105,20 @@ bool verifies(const fs::path& checkpoint) {
   }
 }
 
+// The folder of all checkpoints, whose own entry must survive a crash too.
+void make_folder(FileOps& ops, const fs::path& folder) {
+  if (file_exists(folder)) return;
+  ops.make_directory(folder);
+  ops.sync_directory(folder.has_parent_path() ? folder.parent_path() : fs::path("."));
+}
+
 void remove_leftovers(FileOps& ops, const fs::path& folder) {
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.path().filename().string().starts_with(".tmp-")) ops.remove_all(entry.path());
+  std::error_code error;
+  std::vector<fs::path> leftovers;
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    if (entry.path().filename().string().starts_with(".tmp-")) leftovers.push_back(entry.path());
+  if (error) throw IoError(str("checkpoint: cannot list '", folder.string(), "': ", error.message()));
+  for (const fs::path& leftover : leftovers) ops.remove_all(leftover);
 }
 
 // Rank 0's files: what is not tensors, and the manifest last.
@@ -120,7 +139,7 @@ void finish(FileOps& ops, const fs::path& temporary, const CheckpointContent& co
 
 std::string checkpoint_name(std::int64_t step) {
   std::string digits = std::to_string(step);
-  return str("step-", std::string(digits.size() < 8 ? 8 - digits.size() : 0, '0'), digits);
+  return str(kStepPrefix, std::string(digits.size() < 8 ? 8 - digits.size() : 0, '0'), digits);
 }
 
 fs::path save_checkpoint(FileOps& ops, const dist::ProcessGroup& world, const fs::path& folder,
@@ -129,12 +148,12 @@ fs::path save_checkpoint(FileOps& ops, const dist::ProcessGroup& world, const fs
   const fs::path temporary = folder / (".tmp-" + checkpoint_name(content.step));
   const bool leader = world.rank() == 0;
   const std::string there = dist::on_leader(
-      world, [&] { return std::string(fs::exists(final_folder) && verifies(final_folder) ? "there" : ""); });
+      world, [&] { return std::string(file_exists(final_folder) && verifies(final_folder) ? "there" : ""); });
   if (!there.empty()) return final_folder;
 
   dist::together(world, [&] {
     if (!leader) return;
-    fs::create_directories(folder);
+    make_folder(ops, folder);
     remove_leftovers(ops, folder);
     ops.remove_all(final_folder);  // only ever one that does not verify
     ops.make_directory(temporary);
@@ -162,9 +181,9 @@ std::vector<std::pair<std::int64_t, fs::path>> list_checkpoints(const fs::path& 
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
-    if (!name.starts_with("step-")) continue;
+    if (!name.starts_with(kStepPrefix)) continue;
     std::int64_t step = -1;
-    const auto [end, bad] = std::from_chars(name.data() + 5, name.data() + name.size(), step);
+    const auto [end, bad] = std::from_chars(name.data() + kStepPrefix.size(), name.data() + name.size(), step);
     if (bad == std::errc{} && end == name.data() + name.size() && step >= 0) found.emplace_back(step, entry.path());
   }
   std::sort(found.begin(), found.end());
@@ -193,10 +212,14 @@ std::optional<fs::path> latest_checkpoint(const fs::path& folder) {
   return std::nullopt;
 }
 
-void prune_checkpoints(FileOps& ops, const fs::path& folder, std::int64_t keep, std::int64_t best) {
+void prune_checkpoints(FileOps& ops, const fs::path& folder, std::int64_t newest, const Keep& keep) {
   const auto found = list_checkpoints(folder);
-  for (std::size_t i = 0; i + static_cast<std::size_t>(keep) < found.size(); ++i)
-    if (found[i].first != best) ops.remove_all(found[i].second);
+  std::int64_t kept = 0;
+  for (auto entry = found.rbegin(); entry != found.rend(); ++entry) {
+    const auto& [step, path] = *entry;
+    const bool recent = step <= newest && kept++ < keep.newest;
+    if (!recent && step != keep.best_step) ops.remove_all(path);
+  }
 }
 
 CheckpointReader::CheckpointReader(const fs::path& checkpoint) : folder_(checkpoint) {

@@ -52,7 +52,7 @@ std::filesystem::path save_checkpoint(FileOps& ops, const dist::ProcessGroup& wo
 [[nodiscard]] std::vector<std::pair<std::int64_t, std::filesystem::path>> list_checkpoints(
     const std::filesystem::path& folder);
 
-/// Checks a checkpoint's manifest and the size and hash of each of its files.
+/// Checks a checkpoint's manifest, that it is of the step in the folder's name, and the size and hash of each file.
 /// @throws DataError naming the file, what was found and what was expected
 void verify_checkpoint(const std::filesystem::path& checkpoint);
 
@@ -60,8 +60,18 @@ void verify_checkpoint(const std::filesystem::path& checkpoint);
 /// @throws DataError if there are checkpoints and none verifies
 [[nodiscard]] std::optional<std::filesystem::path> latest_checkpoint(const std::filesystem::path& folder);
 
-/// Removes all but the newest `keep` checkpoints and the one of step `best`.
-void prune_checkpoints(FileOps& ops, const std::filesystem::path& folder, std::int64_t keep, std::int64_t best);
+/// Which checkpoints stay.
+struct Keep {
+  std::int64_t newest = 1;      ///< how many of the newest, at least 1
+  std::int64_t best_step = -1;  ///< this one besides; -1: none
+};
+
+/// Removes all other checkpoints.
+///
+/// Those of higher steps than `newest` go too: the run went back before them because they did not verify, and they must
+/// not count among the newest.
+/// @param newest  the step just saved, which verifies
+void prune_checkpoints(FileOps& ops, const std::filesystem::path& folder, std::int64_t newest, const Keep& keep);
 
 /// Reads tensors of a checkpoint by name, from whichever shard holds them.
 class CheckpointReader {

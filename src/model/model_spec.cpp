@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/error.h"
 
@@ -28,6 +29,8 @@ void check(const ModelSpec& spec) {
   }
   if (spec.domains.empty() && (spec.domain_tokens || !spec.expert_layers.empty()))
     throw DataError("domains must not be empty in a model with experts or domain tokens");
+  if (std::set<std::string>(spec.domains.begin(), spec.domains.end()).size() != spec.domains.size())
+    throw DataError("domains must differ, got one twice");
   if (spec.max_length < 3 || spec.max_length > spec.bert.max_position_embeddings)
     throw DataError(str("max_length must be 3..", spec.bert.max_position_embeddings, ", got ", spec.max_length));
 }

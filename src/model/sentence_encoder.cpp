@@ -52,6 +52,14 @@ Weights ModelSource::read(const ExpertRange& range) const {
   return weights;
 }
 
+data::Tokenizer ModelSource::tokenizer() const {
+  data::Tokenizer tokenizer = data::Tokenizer::from_directory(folder);
+  if (tokenizer.vocabulary_size() > spec.bert.vocab_size)
+    throw DataError(str("model: the tokenizer must have at most vocab_size (", spec.bert.vocab_size,
+                        ") ids, got ", tokenizer.vocabulary_size(), " (", folder.string(), ")"));
+  return tokenizer;
+}
+
 ExpertRange expert_range(const ModelSpec& spec, const dist::Mesh& mesh) {
   if (spec.experts() == 0) return {};
   return {mesh.shape().first_expert(spec.experts()), mesh.shape().local_experts(spec.experts())};

@@ -22,7 +22,8 @@ struct ModelSource {
 
   /// The tensors of `model_tensors` for the experts of `range`.
   [[nodiscard]] Weights read(const ExpertRange& range) const;
-  [[nodiscard]] data::Tokenizer tokenizer() const { return data::Tokenizer::from_directory(folder); }
+  /// @throws DataError if it gives ids that the model has no embedding for
+  [[nodiscard]] data::Tokenizer tokenizer() const;
 };
 
 /// The experts that this rank of the mesh holds.

@@ -21,7 +21,7 @@ model::ModelSpec trained_spec(const RunOptions& options, const data::Corpus& cor
   const bool routed = options.experts.router != experts::RouterKind::none;
   if (routed) spec.expert_layers = experts::expert_layers(options.experts.layers, spec.bert.layers);
   spec.domain_tokens = options.experts.domain_tokens;
-  if (routed || spec.domain_tokens) spec.domains = corpus.domains();
+  if (!spec.expert_layers.empty() || spec.domain_tokens) spec.domains = corpus.domains();
   return spec;
 }
 

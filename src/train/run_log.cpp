@@ -17,7 +17,8 @@ double wall_time_s() {
 
 MetricsLog open_metrics(std::shared_ptr<FileOps> ops, const fs::path& run, std::int64_t step) {
   MetricsLog metrics(std::move(ops), run / "metrics.jsonl");
-  metrics.truncate_after(step);
+  // A run that starts anew measures step 0 again.
+  metrics.truncate_after(step == 0 ? -1 : step);
   return metrics;
 }
 

@@ -41,23 +41,33 @@ Trainer::Trainer(const RunOptions& options, const std::string& resolved, dist::M
       model_(make_model(options, corpus_, source_, mesh)),
       step_(options.loss, options.optim, model_, mesh) {
   state_.batches = order_of_batches(options_, corpus_);
-  resume(open_run(resolved));
+  resume(open_run());
+  keep_config(resolved);
   if (mesh_.world().rank() == 0)
     log_ = std::make_unique<RunLog>(ops_, directory_, state_.step, options_.train.steps);
 }
 
-// Takes the lock, decides whether the run continues, and keeps the config. Returns the checkpoint to continue from.
-std::string Trainer::open_run(const std::string& resolved) {
+// Takes the lock and decides whether the run continues. Returns the checkpoint to continue from.
+std::string Trainer::open_run() {
   return dist::on_leader(mesh_.world(), [&] {
+    const fs::path checkpoints = directory_ / "checkpoints";
+    // Before the lock, which would make the directory of a mistyped run.
+    if (options_.resume == Resume::must && model::list_checkpoints(checkpoints).empty())
+      throw LockedError(str("run: resume is 'must', and there is no checkpoint (", directory_.string(), ")"));
     lock_ = std::make_unique<RunLock>(directory_, lock_owner());
-    const bool holds_run = fs::exists(directory_ / "config.toml");
+    const bool holds_run =
+        fs::exists(directory_ / "config.toml") || !model::list_checkpoints(checkpoints).empty();
     if (options_.resume == Resume::never && holds_run)
       throw LockedError(str("run: resume is 'never', and the directory holds a run (", directory_.string(), ")"));
-    const auto latest = model::latest_checkpoint(directory_ / "checkpoints");
-    if (options_.resume == Resume::must && !latest)
-      throw LockedError(str("run: resume is 'must', and there is no checkpoint (", directory_.string(), ")"));
-    write_file_atomically(*ops_, directory_ / "config.toml", resolved);
+    const auto latest = model::latest_checkpoint(checkpoints);
     return latest ? latest->string() : std::string();
+  });
+}
+
+// Only once the run is known to go on: a config that does not fit the run must not replace its own.
+void Trainer::keep_config(const std::string& resolved) {
+  dist::together(mesh_.world(), [&] {
+    if (mesh_.world().rank() == 0) write_file_atomically(*ops_, directory_ / "config.toml", resolved);
   });
 }
 
@@ -166,7 +176,8 @@ void Trainer::save() {
   const fs::path folder = directory_ / "checkpoints";
   (void)save_training(*ops_, mesh_, folder, state_, model_, step_.optimizer(), source_.folder);
   dist::together(mesh_.world(), [&] {
-    if (mesh_.world().rank() == 0) model::prune_checkpoints(*ops_, folder, options_.train.keep, state_.best_step);
+    if (mesh_.world().rank() == 0)
+      model::prune_checkpoints(*ops_, folder, state_.step, {options_.train.keep, state_.best_step});
   });
 }
 

@@ -46,8 +46,9 @@ class Trainer {
   Outcome run();
 
  private:
-  [[nodiscard]] std::string open_run(const std::string& resolved);
+  [[nodiscard]] std::string open_run();
   void resume(const std::string& checkpoint);
+  void keep_config(const std::string& resolved);
   [[nodiscard]] data::LoaderOptions loader_options() const;
   [[nodiscard]] NegativeMask negative_mask(const data::GlobalBatch& batch) const;
   void train_step(data::Loader& loader);

@@ -1,0 +1,94 @@
+// Right after extension a model embeds as the dense one does, and each domain's extracted model as the routed one.
+// Runs at 1, 2 and 4 ranks: the experts lie on all of them.
+#include <ATen/Functions.h>
+#include <c10/core/InferenceMode.h>
+#include <gtest/gtest.h>
+
+#include "tests/harness/packing.h"
+#include "tests/harness/tiny_model.h"
+#include "model/sentence_encoder.h"
+
+namespace coterie::model {
+namespace {
+
+// The published bound of function-preserving extension in fp32.
+constexpr double kBound = 1e-6;
+const std::vector<std::string> kDomains = {"w", "x", "y", "z"};
+
+// Sequences that begin with [CLS], in all domains but, with `rank`, not the same on every rank.
+data::PackedSequences texts(std::int64_t seed) {
+  data::PackedSequences packed;
+  for (std::int64_t i = 0; i < 7; ++i) {
+    std::vector<std::int32_t> ids = {static_cast<std::int32_t>(test::kTinyCls)};
+    for (std::int64_t t = 0; t < 3 + (i * 5 + seed) % 9; ++t)
+      ids.push_back(static_cast<std::int32_t>(5 + (i * 11 + t * 7 + seed) % 35));
+    test::append(packed, ids, 16, static_cast<std::int32_t>(i % 4), i);
+  }
+  return packed;
+}
+
+double max_difference(const at::Tensor& x, const at::Tensor& y) { return (x - y).abs().max().item<double>(); }
+
+class Upcycling : public testing::TestWithParam<std::vector<std::int64_t>> {
+ protected:
+  Upcycling() : mesh_({.expert = dist::Mesh({}, {}).world().size()}, {}) {}
+
+  at::Tensor embed(const ModelSpec& spec, const Weights& weights, const dist::Mesh& mesh,
+                   const data::PackedSequences& packed) {
+    const c10::InferenceMode inference;
+    return make_sentence_encoder(spec, weights, mesh, at::kFloat).encoder->embed(packed, {});
+  }
+
+  dist::Mesh mesh_;
+  dist::Mesh solo_ = dist::Mesh::solo();
+};
+
+TEST_P(Upcycling, the_extended_model_embeds_as_the_dense_one) {
+  const Weights dense = test::tiny_weights(test::tiny_spec(), 3);
+  const ModelSpec extended = test::tiny_spec(kDomains, GetParam());
+  const data::PackedSequences packed = texts(mesh_.world().rank());
+
+  const at::Tensor routed = embed(extended, extend_weights(dense, extended, test::kTinyCls), mesh_, packed);
+
+  EXPECT_LE(max_difference(routed, embed(test::tiny_spec(), dense, solo_, packed)), kBound);
+}
+
+TEST_P(Upcycling, the_dense_model_of_a_domain_embeds_as_the_routed_one) {
+  const ModelSpec spec = test::tiny_spec(kDomains, GetParam());
+  const Weights weights = test::tiny_weights(spec, 4);
+  const data::PackedSequences packed = texts(mesh_.world().rank());
+  const at::Tensor routed = embed(spec, weights, mesh_, packed);
+  for (std::int32_t domain = 0; domain < 4; ++domain) {
+    const Weights dense = dense_weights(weights, spec, domain, test::kTinyCls);
+
+    const at::Tensor alone = embed(test::tiny_spec(), dense, solo_, packed);
+
+    for (std::int64_t i = 0; i < packed.sequences(); ++i)
+      if (packed.domain[static_cast<std::size_t>(i)] == domain)
+        EXPECT_LE(max_difference(alone[i], routed[i]), kBound) << "sequence " << i;
+      else
+        EXPECT_GT(max_difference(alone[i], routed[i]), 1e-3) << "experts that differ must be seen";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Layers, Upcycling,
+                         testing::Values(std::vector<std::int64_t>{0, 1}, std::vector<std::int64_t>{1},
+                                         std::vector<std::int64_t>{}));
+
+TEST(UnknownDomain, a_text_without_a_domain_is_an_error_of_the_data) {
+  const dist::Mesh mesh = dist::Mesh::solo();
+  const ModelSpec spec = test::tiny_spec(kDomains, {0});
+  const SentenceEncoder model = make_sentence_encoder(spec, test::tiny_weights(spec, 4), mesh, at::kFloat);
+  data::PackedSequences packed = texts(0);
+  packed.domain[2] = -1;
+
+  try {
+    (void)model.encoder->embed(packed, {});
+    FAIL() << "no error";
+  } catch (const DataError& error) {
+    EXPECT_NE(std::string(error.what()).find("sequence 2"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace coterie::model
