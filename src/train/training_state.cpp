@@ -17,6 +17,12 @@ constexpr const char* kFirstMoment = "optimizer.exp_avg.";
 constexpr const char* kSecondMoment = "optimizer.exp_avg_sq.";
 constexpr const char* kSteps = "optimizer.steps";
 
+std::string listed(const std::vector<std::string>& names) {
+  std::string all;
+  for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+  return all.empty() ? "none" : all;
+}
+
 std::string to_text(const TrainingState& state) {
   return json{{"step", state.step},
               {"cursor", {{"epoch", state.cursor.epoch}, {"window", state.cursor.window}, {"batch", state.cursor.batch}}},
@@ -92,6 +98,10 @@ TrainingState load_training(const fs::path& checkpoint, const model::SentenceEnc
                             kernels::AdamW& optimizer) {
   const c10::NoGradGuard no_grad;
   const model::CheckpointReader reader(checkpoint);
+  // Shapes do not tell which domain an expert serves.
+  if (const auto saved = model::read_model_spec(checkpoint); saved.domains != model.spec.domains)
+    throw DataError(str("checkpoint: its domains must be those of the run (", listed(model.spec.domains), "), got ",
+                        listed(saved.domains), " (", checkpoint.string(), ")"));
   for (const std::string& name : model.parameters->names()) {
     restore(model.parameters->at(name), reader, name);
     restore(model.parameters->slice(name, optimizer.first_moments()), reader, kFirstMoment + name);
