@@ -1,7 +1,9 @@
 // What the trainer gets: one rank's share of one global batch, packed, with no padding anywhere.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace coterie::data {
@@ -31,6 +33,9 @@ struct PackedSequences {
   std::vector<std::int64_t> sequence_index;  ///< [B] index among all sequences of the global batch
   [[nodiscard]] std::int64_t sequences() const { return static_cast<std::int64_t>(offsets.size()) - 1; }
 };
+
+/// The chosen sequences, in the order given.
+[[nodiscard]] PackedSequences select(const PackedSequences& from, std::span<const std::size_t> chosen);
 
 /// One rank's share of a global batch.
 struct Batch {

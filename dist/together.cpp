@@ -16,6 +16,9 @@ void together(const ProcessGroup& group, const std::function<void()>& phase) {
   } catch (const std::exception& error) {
     failure = error.what();
     code = static_cast<std::int64_t>(Exit::bug);
+  } catch (...) {
+    failure = "together: a phase threw what is not a std::exception";
+    code = static_cast<std::int64_t>(Exit::bug);
   }
   const std::int64_t none = group.size();
   const std::int64_t first = group.all_reduce(code == 0 ? none : group.rank(), Reduce::min);

@@ -2,6 +2,7 @@
 
 #include <ATen/Functions.h>
 
+#include "base/error.h"
 #include "dist/autograd.h"
 #include "kernels/permute.h"
 
@@ -12,6 +13,8 @@ Plan Dispatcher::plan(const Routing& routing, std::int64_t tokens) const {
 }
 
 at::Tensor Dispatcher::dispatch(const at::Tensor& tokens_TD, const Plan& plan) const {
+  COTERIE_CHECK(ShapeError, tokens_TD.size(0) == plan.tokens, "dispatch: ", tokens_TD.size(0), " tokens, the plan has ",
+                plan.tokens);
   const at::Tensor rows_SD = plan.one_expert_each ? tokens_TD : tokens_TD.index_select(0, plan.token_S);
   const at::Tensor leaving_SD = kernels::permute_rows(rows_SD, plan.send_order_S, plan.send_inverse_S);
   const at::Tensor arrived_RD = dist::exchange(group_, leaving_SD, plan.send, plan.receive);

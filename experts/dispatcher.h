@@ -24,6 +24,7 @@ class Dispatcher {
 
   /// @param tokens_TD  [T, D]
   /// @return           [R, D], the rows of local expert 0 first
+  /// @throws ShapeError if the plan is of another number of tokens
   /// @note collective over the group; S D elements leave this rank
   [[nodiscard]] at::Tensor dispatch(const at::Tensor& tokens_TD, const Plan& plan) const;
 

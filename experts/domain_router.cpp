@@ -2,12 +2,18 @@
 
 #include <ATen/Functions.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace coterie::experts {
 
 Routing DomainRouter::route(const at::Tensor& tokens_TD, const BatchLayout& layout) const {
   const std::int64_t tokens = tokens_TD.size(0);
+  COTERIE_CHECK(ShapeError, layout.domain.size() + 1 == layout.offsets.size(), "router: ", layout.domain.size(),
+                " domains for ", static_cast<std::int64_t>(layout.offsets.size()) - 1, " sequences");
+  COTERIE_CHECK(ShapeError, layout.offsets.back() == tokens, "router: offsets end at ", layout.offsets.back(),
+                ", there are ", tokens, " tokens");
   at::Tensor expert_S = at::empty({tokens}, at::kLong);
   auto* expert = expert_S.mutable_data_ptr<std::int64_t>();
   for (std::size_t b = 0; b < layout.domain.size(); ++b) {

@@ -16,7 +16,7 @@ class DomainRouter final : public Router {
   /// @param experts  E: one for each domain
   explicit DomainRouter(std::int64_t experts) : experts_(experts) {}
 
-  /// @throws DataError if a sequence's domain is unknown or not below E
+  /// @throws DataError if a sequence's domain is unknown or not below E; ShapeError if the layout does not fit
   [[nodiscard]] Routing route(const at::Tensor& tokens_TD, const BatchLayout& layout) const override;
   [[nodiscard]] bool fixed_by_layout() const noexcept override { return true; }
 

@@ -22,12 +22,15 @@ class MoeLayer {
       : router_(std::move(router)), dispatcher_(dispatcher), experts_(std::move(experts)) {}
 
   /// @param tokens_TD  [T, D]
-  /// @param shared     the batch's plan; made here when still missing and the router is fixed by the layout
+  /// @param shared     the batch's plan, made here when still missing; neither read nor written unless the router is
+  ///                   fixed by the layout
   /// @return           [T, D]
   /// @note collective over the expert group
   [[nodiscard]] at::Tensor forward(const at::Tensor& tokens_TD, const BatchLayout& layout, SharedPlan& shared) const;
 
  private:
+  [[nodiscard]] at::Tensor through_experts(const at::Tensor& tokens_TD, const Plan& plan) const;
+
   std::shared_ptr<const Router> router_;
   Dispatcher dispatcher_;
   ExpertFfn experts_;

@@ -55,12 +55,17 @@ Plan make_plan(const Routing& routing, std::int64_t tokens, std::int64_t experts
   COTERIE_CHECK(ShapeError, local * ranks == experts, "plan: ", experts, " experts on ", ranks, " ranks");
   COTERIE_CHECK(ShapeError, routing.expert_S.sizes() == routing.token_S.sizes(), "plan: ", routing.token_S.sizes(),
                 " tokens and ", routing.expert_S.sizes(), " experts assigned");
+  COTERIE_CHECK(ShapeError, !routing.weight_S.defined() || routing.weight_S.sizes() == routing.token_S.sizes(),
+                "plan: ", routing.weight_S.sizes(), " weights for ", routing.token_S.sizes(), " assignments");
+  // `combine` takes each token's rows as neighbours, and one_expert_each takes them in the order of the tokens.
+  COTERIE_CHECK(ShapeError, routing.token_S.diff().ge(0).all().item<bool>(), "plan: tokens must be assigned ascending");
 
   Plan plan;
   plan.tokens = tokens;
   plan.token_S = routing.token_S;
   plan.weight_S = routing.weight_S;
   plan.assigned_T = at::bincount(routing.token_S, {}, tokens);
+  COTERIE_CHECK(ShapeError, plan.assigned_T.size(0) == tokens, "plan: a token above ", tokens - 1, " was assigned");
   plan.one_expert_each = plan.assigned_T.eq(1).all().item<bool>();
   plan.send_order_S = routing.expert_S.argsort(/*stable=*/true, 0, /*descending=*/false);
   plan.send_inverse_S = inverse_of(plan.send_order_S);

@@ -16,17 +16,17 @@ namespace coterie::experts {
 /// Rows leave sorted by expert, hence by the rank that owns the expert; they arrive sorted by sender, then expert, and
 /// are rearranged so that each expert's rows are contiguous. No sort happens after the one at the sender.
 struct Plan {
-  std::int64_t tokens = 0;     ///< T
-  bool one_expert_each = true; ///< every token has exactly one expert: S = T, in token order
-  at::Tensor token_S;          ///< token of each assignment, in routing order
-  at::Tensor assigned_T;       ///< int64 [T], number of experts of each token
-  at::Tensor weight_S;         ///< from the routing, in routing order; undefined where all are one
-  at::Tensor send_order_S;     ///< assignments in the order in which they leave
-  at::Tensor send_inverse_S;   ///< its inverse
-  dist::Splits send;           ///< rows to each rank
-  dist::Splits receive;        ///< rows from each rank
-  at::Tensor expert_order_R;   ///< received rows in order of local expert, then sender
-  at::Tensor expert_inverse_R; ///< its inverse
+  std::int64_t tokens = 0;                    ///< T
+  bool one_expert_each = true;                ///< every token has exactly one expert: S = T, in token order
+  at::Tensor token_S;                         ///< token of each assignment, in routing order
+  at::Tensor assigned_T;                      ///< int64 [T], number of experts of each token
+  at::Tensor weight_S;                        ///< from the routing, in routing order; undefined where all are one
+  at::Tensor send_order_S;                    ///< assignments in the order in which they leave
+  at::Tensor send_inverse_S;                  ///< its inverse
+  dist::Splits send;                          ///< rows to each rank
+  dist::Splits receive;                       ///< rows from each rank
+  at::Tensor expert_order_R;                  ///< received rows in order of local expert, then sender
+  at::Tensor expert_inverse_R;                ///< its inverse
   std::vector<std::int64_t> rows_per_expert;  ///< [L]
 };
 

@@ -10,6 +10,8 @@ namespace coterie::experts {
 
 std::vector<std::int64_t> expert_layers(const std::vector<std::string>& wanted, std::int64_t layers) {
   std::set<std::int64_t> chosen;
+  if (wanted.empty())
+    throw ConfigError("config: experts.layers must be all, middle, none or indices, got an empty list");
   if (wanted.size() == 1 && wanted[0] == "none") return {};
   if (wanted.size() == 1 && wanted[0] == "middle") return {layers / 2};
   if (wanted.size() == 1 && wanted[0] == "all") {
@@ -17,6 +19,9 @@ std::vector<std::int64_t> expert_layers(const std::vector<std::string>& wanted, 
     return {chosen.begin(), chosen.end()};
   }
   for (const std::string& text : wanted) {
+    if (text == "all" || text == "middle" || text == "none")
+      throw ConfigError(str("config: experts.layers must be one word or indices, got '", text, "' among ",
+                            wanted.size(), " entries"));
     std::int64_t index = -1;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
     if (error != std::errc{} || end != text.data() + text.size())

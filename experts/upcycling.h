@@ -13,7 +13,8 @@ namespace coterie::experts {
 /// Which of `layers` layers get experts, ascending.
 ///
 /// @param wanted  `all`, `none`, `middle` (layer number layers / 2), or indices from 0
-/// @throws ConfigError if an entry is none of these, or an index is out of range or given twice
+/// @throws ConfigError if there is no entry, an entry is none of these, a word stands beside others, or an index is out
+///         of range or given twice
 /// @par Source
 /// arXiv:2401.15713: full and single extension.
 [[nodiscard]] std::vector<std::int64_t> expert_layers(const std::vector<std::string>& wanted, std::int64_t layers);
@@ -32,6 +33,7 @@ namespace coterie::experts {
 void upcycle(std::map<std::string, at::Tensor>& weights, const std::vector<std::int64_t>& layers, std::int64_t experts);
 
 /// The reverse for one expert: its MLPs take the dense names, all other experts are left out.
+/// @throws ShapeError if the expert is missing in a layer
 void extract_expert(std::map<std::string, at::Tensor>& weights, const std::vector<std::int64_t>& layers,
                     std::int64_t expert, std::int64_t experts);
 

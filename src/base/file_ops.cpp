@@ -94,15 +94,17 @@ void write_file_atomically(FileOps& ops, const fs::path& path, std::span<const s
   const fs::path temporary = folder / str(".tmp-", path.filename().string());
   ops.remove_all(temporary);
   try {
-    const auto file = ops.create(temporary);
-    for (const std::string_view piece : pieces) file->write(piece);
-    file->sync();
+    {
+      const auto file = ops.create(temporary);
+      for (const std::string_view piece : pieces) file->write(piece);
+      file->sync();
+    }
+    ops.rename(temporary, path);
   } catch (...) {
     std::error_code ignored;
     fs::remove(temporary, ignored);
     throw;
   }
-  ops.rename(temporary, path);
   ops.sync_directory(folder);
 }
 

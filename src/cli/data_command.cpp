@@ -1,3 +1,4 @@
+// coterie data build, synth and inspect.
 #include <iostream>
 #include <thread>
 

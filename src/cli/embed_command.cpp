@@ -1,3 +1,4 @@
+// coterie embed: texts to an array file.
 #include <ATen/Functions.h>
 
 #include <algorithm>

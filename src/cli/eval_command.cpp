@@ -1,3 +1,4 @@
+// coterie eval: pair classification of a model, beside the untouched one.
 #include <cmath>
 #include <iostream>
 #include <nlohmann/json.hpp>

@@ -1,3 +1,4 @@
+// coterie export: one domain of a run as a plain sentence-transformers directory.
 #include "base/file_ops.h"
 #include "base/log.h"
 #include "cli/commands.h"

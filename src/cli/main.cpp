@@ -55,6 +55,8 @@ Exit dispatch(int argc, char** argv) {
           ranked(evaluate)),
       add(program, line, words, "embed", "embed MODEL IN.txt|IN.jsonl|IN.h5 OUT.npy [key=value...]",
           "texts to an array of embeddings", true, ranked(embed)),
+      add(program, line, words, "bench", "bench step|tokenizer|loader [CONFIG] [key=value...]",
+          "speed of the parts beside the machine's limit", true, ranked(bench)),
       add(program, line, words, "score", "score FILE.csv [json=PATH]", "measures of a file prediction,label", false,
           score),
       add(program, line, words, "export", "export RUN OUT [domain=NAME]",

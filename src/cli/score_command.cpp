@@ -1,3 +1,4 @@
+// coterie score: the measures of a file of scored pairs.
 #include <iostream>
 #include <nlohmann/json.hpp>
 

@@ -1,3 +1,4 @@
+// coterie train: a run on all ranks.
 #include <iostream>
 #include <nlohmann/json.hpp>
 

@@ -34,18 +34,6 @@ std::vector<Batch> make_batches(const data::PackedSequences& texts, std::int64_t
   return batches;
 }
 
-data::PackedSequences select(const data::PackedSequences& texts, const Batch& batch) {
-  data::PackedSequences chosen;
-  for (const std::size_t i : batch) {
-    chosen.tokens.insert(chosen.tokens.end(), texts.tokens.begin() + texts.offsets[i],
-                         texts.tokens.begin() + texts.offsets[i + 1]);
-    chosen.offsets.push_back(static_cast<std::int64_t>(chosen.tokens.size()));
-    chosen.domain.push_back(texts.domain[i]);
-    chosen.sequence_index.push_back(texts.sequence_index[i]);
-  }
-  return chosen;
-}
-
 }  // namespace
 
 at::Tensor embed_all(const model::Encoder& encoder, const data::PackedSequences& texts, std::int64_t batch_tokens,
@@ -61,7 +49,7 @@ at::Tensor embed_all(const model::Encoder& encoder, const data::PackedSequences&
   dist::Splits counts(ranks, 0);
   for (std::size_t round = 0; round < rounds; ++round) {
     const std::size_t next = round * ranks + rank;
-    mine.push_back(encoder.embed(next < batches.size() ? select(texts, batches[next]) : data::PackedSequences{}, {}));
+    mine.push_back(encoder.embed(next < batches.size() ? data::select(texts, batches[next]) : data::PackedSequences{}, {}));
   }
   for (std::size_t r = 0; r < ranks; ++r) {
     for (std::size_t b = r; b < batches.size(); b += ranks) {

@@ -20,8 +20,8 @@ at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tens
   if (dropout.rate == 0.0) return at::scaled_dot_product_attention(query, key, value);
   const double scale = 1.0 / std::sqrt(static_cast<double>(query.size(3)));
   const at::Tensor scores_1HNN = at::matmul(query, key.transpose(2, 3)) * scale;
-  const at::Tensor factors_HNN = attention_dropout_factors(query.size(1), query.size(2), dropout.rate, dropout.key,
-                                                           sequence, query.scalar_type());
+  const at::Tensor factors_HNN =
+      attention_dropout_factors(query.size(1), query.size(2), dropout.rate, dropout.key, sequence, query.scalar_type());
   return at::matmul(scores_1HNN.softmax(-1) * factors_HNN, value);
 }
 
@@ -33,6 +33,8 @@ at::Tensor attention(const at::Tensor& query_TD, const at::Tensor& key_TD, const
   COTERIE_CHECK(ShapeError, !offsets.empty() && offsets.back() == query_TD.size(0), "attention: offsets end at ",
                 offsets.empty() ? -1 : offsets.back(), ", there are ", query_TD.size(0), " tokens");
   const std::size_t sequences = offsets.size() - 1;
+  COTERIE_CHECK(ShapeError, sequence_index.size() == sequences, "attention: ", sequence_index.size(), " indices for ",
+                sequences, " sequences");
   // A rank without tokens still owns a place in the graph, so that its backward reaches every collective.
   if (query_TD.size(0) == 0) return query_TD + key_TD + value_TD;
   std::vector<std::int64_t> lengths(sequences);

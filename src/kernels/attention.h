@@ -22,6 +22,7 @@ struct AttentionDropout {
 /// @param offsets                     [B + 1], ascending from 0 to T; sequences may be empty
 /// @param sequence_index              [B] index of each sequence in the global batch, for the dropout bits
 /// @return                            [T, D], same dtype
+/// @throws ShapeError if the offsets do not fit the tokens, or the indices the offsets
 /// @par Source
 /// Vaswani et al. 2017 (arXiv:1706.03762), section 3.2.
 [[nodiscard]] at::Tensor attention(const at::Tensor& query_TD, const at::Tensor& key_TD, const at::Tensor& value_TD,

@@ -4,6 +4,7 @@
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/error.h"
@@ -34,8 +35,8 @@ at::Tensor dropout(const at::Tensor& tokens_TD, double rate, RandomKey key, cons
   if (rate == 0.0) return tokens_TD;
   const std::int64_t tokens = tokens_TD.size(0);
   const std::int64_t width = tokens_TD.size(1);
-  COTERIE_CHECK(ShapeError, static_cast<std::int64_t>(places.sequence.size()) == tokens, "dropout: ",
-                places.sequence.size(), " places for ", tokens, " tokens");
+  const auto known = static_cast<std::int64_t>(std::min(places.sequence.size(), places.token.size()));
+  COTERIE_CHECK(ShapeError, known == tokens, "dropout: ", known, " places for ", tokens, " tokens");
   const at::Tensor factors_TD = at::empty({tokens, width}, tokens_TD.options().requires_grad(false));
   AT_DISPATCH_FLOATING_TYPES(tokens_TD.scalar_type(), "dropout", [&] {
     auto* out = factors_TD.mutable_data_ptr<scalar_t>();
@@ -43,7 +44,8 @@ at::Tensor dropout(const at::Tensor& tokens_TD, double rate, RandomKey key, cons
     at::parallel_for(0, tokens, 64, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t t = begin; t < end; ++t) {
         const auto i = static_cast<std::size_t>(t);
-        fill_row(out + t * width, width, key, {low(places.sequence[i]), low(places.token[i]), 0}, threshold(rate), kept);
+        fill_row(out + t * width, width, key, {low(places.sequence[i]), low(places.token[i]), 0}, threshold(rate),
+                 kept);
       }
     });
   });

@@ -23,6 +23,7 @@ struct TokenPlaces {
 /// @param tokens_TD  [T, D], float or double
 /// @param rate       in [0, 1); 0 returns the input
 /// @return           [T, D], same dtype
+/// @throws ShapeError unless each token has a place
 [[nodiscard]] at::Tensor dropout(const at::Tensor& tokens_TD, double rate, RandomKey key, const TokenPlaces& places);
 
 /// Factors 0 or 1 / (1 - rate) for the attention probabilities of one sequence.

@@ -16,14 +16,14 @@ void AdamW::step(const ParameterStore& store, const LearningRates& rates, double
   const c10::NoGradGuard no_grad;
   ++steps_;
   const at::Tensor count = at::full({}, static_cast<double>(steps_), at::kFloat);
-  const at::Tensor scale = at::full({}, divisor, at::kFloat);
   for (std::size_t s = 0; s < store.segments().size(); ++s) {
     const Segment& segment = store.segments()[s];
+    // The fused kernel could divide too, but by a float only, which a double model must not depend on.
+    if (divisor != 1.0) segment.gradients.div_(divisor);
     const double rate = segment.kind.rate == Rate::temperature ? rates.temperature : rates.encoder;
     const double decay = segment.kind.decay == Decay::yes ? options_.weight_decay : 0.0;
     at::_fused_adamw_({segment.values}, {segment.gradients}, {first_[s]}, {second_[s]}, {}, {count}, rate,
-                      options_.beta1, options_.beta2, decay, options_.epsilon, /*amsgrad=*/false, /*maximize=*/false,
-                      scale);
+                      options_.beta1, options_.beta2, decay, options_.epsilon, /*amsgrad=*/false, /*maximize=*/false);
   }
 }
 

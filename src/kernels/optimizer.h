@@ -32,7 +32,7 @@ class AdamW {
   AdamW(const AdamWOptions& options, const ParameterStore& store);
 
   /// One update from the store's gradients.
-  /// @param divisor  gradients are divided by it first: max(1, norm / limit) clips
+  /// @param divisor  gradients are divided by it first, in place: max(1, norm / limit) clips
   void step(const ParameterStore& store, const LearningRates& rates, double divisor);
 
   /// Number of updates made.

@@ -16,8 +16,8 @@ ParameterStore::ParameterStore(const std::vector<Declaration>& declarations, at:
       sizes.push_back(0);
     }
     const std::size_t segment = found->second;
-    COTERIE_CHECK(ShapeError, places_.try_emplace(d.name, Place{segment, sizes[segment]}).second,
-                  "parameters: '", d.name, "' is declared twice");
+    COTERIE_CHECK(ShapeError, places_.try_emplace(d.name, Place{segment, sizes[segment]}).second, "parameters: '",
+                  d.name, "' is declared twice");
     segments_[segment].names.push_back(d.name);
     names_.push_back(d.name);
     sizes[segment] += d.value.numel();

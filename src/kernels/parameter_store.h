@@ -46,8 +46,8 @@ struct Segment {
   std::vector<std::string> names;  ///< in order of declaration
 };
 
-/// Owns every parameter of this rank. A named parameter is an autograd leaf whose storage, and whose gradient's storage,
-/// are slices of its segment's buffers: reduction, clipping, the optimizer and saving see few large buffers.
+/// Owns every parameter of this rank. A named parameter is an autograd leaf whose storage, and whose gradient's
+/// storage, are slices of its segment's buffers: reduction, clipping, the optimizer and saving see few large buffers.
 class ParameterStore {
  public:
   /// @param master  dtype of parameters, gradients and moments: float, or double in tests

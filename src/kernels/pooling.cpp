@@ -7,6 +7,8 @@
 namespace coterie::kernels {
 
 at::Tensor pool(const at::Tensor& tokens_TD, const std::vector<std::int64_t>& offsets, Pooling pooling) {
+  COTERIE_CHECK(ShapeError, !offsets.empty() && offsets.front() == 0 && offsets.back() == tokens_TD.size(0),
+                "pooling: offsets must go from 0 to ", tokens_TD.size(0), ", got ", at::IntArrayRef(offsets));
   const auto sequences = static_cast<std::int64_t>(offsets.size()) - 1;
   if (sequences == 0) return tokens_TD;  // [0, D], still in the graph
   const at::Tensor bounds = at::tensor(offsets, at::kLong);

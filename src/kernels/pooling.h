@@ -14,7 +14,7 @@ enum class Pooling : std::uint8_t { mean, cls, max };
 /// @param tokens_TD  [T, D]
 /// @param offsets    [B + 1], strictly ascending from 0 to T: no sequence is empty
 /// @return           [B, D], same dtype
-/// @throws ShapeError if a sequence is empty
+/// @throws ShapeError if a sequence is empty, or the offsets do not fit the tokens
 [[nodiscard]] at::Tensor pool(const at::Tensor& tokens_TD, const std::vector<std::int64_t>& offsets, Pooling pooling);
 
 /// Rows divided by max(L2 norm, 1e-12).

@@ -81,8 +81,7 @@ BertConfig read_bert_config(const fs::path& file) {
   config.activation = read_activation(object);
   config.hidden_dropout = object.number("hidden_dropout_prob", config.hidden_dropout, 0, 1);
   config.attention_dropout = object.number("attention_probs_dropout_prob", config.attention_dropout, 0, 1);
-  config.layer_norm_eps =
-      object.number("layer_norm_eps", config.layer_norm_eps, std::numeric_limits<double>::min(), 1);
+  config.layer_norm_eps = object.number("layer_norm_eps", config.layer_norm_eps, std::numeric_limits<double>::min(), 1);
   // null says "no padding token"; nothing is padded here.
   if (const auto* pad = object.find("pad_token_id"); pad != nullptr && !pad->is_null())
     config.pad_token_id = object.integer("pad_token_id", 0, 0, config.vocab_size - 1);

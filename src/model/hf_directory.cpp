@@ -39,7 +39,8 @@ struct Module {
 std::vector<Module> read_modules(const fs::path& directory) {
   const fs::path file = directory / "modules.json";
   const nlohmann::json list = read_json(file);
-  if (!list.is_array()) throw DataError(str("json: must be a list of modules, got ", list.type_name(), " (", file.string(), ")"));
+  if (!list.is_array())
+    throw DataError(str("json: must be a list of modules, got ", list.type_name(), " (", file.string(), ")"));
   std::vector<Module> out;
   for (const nlohmann::json& element : list) {
     const JsonObject object(element, file);
@@ -49,7 +50,8 @@ std::vector<Module> read_modules(const fs::path& directory) {
     const std::string name = type.substr(type.rfind('.') + 1);
     // A Normalize module has no files, and an empty folder is lost in a git repository.
     const bool here = folder.empty() || name == "Normalize";
-    out.push_back({name, here ? directory : resolve_in_directory(directory, folder, str(file.string(), ", key 'path'"))});
+    out.push_back(
+        {name, here ? directory : resolve_in_directory(directory, folder, str(file.string(), ", key 'path'"))});
   }
   return out;
 }
@@ -61,8 +63,8 @@ void check_modules(const std::vector<Module>& modules, const fs::path& directory
   const std::string file = (directory / "modules.json").string();
   for (const Module& module : modules)
     if (module.type != "Transformer" && module.type != "Pooling" && module.type != "Normalize")
-      throw DataError(str("model: modules Transformer, Pooling and Normalize are supported, got ", excerpt(module.type), " (",
-                          file, ", key 'type')"));
+      throw DataError(str("model: modules Transformer, Pooling and Normalize are supported, got ", excerpt(module.type),
+                          " (", file, ", key 'type')"));
   if (found != "Transformer, Pooling" && found != "Transformer, Pooling, Normalize")
     throw DataError(str("model: modules must be Transformer, Pooling and at most one Normalize in this order, got ",
                         excerpt(found), " (", file, ")"));
@@ -87,9 +89,11 @@ Pooling read_pooling_flags(const JsonObject& object, const fs::path& file) {
     pooling = known.pooling;
   }
   if (count != 1)
-    throw DataError(str("model: exactly one pooling mode must be true, got ", count == 0 ? "none" : chosen, " (", file.string(), ")"));
+    throw DataError(str("model: exactly one pooling mode must be true, got ", count == 0 ? "none" : chosen, " (",
+                        file.string(), ")"));
   if (!pooling)
-    throw DataError(str("model: pooling must be cls, mean or max, got ", chosen, " (", file.string(), ", key ", excerpt(chosen), ")"));
+    throw DataError(str("model: pooling must be cls, mean or max, got ", chosen, " (", file.string(), ", key ",
+                        excerpt(chosen), ")"));
   return *pooling;
 }
 
@@ -120,8 +124,8 @@ void warn_of_prompt(const fs::path& directory) {
   const JsonObject object(read_json(file), file);
   const nlohmann::json* prompt = object.find("default_prompt_name");
   if (prompt != nullptr && !prompt->is_null())
-    log::warn(str("model: default prompt ", excerpt(object.text("default_prompt_name", "")), " is not put before texts (",
-                  file.string(), ")"));
+    log::warn(str("model: default prompt ", excerpt(object.text("default_prompt_name", "")),
+                  " is not put before texts (", file.string(), ")"));
 }
 
 }  // namespace

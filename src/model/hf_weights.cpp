@@ -65,15 +65,15 @@ class Collector {
     if (wanted == wanted_.end()) return add_extra(name, canonical);
     const TensorEntry& entry = file.entry(name);
     if (!found_.insert(canonical).second)
-      throw DataError(str("model: tensor ", excerpt(canonical), " must be stored once, got ", excerpt(name), " as well (",
-                          file.path().string(), ")"));
+      throw DataError(str("model: tensor ", excerpt(canonical), " must be stored once, got ", excerpt(name),
+                          " as well (", file.path().string(), ")"));
     if (!is_float(entry.dtype))
       throw DataError(str("model: weights must be F16, BF16, F32 or F64, got ", *dtype_name(entry.dtype), " (",
                           file.path().string(), ", tensor ", excerpt(name), ")"));
     if (entry.shape != wanted->second->shape)
       // Qualified: with tensor types among the arguments torch's own `str` is found too.
-      problems_.push_back(coterie::str(excerpt(name), " has shape ", at::IntArrayRef(entry.shape), ", the config wants ",
-                                       at::IntArrayRef(wanted->second->shape)));
+      problems_.push_back(coterie::str(excerpt(name), " has shape ", at::IntArrayRef(entry.shape),
+                                       ", the config wants ", at::IntArrayRef(wanted->second->shape)));
     // Once something is wrong only the list of problems is completed.
     if (problems_.empty()) weights_.emplace(canonical, file.read(name, at::ScalarType::Float));
   }
@@ -83,8 +83,8 @@ class Collector {
       if (!found_.contains(spec.name)) problems_.push_back(excerpt(spec.name) + " is missing");
     if (!problems_.empty()) {
       const std::string hint = found_.empty() && !others_.empty() ? str("; the file has ", listed(others_)) : "";
-      throw DataError(str("model: ", problems_.size(), " tensors do not fit the config: ", listed(problems_), hint, " (",
-                          source_.string(), ")"));
+      throw DataError(str("model: ", problems_.size(), " tensors do not fit the config: ", listed(problems_), hint,
+                          " (", source_.string(), ")"));
     }
     if (!strangers_.empty())
       throw DataError(str("model: ", strangers_.size(), " tensors of the encoder are unknown to the config: ",
@@ -120,8 +120,8 @@ WeightMap read_weight_map(const fs::path& index) {
   WeightMap out;
   for (const auto& [tensor, file] : entries->items()) {
     if (!file.is_string())
-      throw DataError(str("model: weight_map must map tensors to file names, got ", file.type_name(), " (", index.string(),
-                          ", key ", excerpt(tensor), ")"));
+      throw DataError(str("model: weight_map must map tensors to file names, got ", file.type_name(), " (",
+                          index.string(), ", key ", excerpt(tensor), ")"));
     out.emplace(tensor, file.get<std::string>());
   }
   return out;
@@ -149,12 +149,13 @@ std::map<std::string, at::Tensor> read_sharded(const fs::path& index, const Bert
     const SafetensorsFile file(path);
     for (const std::string& name : file.names())
       if (const auto entry = weight_map.find(name); entry != weight_map.end() && entry->second != shard)
-        throw DataError(str("model: tensor ", excerpt(name), " must be in one shard, got ", excerpt(entry->second), " and ",
-                            excerpt(shard), " (", index.string(), ")"));
+        throw DataError(str("model: tensor ", excerpt(name), " must be in one shard, got ", excerpt(entry->second),
+                            " and ", excerpt(shard), " (", index.string(), ")"));
     for (const auto& [tensor, where] : weight_map) {
       if (where != shard) continue;
       if (!file.contains(tensor))
-        throw DataError(str("model: tensor ", excerpt(tensor), " is absent from the shard ", excerpt(shard), " (", index.string(), ")"));
+        throw DataError(str("model: tensor ", excerpt(tensor), " is absent from the shard ", excerpt(shard), " (",
+                            index.string(), ")"));
       collector.add(file, tensor);
     }
   }
@@ -177,11 +178,13 @@ std::map<std::string, at::Tensor> read_bert_weights(const fs::path& folder, cons
   if (file_exists(index)) return read_sharded(index, config);
   for (const char* pickle : {"pytorch_model.bin", "pytorch_model.bin.index.json"})
     if (file_exists(folder / pickle))
-      throw DataError(str("model: weights must be safetensors, got only ", pickle, ", a pickle, whose loading may run code;",
+      throw DataError(str("model: weights must be safetensors, got only ", pickle,
+                          ", a pickle, whose loading may run code;",
                           " convert it: python3 -c \"from transformers import AutoModel;",
                           " AutoModel.from_pretrained('", folder.string(), "').save_pretrained('", folder.string(),
                           "', safe_serialization=True)\" (", folder.string(), ")"));
-  throw DataError(str("model: no weights, neither model.safetensors nor model.safetensors.index.json (", folder.string(), ")"));
+  throw DataError(
+      str("model: no weights, neither model.safetensors nor model.safetensors.index.json (", folder.string(), ")"));
 }
 
 }  // namespace coterie::model

@@ -43,13 +43,13 @@ std::size_t utf8_length(std::string_view text) {
   if (lead < 0x80) return 1;
   if (lead >= 0xc2 && lead <= 0xdf) return within(1, 0x80, 0xbf) ? 2 : 0;
   if (lead >= 0xe0 && lead <= 0xef) {
-    const unsigned low = lead == 0xe0 ? 0xa0 : 0x80;    // no overlong form
-    const unsigned high = lead == 0xed ? 0x9f : 0xbf;   // no surrogate
+    const unsigned low = lead == 0xe0 ? 0xa0 : 0x80;   // no overlong form
+    const unsigned high = lead == 0xed ? 0x9f : 0xbf;  // no surrogate
     return within(1, low, high) && within(2, 0x80, 0xbf) ? 3 : 0;
   }
   if (lead >= 0xf0 && lead <= 0xf4) {
-    const unsigned low = lead == 0xf0 ? 0x90 : 0x80;    // no overlong form
-    const unsigned high = lead == 0xf4 ? 0x8f : 0xbf;   // nothing above U+10FFFF
+    const unsigned low = lead == 0xf0 ? 0x90 : 0x80;   // no overlong form
+    const unsigned high = lead == 0xf4 ? 0x8f : 0xbf;  // nothing above U+10FFFF
     return within(1, low, high) && within(2, 0x80, 0xbf) && within(3, 0x80, 0xbf) ? 4 : 0;
   }
   return 0;
@@ -62,7 +62,8 @@ class Guard {
 
   bool operator()(int depth, json::parse_event_t event, json& parsed) {
     if (depth >= kMaxDepth)
-      throw DataError(str("json: nesting must be at most ", kMaxDepth, " deep (", file_.string(), ", byte ", passed_, ")"));
+      throw DataError(
+          str("json: nesting must be at most ", kMaxDepth, " deep (", file_.string(), ", byte ", passed_, ")"));
     if (event == json::parse_event_t::object_start) keys_.emplace_back();
     if (event == json::parse_event_t::object_end) keys_.pop_back();
     if (event == json::parse_event_t::key && !keys_.back().insert(parsed.get_ref<const std::string&>()).second)

@@ -41,8 +41,8 @@ fs::path resolve_in_directory(const fs::path& directory, const std::string& name
   if (error)
     throw DataError(str("model: file ", excerpt(name), " leads nowhere, ", error.message(), " (", said_by, ")"));
   const fs::path root = fs::canonical(directory, error);
-  const bool cached = root.parent_path().filename() == "snapshots" &&
-                      within(target, root.parent_path().parent_path() / "blobs");
+  const bool cached =
+      root.parent_path().filename() == "snapshots" && within(target, root.parent_path().parent_path() / "blobs");
   if (!within(target, root) && !cached)
     throw DataError(str("model: file ", excerpt(name), " must not lead out of the directory, got a link to '",
                         target.string(), "' (", said_by, ")"));

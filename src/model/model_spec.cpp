@@ -20,6 +20,12 @@ Pooling pooling_of(const std::string& name) {
   return static_cast<Pooling>(found - std::begin(kPoolings));
 }
 
+// The JSON library would cut a fraction off.
+std::int64_t integer(const json& value, const char* key) {
+  if (!value.is_number_integer()) throw DataError(str(key, " must be of integers, got ", value.dump()));
+  return value.get<std::int64_t>();
+}
+
 void check(const ModelSpec& spec) {
   for (std::size_t i = 0; i < spec.expert_layers.size(); ++i) {
     const std::int64_t layer = spec.expert_layers[i];
@@ -70,9 +76,10 @@ ModelSpec read_model_spec(const fs::path& folder) {
                           ", ", extension.at("version").dump()));
     spec.pooling = pooling_of(extension.at("pooling"));
     extension.at("normalize").get_to(spec.normalize);
-    extension.at("max_length").get_to(spec.max_length);
+    spec.max_length = integer(extension.at("max_length"), "max_length");
     extension.at("domains").get_to(spec.domains);
-    extension.at("expert_layers").get_to(spec.expert_layers);
+    for (const json& layer : extension.at("expert_layers").get<std::vector<json>>())
+      spec.expert_layers.push_back(integer(layer, "expert_layers"));
     extension.at("domain_tokens").get_to(spec.domain_tokens);
     check(spec);
   } catch (const json::exception& error) {

@@ -58,7 +58,8 @@ void refuse_lookalikes(std::string_view start, const fs::path& path) {
     // As the low bytes of a header length, '<' or '{' are possible; a length has zeros in its high bytes.
     const bool text = start.substr(0, kLengthBytes).find('\0') == std::string_view::npos;
     if (start.starts_with(lookalike.start) && (text || lookalike.start.size() > 1))
-      throw DataError(str("safetensors: not a safetensors file, got ", lookalike.meaning, " (", path.string(), ", byte 0)"));
+      throw DataError(
+          str("safetensors: not a safetensors file, got ", lookalike.meaning, " (", path.string(), ", byte 0)"));
   }
 }
 
@@ -74,8 +75,8 @@ SafetensorsFile::SafetensorsFile(const fs::path& path) : path_(path), file_(open
   const std::string_view start(start_bytes.data(), start_size);
   refuse_lookalikes(start, path_);
   if (file_bytes < kLengthBytes)
-    throw DataError(str("safetensors: file must have at least ", kLengthBytes, " bytes, got ", file_bytes, " (", path_.string(),
-                        ", byte 0)"));
+    throw DataError(str("safetensors: file must have at least ", kLengthBytes, " bytes, got ", file_bytes, " (",
+                        path_.string(), ", byte 0)"));
 
   std::uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, start.data(), kLengthBytes);
@@ -101,7 +102,8 @@ std::vector<std::string> SafetensorsFile::names() const {
 const TensorEntry& SafetensorsFile::entry(std::string_view name) const {
   const auto found = header_.tensors.find(name);
   if (found == header_.tensors.end())
-    throw DataError(str("safetensors: no tensor ", excerpt(name), " among ", header_.tensors.size(), " (", path_.string(), ")"));
+    throw DataError(
+        str("safetensors: no tensor ", excerpt(name), " among ", header_.tensors.size(), " (", path_.string(), ")"));
   return found->second;
 }
 
@@ -116,8 +118,8 @@ at::Tensor SafetensorsFile::read(std::string_view name) const {
     const std::span<const char> values(bytes, count);
     const auto bad = std::find_if(values.begin(), values.end(), [](char value) { return value != 0 && value != 1; });
     if (bad != values.end())
-      throw DataError(str("safetensors: BOOL must be 0 or 1, got ", static_cast<int>(static_cast<unsigned char>(*bad)), " (",
-                          path_.string(), ", tensor ", excerpt(name), ", byte ",
+      throw DataError(str("safetensors: BOOL must be 0 or 1, got ", static_cast<int>(static_cast<unsigned char>(*bad)),
+                          " (", path_.string(), ", tensor ", excerpt(name), ", byte ",
                           data_offset_ + tensor.begin + static_cast<std::uint64_t>(bad - values.begin()), ")"));
   }
   return out;
@@ -131,8 +133,8 @@ void SafetensorsFile::read_bytes(std::uint64_t offset, char* out, std::uint64_t 
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail_io("read", path_);
     if (got == 0)
-      throw DataError(str("safetensors: file has shrunk while open, ", count, " bytes are missing (", path_.string(), ", byte ",
-                          offset, ")"));
+      throw DataError(str("safetensors: file has shrunk while open, ", count, " bytes are missing (", path_.string(),
+                          ", byte ", offset, ")"));
     offset += static_cast<std::uint64_t>(got);
     out += got;
     count -= static_cast<std::uint64_t>(got);

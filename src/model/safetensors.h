@@ -25,7 +25,8 @@ struct DescriptorTraits {
 /// An open safetensors file whose header obeys every rule of the format.
 class SafetensorsFile {
  public:
-  /// @throws IoError if the file cannot be opened or read; DataError naming file, tensor and byte if it is not a regular
+  /// @throws IoError if the file cannot be opened or read; DataError naming file, tensor and byte if it is not a
+  /// regular
   ///   file, breaks a rule, or is something else that often lies in its place (Git-LFS pointer, web page, archive)
   explicit SafetensorsFile(const fs::path& path);
 

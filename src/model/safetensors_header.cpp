@@ -13,8 +13,8 @@
 namespace coterie::model {
 namespace {
 
-using nlohmann::json;
 using at::ScalarType;
+using nlohmann::json;
 
 constexpr std::size_t kMaxDims = 64;
 
@@ -26,14 +26,22 @@ struct Dtype {
 
 // The types of the format that a tensor of ours can hold: not the 4 and 6 bit ones.
 constexpr auto kDtypes = std::to_array<Dtype>({
-    {"BOOL", ScalarType::Bool, 1},         {"U8", ScalarType::Byte, 1},
-    {"I8", ScalarType::Char, 1},           {"F8_E5M2", ScalarType::Float8_e5m2, 1},
-    {"F8_E4M3", ScalarType::Float8_e4m3fn, 1}, {"I16", ScalarType::Short, 2},
-    {"U16", ScalarType::UInt16, 2},        {"F16", ScalarType::Half, 2},
-    {"BF16", ScalarType::BFloat16, 2},     {"I32", ScalarType::Int, 4},
-    {"U32", ScalarType::UInt32, 4},        {"F32", ScalarType::Float, 4},
-    {"C64", ScalarType::ComplexFloat, 8},  {"F64", ScalarType::Double, 8},
-    {"I64", ScalarType::Long, 8},          {"U64", ScalarType::UInt64, 8},
+    {"BOOL", ScalarType::Bool, 1},
+    {"U8", ScalarType::Byte, 1},
+    {"I8", ScalarType::Char, 1},
+    {"F8_E5M2", ScalarType::Float8_e5m2, 1},
+    {"F8_E4M3", ScalarType::Float8_e4m3fn, 1},
+    {"I16", ScalarType::Short, 2},
+    {"U16", ScalarType::UInt16, 2},
+    {"F16", ScalarType::Half, 2},
+    {"BF16", ScalarType::BFloat16, 2},
+    {"I32", ScalarType::Int, 4},
+    {"U32", ScalarType::UInt32, 4},
+    {"F32", ScalarType::Float, 4},
+    {"C64", ScalarType::ComplexFloat, 8},
+    {"F64", ScalarType::Double, 8},
+    {"I64", ScalarType::Long, 8},
+    {"U64", ScalarType::UInt64, 8},
 });
 
 std::string dtype_names() {
@@ -196,8 +204,7 @@ bool HeaderReader::start_array(std::size_t) {
 }
 
 bool HeaderReader::end_array() {
-  if (place_ == Place::offsets && offsets_.size() != 2)
-    fail("data_offsets must be two numbers, got ", offsets_.size());
+  if (place_ == Place::offsets && offsets_.size() != 2) fail("data_offsets must be two numbers, got ", offsets_.size());
   place_ = Place::tensor;
   return true;
 }
@@ -220,8 +227,8 @@ void HeaderReader::add_tensor() {
   const std::uint64_t end = offsets_[1];
   if (end < begin) fail("data_offsets must not end before they begin, got [", begin, ", ", end, "]");
   if (const std::uint64_t wanted = element_count(shape_) * dtype_->bytes; end - begin != wanted)
-    fail("shape ", shape_text(shape_), " of ", dtype_->name, " needs ", wanted, " bytes, data_offsets [", begin, ", ", end,
-         "] give ", end - begin);
+    fail("shape ", shape_text(shape_), " of ", dtype_->name, " needs ", wanted, " bytes, data_offsets [", begin, ", ",
+         end, "] give ", end - begin);
   header_.tensors.emplace(std::move(name_), TensorEntry{dtype_->type, shape_, begin, end});
   name_.clear();
 }
@@ -246,7 +253,8 @@ void check_layout(const SafetensorsHeader& header, std::uint64_t header_bytes, s
     if (begin > expected)
       throw DataError(str("safetensors: hole of ", begin - expected, " bytes before the tensor", where(item)));
     if (begin < expected)
-      throw DataError(str("safetensors: overlap of ", expected - begin, " bytes with tensor ", excerpt(before->first), where(item)));
+      throw DataError(str("safetensors: overlap of ", expected - begin, " bytes with tensor ", excerpt(before->first),
+                          where(item)));
     expected = item->second.end;
     before = item;
     if (expected > data_bytes)
@@ -254,8 +262,8 @@ void check_layout(const SafetensorsHeader& header, std::uint64_t header_bytes, s
                           base + data_bytes, where(item)));
   }
   if (expected < data_bytes)
-    throw DataError(str("safetensors: ", data_bytes - expected, " bytes after the last tensor (", file.string(), ", byte ",
-                        base + expected, ")"));
+    throw DataError(str("safetensors: ", data_bytes - expected, " bytes after the last tensor (", file.string(),
+                        ", byte ", base + expected, ")"));
 }
 
 }  // namespace

@@ -29,8 +29,8 @@ std::vector<const NamedTensor*> layout(std::span<const NamedTensor> tensors) {
   std::vector<std::string_view> names;
   for (const NamedTensor& item : tensors) {
     COTERIE_CHECK(ShapeError, item.tensor.defined(), "safetensors: tensor ", excerpt(item.name), " is undefined");
-    COTERIE_CHECK(ShapeError, dtype_name(item.tensor.scalar_type()).has_value(), "safetensors: tensor ", excerpt(item.name),
-                  " has a dtype unknown to the format, ", item.tensor.scalar_type());
+    COTERIE_CHECK(ShapeError, dtype_name(item.tensor.scalar_type()).has_value(), "safetensors: tensor ",
+                  excerpt(item.name), " has a dtype unknown to the format, ", item.tensor.scalar_type());
     COTERIE_CHECK(ShapeError, item.name != kMetadataKey, "safetensors: a tensor must not be named ", kMetadataKey);
     order.push_back(&item);
     names.push_back(item.name);
@@ -47,7 +47,8 @@ std::vector<const NamedTensor*> layout(std::span<const NamedTensor> tensors) {
 }
 
 std::string json_text(const std::string& text) {
-  COTERIE_CHECK(ShapeError, first_invalid_utf8(text) == text.size(), "safetensors: text must be UTF-8, got ", excerpt(text));
+  COTERIE_CHECK(ShapeError, first_invalid_utf8(text) == text.size(), "safetensors: text must be UTF-8, got ",
+                excerpt(text));
   return nlohmann::json(text).dump();
 }
 

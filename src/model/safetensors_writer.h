@@ -34,7 +34,8 @@ enum class Sync { no, yes };
 /// A tensor is copied only while it is written, and only if it is not contiguous or not on the CPU. The metadata gets
 /// `format = pt` (which transformers demands) unless it has a `format` already.
 ///
-/// @throws IoError if the file exists or cannot be written, nothing is then left of what was written; ShapeError for two
+/// @throws IoError if the file exists or cannot be written, nothing is then left of what was written; ShapeError for
+/// two
 ///   equal names, an undefined tensor, a dtype unknown to the format, or text that is not UTF-8
 WrittenFile write_safetensors(FileOps& ops, const fs::path& path, std::span<const NamedTensor> tensors,
                               const std::map<std::string, std::string>& metadata = {}, Sync sync = Sync::yes);

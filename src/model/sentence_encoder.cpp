@@ -33,7 +33,8 @@ ModelSource ModelSource::open(const fs::path& path) {
   if (!fs::is_directory(folder))
     throw ConfigError(str("model: there is no directory '", path.string(), "', nor a cached model of that name (",
                           folder.string(), ")"));
-  if (fs::is_directory(folder / "checkpoints")) folder = best_checkpoint(folder);
+  // A run has its config from the start, its first checkpoint later.
+  if (fs::is_directory(folder / "checkpoints") || fs::exists(folder / "config.toml")) folder = best_checkpoint(folder);
   if (fs::exists(folder / "coterie.json")) return {read_model_spec(folder), folder, true};
   const HfDirectory directory = read_hf_directory(folder);
   ModelSpec spec;

@@ -73,8 +73,8 @@ std::vector<NamedTensor> checked_weights(const DenseModel& model) {
     const at::Tensor& tensor = found->second;
     COTERIE_CHECK(ShapeError, tensor.sizes() == at::IntArrayRef(spec.shape), "export: tensor ", excerpt(spec.name),
                   " must have shape ", at::IntArrayRef(spec.shape), ", got ", tensor.sizes());
-    COTERIE_CHECK(ShapeError, tensor.scalar_type() == at::kFloat, "export: tensor ", excerpt(spec.name), " must be fp32, got ",
-                  tensor.scalar_type());
+    COTERIE_CHECK(ShapeError, tensor.scalar_type() == at::kFloat, "export: tensor ", excerpt(spec.name),
+                  " must be fp32, got ", tensor.scalar_type());
     out.push_back({spec.name, tensor});
   }
   COTERIE_CHECK(ShapeError, out.size() == model.weights.size(), "export: the config has ", out.size(), " tensors, got ",

@@ -13,13 +13,15 @@ namespace fs = std::filesystem;
 /// Makes the tokenizer files of an export: name -> content.
 ///
 /// `tokenizer.json` and `vocab.txt` are taken over, as far as they are there. `tokenizer_config.json` and
-/// `special_tokens_map.json` are written anew with all keys, because transformers gives the settings there precedence over
-/// `tokenizer.json` and takes defaults for missing ones. Where the two disagree, `tokenizer_config.json` counts and the
-/// normalizer in `tokenizer.json` is changed to agree, so that every reader cuts texts alike.
+/// `special_tokens_map.json` are written anew with all keys, because transformers gives the settings there precedence
+/// over `tokenizer.json` and takes defaults for missing ones. Where the two disagree, `tokenizer_config.json` counts
+/// and the normalizer in `tokenizer.json` is changed to agree, so that every reader cuts texts alike.
 ///
 /// @param source      the tokenizer's folder
 /// @param max_length  what is written as `model_max_length`
-/// @throws IoError if a file cannot be read; DataError if there is neither tokenizer.json nor vocab.txt, or one is wrong
-[[nodiscard]] std::map<std::string, std::string> export_tokenizer_files(const fs::path& source, std::int64_t max_length);
+/// @throws IoError if a file cannot be read; DataError if there is neither tokenizer.json nor vocab.txt, or one is
+/// wrong
+[[nodiscard]] std::map<std::string, std::string> export_tokenizer_files(const fs::path& source,
+                                                                        std::int64_t max_length);
 
 }  // namespace coterie::model

@@ -2,12 +2,10 @@
 
 #include <unistd.h>
 
-#include <chrono>
-
 #include "base/error.h"
 #include "base/log.h"
 #include "base/stop_signal.h"
-#include "data/masked_cells.h"
+#include "base/stopwatch.h"
 #include "dist/together.h"
 #include "model/checkpoint.h"
 #include "train/model_setup.h"
@@ -39,7 +37,7 @@ Trainer::Trainer(const RunOptions& options, const std::string& resolved, dist::M
       corpus_(options.data.corpus),
       source_(model::ModelSource::open(options.model.checkpoint)),
       model_(make_model(options, corpus_, source_, mesh)),
-      step_(options.loss, options.optim, model_, mesh) {
+      step_(options.loss, options.optim, options.train.micro_batch_tokens, model_, mesh) {
   state_.batches = order_of_batches(options_, corpus_);
   resume(open_run());
   keep_config(resolved);
@@ -81,31 +79,8 @@ void Trainer::resume(const std::string& checkpoint) {
   log::info(str("continuing at step ", state_.step, " (", checkpoint, ")"));
 }
 
-data::LoaderOptions Trainer::loader_options() const {
-  return {.sampler = {options_.data.batch_pairs, options_.data.window_pairs},
-          .key = RandomKey{static_cast<std::uint64_t>(options_.seed)}.derive("batches"),
-          .share_index = mesh_.world().rank(),
-          .share_count = mesh_.world().size(),
-          .max_length = model_.spec.max_length,
-          .read_ahead = options_.data.read_ahead,
-          .start = state_.cursor};
-}
-
-NegativeMask Trainer::negative_mask(const data::GlobalBatch& batch) const {
-  NegativeMask mask;
-  if (options_.loss.mask_known)
-    mask.known = data::masked_cells(corpus_, batch);
-  else
-    mask.known.row_offsets.assign(static_cast<std::size_t>(batch.pairs()) + 1, 0);
-  if (options_.loss.negatives == Negatives::same_domain) {
-    mask.domain_a = data::domains_of(corpus_, batch.a);
-    mask.domain_b = data::domains_of(corpus_, batch.b);
-  }
-  return mask;
-}
-
 Outcome Trainer::run() {
-  data::Loader loader(options_.data.corpus, loader_options());
+  data::Loader loader(options_.data.corpus, loader_options(options_, model_.spec, mesh_, state_.cursor));
   if (state_.step == 0) (void)evaluate();
   Ending ending = out_of_patience() ? Ending::stopped_early : Ending::finished;
   while (ending == Ending::finished && state_.step < options_.train.steps) {
@@ -122,10 +97,10 @@ Outcome Trainer::run() {
 }
 
 void Trainer::train_step(data::Loader& loader) {
-  const auto start = std::chrono::steady_clock::now();
+  Stopwatch watch;
   mesh_.set_step(state_.step);
   const data::Batch batch = loader.next();
-  const NegativeMask mask = negative_mask(batch.global);
+  const NegativeMask mask = negative_mask(options_.loss, corpus_, batch.global);
   const double factor = schedule(options_.optim, state_.step, options_.train.steps);
   model::Noise noise = dropout_of(options_.model, model_.spec.bert);
   noise.key = RandomKey{static_cast<std::uint64_t>(options_.seed)}.derive("dropout").derive(
@@ -142,13 +117,12 @@ void Trainer::train_step(data::Loader& loader) {
 
   const std::int64_t tokens = mesh_.world().all_reduce(static_cast<std::int64_t>(batch.sequences.tokens.size()));
   if (!log_) return;
-  const std::chrono::duration<double, std::milli> step_ms = std::chrono::steady_clock::now() - start;
   log_->step(state_.step,
              {.loss = result.loss,
               .gradient_norm = result.gradient_norm,
               .scale = result.scale,
               .learning_rate = factor * options_.optim.lr,
-              .step_ms = step_ms.count(),
+              .step_ms = watch.lap_ms(),
               .pairs = batch.global.pairs(),
               .tokens = tokens,
               .masked_cells = static_cast<std::int64_t>(mask.known.columns.size())},

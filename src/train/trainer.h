@@ -12,6 +12,7 @@
 #include "dist/mesh.h"
 #include "eval/pair_classification.h"
 #include "model/sentence_encoder.h"
+#include "train/batches.h"
 #include "train/run_log.h"
 #include "train/run_options.h"
 #include "train/training_state.h"
@@ -49,8 +50,6 @@ class Trainer {
   [[nodiscard]] std::string open_run();
   void resume(const std::string& checkpoint);
   void keep_config(const std::string& resolved);
-  [[nodiscard]] data::LoaderOptions loader_options() const;
-  [[nodiscard]] NegativeMask negative_mask(const data::GlobalBatch& batch) const;
   void train_step(data::Loader& loader);
   /// @return whether this is the best evaluation so far
   bool evaluate();

@@ -8,8 +8,10 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/stopwatch.h"
 #include "kernels/pooling.h"
 #include "train/loss_stage.h"
+#include "train/micro_batches.h"
 
 namespace coterie::train {
 namespace {
@@ -31,10 +33,11 @@ std::vector<kernels::Declaration> loss_parameters(const LossOptions& options) {
            {kernels::Sharing::replicated, kernels::Decay::no, kernels::Rate::temperature}}};
 }
 
-TrainingStep::TrainingStep(const LossOptions& loss, const OptimOptions& optim, const model::SentenceEncoder& model,
-                           const dist::Mesh& mesh)
+TrainingStep::TrainingStep(const LossOptions& loss, const OptimOptions& optim, std::int64_t micro_batch_tokens,
+                           const model::SentenceEncoder& model, const dist::Mesh& mesh)
     : loss_(loss),
       optim_(optim),
+      micro_batch_tokens_(micro_batch_tokens),
       model_(model),
       mesh_(mesh),
       reducer_(make_reducer(*model.parameters, mesh)),
@@ -66,30 +69,55 @@ void TrainingStep::clamp_scale() const {
   log_scale.clamp_(-limit, limit);
 }
 
+at::Tensor TrainingStep::embed(const data::PackedSequences& sequences, const model::Noise& noise) const {
+  return kernels::normalize_rows(model_.encoder->embed(sequences, noise));
+}
+
 StepResult TrainingStep::gradients(const data::Batch& batch, const NegativeMask& mask, const model::Noise& noise) {
+  Stopwatch watch;
   model_.parameters->zero_gradients();
-  const at::Tensor embeddings_BD = kernels::normalize_rows(model_.encoder->embed(batch.sequences, noise));
-  StepResult result{.scale = scale()};
+  const auto pieces = micro_batches(batch.sequences, micro_batch_tokens_, mesh_.expert_group());
+  const bool cached = pieces.size() > 1;
+  std::vector<at::Tensor> rows;
+  {
+    const at::AutoGradMode graph(!cached);
+    for (const auto& piece : pieces) rows.push_back(embed(piece, noise));
+  }
+  const at::Tensor embeddings_BD = cached ? at::cat(rows) : rows.front();
+  StepResult result;
+  result.scale = scale();
+  result.times.forward_ms = watch.lap_ms();
   const LossResult loss =
       loss_stage(mesh_.world(), loss_.kind, embeddings_BD, batch.positions, result.scale, mask);
   result.loss = loss.loss;
   if (!std::isfinite(result.loss)) throw NonFiniteError(str("train: loss must be finite, got ", result.loss));
-  torch::autograd::backward({embeddings_BD}, {loss.gradient});
+  result.times.loss_ms = watch.lap_ms();
+  std::int64_t first = 0;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const std::int64_t count = pieces[i].sequences();
+    const at::Tensor again_BD = cached ? embed(pieces[i], noise) : embeddings_BD;
+    torch::autograd::backward({again_BD}, {loss.gradient.narrow(0, first, count)});
+    first += count;
+  }
   // d loss / d log s = s d loss / d s
   if (loss_.learn_scale) model_.parameters->at(kLogScale).mutable_grad().add_(loss.gradient_scale * result.scale);
+  result.times.backward_ms = watch.lap_ms();
   reducer_.reduce();
   result.gradient_norm = gradient_norm();
   if (!std::isfinite(result.gradient_norm))
     throw NonFiniteError(str("train: gradient norm must be finite, got ", result.gradient_norm));
+  result.times.reduce_ms = watch.lap_ms();
   return result;
 }
 
 StepResult TrainingStep::run(const data::Batch& batch, const NegativeMask& mask, const model::Noise& noise,
                              double factor) {
-  const StepResult result = gradients(batch, mask, noise);
+  StepResult result = gradients(batch, mask, noise);
+  Stopwatch watch;
   const double divisor = std::max(1.0, result.gradient_norm / optim_.clip_norm);
   optimizer_.step(*model_.parameters, {factor * optim_.lr, factor * loss_.scale_lr}, divisor);
   clamp_scale();
+  result.times.update_ms = watch.lap_ms();
   return result;
 }
 

@@ -19,20 +19,37 @@ inline constexpr const char* kLogScale = "loss.log_scale";
 /// The parameters that the loss brings: the logarithm of the scale where it is learned.
 [[nodiscard]] std::vector<kernels::Declaration> loss_parameters(const LossOptions& options);
 
+/// Where the time of a step went, on this rank.
+struct StepTimes {
+  double forward_ms = 0.0;   ///< embedding, without a graph where gradients are cached
+  double loss_ms = 0.0;      ///< gather, loss, reduce-scatter
+  double backward_ms = 0.0;  ///< with the second forward where gradients are cached
+  double reduce_ms = 0.0;    ///< of gradients and their norm
+  double update_ms = 0.0;    ///< AdamW
+};
+
 /// What a step tells.
 struct StepResult {
   double loss = 0.0;           ///< of the global batch, before the update
   double gradient_norm = 0.0;  ///< global, every expert counted once, before clipping
   double scale = 0.0;          ///< of the similarities, used in this step
+  StepTimes times;
 };
 
 /// Forward, loss, backward, reduction, clipping and update. Every rank differentiates its share of the loss; then
 /// gradients are summed, dense ones over all ranks, those of experts over the ranks that hold them. No other factor.
+///
+/// A share of more than `micro_batch_tokens` tokens runs in pieces: all are embedded without a graph, the loss is taken
+/// over the whole batch, then each piece is embedded again with one and gets its rows of the gradient. Dropout bits are
+/// functions of the place of a token in the global batch, so both passes draw the same. The result is that of one piece.
+///
+/// @par Source
+/// Gao et al. 2021 (arXiv:2101.06983), gradient caching.
 class TrainingStep {
  public:
   /// @param model  its store holds `loss_parameters` too; must outlive the step, as must the mesh
-  TrainingStep(const LossOptions& loss, const OptimOptions& optim, const model::SentenceEncoder& model,
-               const dist::Mesh& mesh);
+  TrainingStep(const LossOptions& loss, const OptimOptions& optim, std::int64_t micro_batch_tokens,
+               const model::SentenceEncoder& model, const dist::Mesh& mesh);
 
   /// @param factor  of both peak learning rates, from the schedule
   /// @throws NonFiniteError, on every rank, if loss or gradient norm is not finite; nothing is updated then
@@ -47,12 +64,14 @@ class TrainingStep {
   [[nodiscard]] const kernels::AdamW& optimizer() const noexcept { return optimizer_; }
 
  private:
+  [[nodiscard]] at::Tensor embed(const data::PackedSequences& sequences, const model::Noise& noise) const;
   [[nodiscard]] double scale() const;
   [[nodiscard]] double gradient_norm() const;
   void clamp_scale() const;
 
   LossOptions loss_;
   OptimOptions optim_;
+  std::int64_t micro_batch_tokens_;
   const model::SentenceEncoder& model_;
   const dist::Mesh& mesh_;
   dist::Reducer reducer_;

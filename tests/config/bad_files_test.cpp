@@ -96,7 +96,7 @@ TEST_F(Mutations, of_a_config_either_load_or_end_as_a_config_error) {
       "aux = {balance = 1e-3}\n[optim]\nlr = 3e-4\n";
   const std::string letters = "[]{}=,.\"'#\\\n\r\t \x0e\xC3\xFF-+_0179:TZuxeainf" + std::string(1, '\0');
   int loaded = 0;
-  for (std::uint64_t i = 0; i < 20000; ++i) {
+  for (std::uint64_t i = 0; i < 4000; ++i) {
     std::string text = seed;
     for (std::uint64_t edit = 0; edit <= i % 4; ++edit) {
       const std::uint64_t bits = random_bits({i}, edit);
@@ -116,7 +116,7 @@ TEST_F(Mutations, of_a_config_either_load_or_end_as_a_config_error) {
 
   // Some edits are harmless, most are not: otherwise the mutations would test nothing.
   EXPECT_GT(loaded, 100);
-  EXPECT_LT(loaded, 10000);
+  EXPECT_LT(loaded, 2000);
 }
 
 using Nesting = ConfigTest;

@@ -1,14 +1,11 @@
 // Contents of small checkpoints, different at every step, for the tests of saving.
 #pragma once
 
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "model/checkpoint.h"
-#include "tests/harness/temporary_folder.h"
 #include "tests/harness/tiny_model.h"
-#include "tests/model/files.h"
 
 namespace coterie::test {
 
@@ -36,13 +33,6 @@ inline std::vector<model::Shard> checkpoint_shards(std::int64_t step) {
 
 inline model::CheckpointContent checkpoint_content(std::int64_t step, const std::filesystem::path& tokenizer) {
   return {step, checkpoint_spec(step), tokenizer, checkpoint_state(step), checkpoint_shards(step)};
-}
-
-/// A folder with tokenizer files.
-/// @return the folder
-inline std::filesystem::path write_tokenizer(const std::filesystem::path& folder) {
-  write_tiny_checkpoint(folder);
-  return folder;
 }
 
 }  // namespace coterie::test

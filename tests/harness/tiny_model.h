@@ -72,7 +72,8 @@ inline model::Weights tiny_weights(const model::ModelSpec& spec, std::uint64_t s
 }
 
 /// Writes a plain Hugging Face directory: config.json, model.safetensors, vocab.txt and tokenizer_config.json.
-inline void write_tiny_checkpoint(const std::filesystem::path& folder, std::uint64_t seed = 1) {
+/// @return the folder
+inline std::filesystem::path write_tiny_checkpoint(const std::filesystem::path& folder, std::uint64_t seed = 1) {
   std::filesystem::create_directories(folder);
   const auto write = [&](const char* name, const std::string& text) {
     std::ofstream out(folder / name, std::ios::binary);
@@ -86,6 +87,7 @@ inline void write_tiny_checkpoint(const std::filesystem::path& folder, std::uint
   std::vector<model::NamedTensor> tensors;
   for (const auto& [name, tensor] : tiny_weights(tiny_spec(), seed)) tensors.push_back({name, tensor});
   (void)model::write_safetensors(*real_file_ops(), folder / "model.safetensors", tensors);
+  return folder;
 }
 
 }  // namespace coterie::test

@@ -47,7 +47,9 @@ at::Tensor plain(const std::vector<at::Tensor>& in, const Packing& packing, cons
         attention_dropout_factors(kHeads, length, dropout.rate, dropout.key, packing.index[b], at::kDouble);
     std::vector<at::Tensor> heads;
     for (std::int64_t h = 0; h < kHeads; ++h) {
-      const auto part = [&](const at::Tensor& rows) { return rows.narrow(0, first, length).narrow(1, h * width, width); };
+      const auto part = [&](const at::Tensor& rows) {
+        return rows.narrow(0, first, length).narrow(1, h * width, width);
+      };
       const at::Tensor scores_NN = part(in[0]).mm(part(in[1]).t()) / std::sqrt(static_cast<double>(width));
       const at::Tensor weights_NN = scores_NN.exp() / scores_NN.exp().sum(1, true);
       heads.push_back((weights_NN * factors_HNN[h]).mm(part(in[2])));
@@ -128,8 +130,7 @@ TEST_P(Attention, of_an_empty_batch_stays_in_the_graph_of_all_three) {
     const auto gradients =
         test::gradients_of([&](const auto& x) { return packed(x, pack(lengths), GetParam()); }, random_inputs(0));
 
-    for (const at::Tensor& gradient : gradients)
-      EXPECT_EQ(gradient.sizes(), (std::vector<std::int64_t>{0, kWidth}));
+    for (const at::Tensor& gradient : gradients) EXPECT_EQ(gradient.sizes(), (std::vector<std::int64_t>{0, kWidth}));
   }
 }
 

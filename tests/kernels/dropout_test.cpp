@@ -127,15 +127,14 @@ TEST(Dropout, does_not_depend_on_the_number_of_threads) {
   EXPECT_TRUE(at::equal(one, three));
 }
 
-TEST(Dropout, of_no_tokens_is_legal) {
-  EXPECT_EQ(factors({}, 16, 0.5).sizes(), (std::vector<std::int64_t>{0, 16}));
-}
+TEST(Dropout, of_no_tokens_is_legal) { EXPECT_EQ(factors({}, 16, 0.5).sizes(), (std::vector<std::int64_t>{0, 16})); }
 
 TEST(Dropout, needs_a_place_for_each_token) {
   TokenPlaces places = places_of({{0, 3}});
   const auto call = [&](std::int64_t tokens) {
-    return test::error_of<ShapeError>(
-        [&] { static_cast<void>(dropout(at::ones({tokens, 4}, at::kDouble), 0.5, kKey, places)); });
+    return test::error_of<ShapeError>([&] {
+      static_cast<void>(dropout(at::ones({tokens, 4}, at::kDouble), 0.5, kKey, places));
+    });
   };
 
   EXPECT_THAT(call(4), HasSubstr("dropout: 3 places for 4 tokens"));
@@ -162,9 +161,10 @@ TEST(AttentionDropout, bit_depends_on_sequence_head_query_and_key_position_only)
 }
 
 TEST(AttentionDropout, of_different_sequences_heads_queries_and_keys_differs) {
-  const at::Tensor rows = at::cat({attention_factors(3, 64, 0).slice(1, 0, 4), attention_factors(3, 64, 1).slice(1, 0, 4),
-                                   attention_factors(3, 64, 0, 0.5, {54321}).slice(1, 0, 4)})
-                              .reshape({-1, 64});
+  const at::Tensor rows =
+      at::cat({attention_factors(3, 64, 0).slice(1, 0, 4), attention_factors(3, 64, 1).slice(1, 0, 4),
+               attention_factors(3, 64, 0, 0.5, {54321}).slice(1, 0, 4)})
+          .reshape({-1, 64});
 
   for (std::int64_t i = 0; i < rows.size(0); ++i)
     for (std::int64_t j = 0; j < i; ++j) EXPECT_FALSE(at::equal(rows[i], rows[j])) << i << ", " << j;

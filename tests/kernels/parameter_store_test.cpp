@@ -22,9 +22,9 @@ class Store : public testing::Test {
   const at::Tensor bias_ = test::random_tensor({4}, 2);
   const at::Tensor second_ = test::random_tensor({5}, 3);
   const at::Tensor expert_ = test::random_tensor({2, 2}, 4);
-  ParameterStore store_{{{"first", first_, kDense}, {"bias", bias_, kBias}, {"second", second_, kDense},
-                         {"expert", expert_, kExpert}},
-                        at::kDouble};
+  ParameterStore store_{
+      {{"first", first_, kDense}, {"bias", bias_, kBias}, {"second", second_, kDense}, {"expert", expert_, kExpert}},
+      at::kDouble};
 };
 
 TEST_F(Store, keeps_the_first_values) {
@@ -34,9 +34,7 @@ TEST_F(Store, keeps_the_first_values) {
   EXPECT_TRUE(at::equal(store_.at("expert"), expert_));
 }
 
-TEST_F(Store, copies_them) {
-  EXPECT_FALSE(store_.at("first").is_alias_of(first_));
-}
+TEST_F(Store, copies_them) { EXPECT_FALSE(store_.at("first").is_alias_of(first_)); }
 
 TEST_F(Store, has_one_segment_for_each_kind_in_order_of_declaration) {
   ASSERT_EQ(store_.segments().size(), 3U);

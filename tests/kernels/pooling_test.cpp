@@ -31,12 +31,10 @@ class Pools : public testing::TestWithParam<Pooling> {
   static at::Tensor pooled(const std::vector<at::Tensor>& tokens) { return pool(tokens[0], kOffsets, GetParam()); }
 };
 
-INSTANTIATE_TEST_SUITE_P(Kinds, Pools, testing::Values(Pooling::mean, Pooling::cls, Pooling::max),
-                         [](const auto& kind) {
-                           return std::string(kind.param == Pooling::mean ? "mean"
-                                              : kind.param == Pooling::cls ? "cls"
-                                                                           : "max");
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Kinds, Pools, testing::Values(Pooling::mean, Pooling::cls, Pooling::max), [](const auto& kind) {
+      return std::string(kind.param == Pooling::mean ? "mean" : kind.param == Pooling::cls ? "cls" : "max");
+    });
 
 TEST_P(Pools, each_sequence_by_itself) {
   const at::Tensor tokens_TD = test::random_tensor({9, 5}, 1);
@@ -72,8 +70,9 @@ TEST_P(Pools, no_sequences_and_stays_in_the_graph) {
 TEST_P(Pools, no_empty_sequence) {
   const at::Tensor tokens_TD = test::random_tensor({9, 5}, 1);
 
-  const std::string error =
-      test::error_of<ShapeError>([&] { static_cast<void>(pool(tokens_TD, {0, 3, 3, 9}, GetParam())); });
+  const std::string error = test::error_of<ShapeError>([&] {
+    static_cast<void>(pool(tokens_TD, {0, 3, 3, 9}, GetParam()));
+  });
 
   EXPECT_THAT(error, HasSubstr("pooling: a sequence has no tokens"));
 }
@@ -81,8 +80,7 @@ TEST_P(Pools, no_empty_sequence) {
 TEST_P(Pools, no_offsets_that_miss_the_tokens) {
   const at::Tensor tokens_TD = test::random_tensor({9, 5}, 1);
 
-  for (const std::vector<std::int64_t>& offsets :
-       {std::vector<std::int64_t>{0, 3, 10}, {0, 3, 8}, {1, 3, 9}, {0}, {}})
+  for (const std::vector<std::int64_t>& offsets : {std::vector<std::int64_t>{0, 3, 10}, {0, 3, 8}, {1, 3, 9}, {0}, {}})
     EXPECT_THAT(test::error_of<ShapeError>([&] { static_cast<void>(pool(tokens_TD, offsets, GetParam())); }),
                 HasSubstr("pooling: offsets must go from 0 to 9"));
 }

@@ -86,10 +86,11 @@ TEST_F(StDirectory, holds_every_file_of_the_layout_and_nothing_else) {
 
   std::vector<std::string> names;
   for (const auto& file : fs::recursive_directory_iterator(out())) names.push_back(fs::relative(file.path(), out()));
-  EXPECT_THAT(names, testing::UnorderedElementsAre(
-                         "modules.json", "config_sentence_transformers.json", "sentence_bert_config.json", "config.json",
-                         "model.safetensors", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-                         "vocab.txt", "1_Pooling", "1_Pooling/config.json", "2_Normalize", "README.md"));
+  EXPECT_THAT(names, testing::UnorderedElementsAre("modules.json", "config_sentence_transformers.json",
+                                                   "sentence_bert_config.json", "config.json", "model.safetensors",
+                                                   "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+                                                   "vocab.txt", "1_Pooling", "1_Pooling/config.json", "2_Normalize",
+                                                   "README.md"));
   EXPECT_THAT(left(), testing::ElementsAre("out"));
   EXPECT_EQ(read_file(out() / "README.md"), "# A model\n");
 }

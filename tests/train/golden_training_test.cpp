@@ -52,7 +52,7 @@ TEST_P(GoldenTraining, loss_and_gradient_norm_follow_the_reference_at_every_step
   const auto model = model::make_sentence_encoder(source.spec, source.read({}), mesh_, at::kFloat);
   const LossOptions loss{.kind = GetParam().second, .mask_known = false};
   const OptimOptions optim{.warmup_steps = 5};
-  TrainingStep step(loss, optim, model, mesh_);
+  TrainingStep step(loss, optim, 0, model, mesh_);
   NegativeMask no_mask;
   no_mask.known.row_offsets.assign(batches[0].at("a").size() + 1, 0);
 

@@ -77,12 +77,12 @@ class Layout : public testing::Test {
       EXPECT_LE(difference, bound * norm) << name;
     }
   }
-  void compare_gradients(at::ScalarType dtype, double bound) {
+  void compare_gradients(at::ScalarType dtype, double bound, std::int64_t micro_batch_tokens = 0) {
     const StepSettings settings;
     const dist::Mesh solo = dist::Mesh::solo();
     const auto reference =
         model::make_sentence_encoder(spec(), test::tiny_weights(spec(), 5, dtype), solo, dtype, loss_parameters(settings.loss));
-    TrainingStep reference_step(settings.loss, settings.optim, reference, solo);
+    TrainingStep reference_step(settings.loss, settings.optim, 0, reference, solo);
     const StepResult expected = reference_step.gradients(batch_for(0, 1), some_mask(), settings.noise);
     ASSERT_GT(expected.gradient_norm, 0.0);
     for (const std::int64_t axis : expert_axes(everyone_.world().size())) {
@@ -90,7 +90,7 @@ class Layout : public testing::Test {
       const dist::Mesh mesh({.expert = axis}, {});
       const auto model =
           model::make_sentence_encoder(spec(), test::tiny_weights(spec(), 5, dtype), mesh, dtype, loss_parameters(settings.loss));
-      TrainingStep step(settings.loss, settings.optim, model, mesh);
+      TrainingStep step(settings.loss, settings.optim, micro_batch_tokens, model, mesh);
 
       const StepResult result = step.gradients(batch_for(mesh.world().rank(), mesh.world().size()), some_mask(), settings.noise);
 
@@ -107,13 +107,21 @@ TEST_F(Layout, gradients_in_double_are_those_of_one_rank) { compare_gradients(at
 
 TEST_F(Layout, gradients_in_single_precision_are_those_of_one_rank) { compare_gradients(at::kFloat, 1e-5); }
 
+// Ranks have different numbers of sequences, hence of pieces: those of an expert group must still agree.
+TEST_F(Layout, gradient_caching_gives_the_gradients_of_one_piece) {
+  for (const std::int64_t tokens : {1, 20, 60}) {
+    SCOPED_TRACE(str(tokens, " tokens a piece"));
+    compare_gradients(at::kDouble, 1e-10, tokens);
+  }
+}
+
 TEST_F(Layout, several_clipped_steps_end_at_the_parameters_of_one_rank) {
   const StepSettings settings;
   const dist::Mesh solo = dist::Mesh::solo();
   const auto run = [&](const dist::Mesh& mesh, std::int64_t rank, std::int64_t ranks) {
     auto model = model::make_sentence_encoder(spec(), test::tiny_weights(spec(), 5, at::kDouble), mesh, at::kDouble,
                                               loss_parameters(settings.loss));
-    TrainingStep step(settings.loss, settings.optim, model, mesh);
+    TrainingStep step(settings.loss, settings.optim, 0, model, mesh);
     for (std::uint64_t s = 0; s < 4; ++s) {
       model::Noise noise = settings.noise;
       noise.key = noise.key.derive(s);
@@ -143,7 +151,7 @@ TEST_F(Layout, an_expert_without_tokens_has_a_zero_gradient_everywhere) {
     const dist::Mesh mesh({.expert = axis}, {});
     const auto model = model::make_sentence_encoder(spec(), test::tiny_weights(spec(), 5, at::kDouble), mesh, at::kDouble,
                                                     loss_parameters(settings.loss));
-    TrainingStep step(settings.loss, settings.optim, model, mesh);
+    TrainingStep step(settings.loss, settings.optim, 0, model, mesh);
 
     (void)step.gradients(batch_for(mesh.world().rank(), mesh.world().size()), some_mask(), settings.noise);
 

@@ -1,0 +1,198 @@
+// eval, embed and export of a trained run: what they write, that they agree, and what they refuse.
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/npy.h"
+#include "tests/cli/workspace.h"
+
+namespace coterie::test {
+namespace {
+
+using testing::HasSubstr;
+
+/// A workspace with a corpus and a trained run of two experts and domain tokens.
+class TrainedRun : public Workspace {
+ protected:
+  void SetUp() override {
+    Workspace::SetUp();
+    if (IsSkipped()) return;
+    build_corpus();
+    // Enough learning that the experts of the two domains differ.
+    const Outcome outcome = coterie({"train", "run.toml", "train.steps=8", "optim.lr=0.05"});
+    ASSERT_EQ(outcome.code, 0) << outcome;
+    write("in.txt", "gene a b c\n\nstar expert model paper x y z , . a b c d e f g h i j\nunknown words\n");
+  }
+
+  NpyArray embed(const std::string& model, const std::string& in, const std::vector<std::string>& settings = {}) {
+    std::vector<std::string> arguments = {"embed", model, in, "out.npy"};
+    arguments.insert(arguments.end(), settings.begin(), settings.end());
+    fs::remove(root() / "out.npy");
+    const Outcome outcome = coterie(arguments);
+    EXPECT_EQ(outcome.code, 0) << outcome;
+    return outcome.code == 0 ? read_npy(root() / "out.npy") : NpyArray{};
+  }
+};
+
+double distance(const NpyArray& a, const NpyArray& b) {
+  if (a.values.size() != b.values.size()) return INFINITY;
+  double most = 0;
+  for (std::size_t i = 0; i < a.values.size(); ++i)
+    most = std::max(most, std::abs(static_cast<double>(a.values[i]) - static_cast<double>(b.values[i])));
+  return most;
+}
+
+TEST_F(TrainedRun, is_evaluated_beside_the_untouched_model) {
+  const Outcome outcome = coterie({"eval", "runs/tiny", "json=eval.json"});
+
+  ASSERT_EQ(outcome.code, 0) << outcome;
+  for (const char* word : {"untouched", "trained", "all", "biology", "physics", "ROC-AUC"})
+    EXPECT_THAT(outcome.out, HasSubstr(word));
+  const auto json = nlohmann::json::parse(read("eval.json"));
+  for (const char* model : {"untouched", "trained"}) {
+    const double auc = json.at(model).at("all").at("roc_auc");
+    EXPECT_GE(auc, 0.0);
+    EXPECT_LE(auc, 1.0);
+  }
+  EXPECT_NE(json.at("untouched").at("all").at("pos_sim"), json.at("trained").at("all").at("pos_sim"));
+}
+
+TEST_F(TrainedRun, is_evaluated_alike_on_two_ranks) {
+  ASSERT_EQ(coterie({"eval", "runs/tiny", "json=one.json"}).code, 0);
+
+  const Outcome outcome = mpirun(2, {"eval", "runs/tiny", "json=two.json"});
+
+  ASSERT_EQ(outcome.code, 0) << outcome;
+  const auto one = nlohmann::json::parse(read("one.json"));
+  const auto two = nlohmann::json::parse(read("two.json"));
+  for (const char* measure : {"pos_sim", "neg_sim"})
+    EXPECT_NEAR(one["trained"]["all"][measure].get<double>(), two["trained"]["all"][measure].get<double>(), 1e-5);
+}
+
+TEST_F(TrainedRun, embeds_one_row_of_unit_length_for_each_line) {
+  const NpyArray rows = embed("runs/tiny", "in.txt", {"experts.unknown_domain=biology"});
+
+  ASSERT_EQ(rows.shape, (std::vector<std::int64_t>{4, 8}));
+  for (std::size_t row = 0; row < 4; ++row) {
+    double squares = 0;
+    for (std::size_t i = 0; i < 8; ++i) squares += std::pow(static_cast<double>(rows.values[row * 8 + i]), 2);
+    EXPECT_NEAR(squares, 1.0, 1e-5);
+  }
+}
+
+TEST_F(TrainedRun, embeds_alike_on_two_ranks_and_in_small_batches) {
+  const NpyArray one = embed("runs/tiny", "in.txt", {"experts.unknown_domain=biology"});
+  const NpyArray small = embed("runs/tiny", "in.txt", {"experts.unknown_domain=biology", "eval.batch_tokens=1"});
+  fs::remove(root() / "out.npy");
+
+  const Outcome outcome = mpirun(2, {"embed", "runs/tiny", "in.txt", "out.npy", "experts.unknown_domain=biology"});
+
+  ASSERT_EQ(outcome.code, 0) << outcome;
+  EXPECT_LE(distance(one, read_npy(root() / "out.npy")), 1e-6);
+  EXPECT_LE(distance(one, small), 1e-6);
+}
+
+TEST_F(TrainedRun, takes_the_domain_of_each_json_line) {
+  write("in.jsonl", "{\"text\": \"gene a b\", \"domain\": \"biology\"}\n{\"text\": \"gene a b\", \"domain\": \"physics\"}\n");
+  write("one.txt", "gene a b\n");
+
+  const NpyArray both = embed("runs/tiny", "in.jsonl");
+
+  ASSERT_EQ(both.shape, (std::vector<std::int64_t>{2, 8}));
+  const NpyArray biology = embed("runs/tiny", "one.txt", {"experts.unknown_domain=biology"});
+  const NpyArray physics = embed("runs/tiny", "one.txt", {"experts.unknown_domain=physics"});
+  EXPECT_LE(distance({{1, 8}, {both.values.begin(), both.values.begin() + 8}}, biology), 1e-6);
+  EXPECT_LE(distance({{1, 8}, {both.values.begin() + 8, both.values.end()}}, physics), 1e-6);
+  EXPECT_GT(distance(biology, physics), 1e-3) << "the domains' experts do not differ";
+}
+
+TEST_F(TrainedRun, embeds_a_corpus) {
+  const NpyArray rows = embed("runs/tiny", "corpora/tiny.h5");
+
+  EXPECT_EQ(rows.shape, (std::vector<std::int64_t>{2 * (kTrainDocuments + 2 * kHeldOutDocuments), 8}));
+}
+
+TEST_F(TrainedRun, refuses_to_embed_a_text_without_a_domain_or_of_an_unknown_one) {
+  expect_refused({"embed", "runs/tiny", "in.txt", "out.npy"}, Exit::data,
+                 {"one of biology, physics, got none (in.txt:1)", "experts.unknown_domain"});
+  write("in.jsonl", "{\"text\": \"a\", \"domain\": \"physics\"}\n{\"text\": \"a\", \"domain\": \"poetry\"}\n");
+  expect_refused({"embed", "runs/tiny", "in.jsonl", "out.npy"}, Exit::data, {"got 'poetry' (in.jsonl:2)"});
+  expect_refused({"embed", "runs/tiny", "in.txt", "out.npy", "experts.unknown_domain=poetry"}, Exit::config,
+                 {"one of biology, physics, got 'poetry'"});
+}
+
+TEST_F(TrainedRun, refuses_input_that_is_no_text) {
+  write("in.jsonl", "{\"text\": \"a\", \"domain\": \"physics\"}\n{\"title\": \"a\"}\n");
+  expect_refused({"embed", "runs/tiny", "in.jsonl", "out.npy"}, Exit::data, {"in.jsonl:2", "text"});
+  write("in.jsonl", "{\"text\": \"a\", \"domain\": \"physics\"}\nplain words\n");
+  expect_refused({"embed", "runs/tiny", "in.jsonl", "out.npy"}, Exit::data, {"in.jsonl:2"});
+  write("empty.txt", "");
+  expect_refused({"embed", "runs/tiny", "empty.txt", "out.npy"}, Exit::data, {"empty.txt"});
+  expect_refused({"embed", "runs/tiny", "in.doc", "out.npy"}, Exit::config, {".txt", "in.doc"});
+  expect_refused({"embed", "runs/tiny", "in.txt", "out.csv"}, Exit::config, {".npy", "out.csv"});
+}
+
+TEST_F(TrainedRun, refuses_to_write_where_it_cannot) {
+  expect_refused({"embed", "runs/tiny", "in.txt", "absent/out.npy", "experts.unknown_domain=biology"}, Exit::io,
+                 {"absent/"});
+  expect_refused({"export", "runs/tiny", "absent/out", "domain=biology"}, Exit::io, {"absent/"});
+}
+
+TEST_F(TrainedRun, exports_a_dense_model_of_each_domain_that_embeds_alike) {
+  for (const std::string domain : {"biology", "physics"}) {
+    const Outcome outcome = coterie({"export", "runs/tiny", domain, "domain=" + domain});
+    ASSERT_EQ(outcome.code, 0) << outcome;
+    for (const char* file : {"config.json", "model.safetensors", "modules.json", "README.md", "vocab.txt"})
+      EXPECT_TRUE(exists(domain + "/" + file)) << file;
+
+    const NpyArray dense = embed(domain, "in.txt");
+
+    // Another order of the same sums in fp32, on unit vectors.
+    EXPECT_LE(distance(dense, embed("runs/tiny", "in.txt", {"experts.unknown_domain=" + domain})), 1e-6) << domain;
+  }
+  EXPECT_GT(distance(embed("biology", "in.txt"), embed("physics", "in.txt")), 1e-3);
+}
+
+TEST_F(TrainedRun, is_not_exported_without_a_domain_that_it_knows) {
+  expect_refused({"export", "runs/tiny", "out"}, Exit::config, {"domain=NAME"});
+  expect_refused({"export", "runs/tiny", "out", "domain=poetry"}, Exit::config,
+                 {"one of biology, physics, got 'poetry'"});
+  expect_refused({"export", "runs/tiny", "out", "domian=biology"}, Exit::config,
+                 {"unknown key 'domian'", "did you mean 'domain'?"});
+}
+
+TEST_F(TrainedRun, is_not_exported_over_something) {
+  write("out/notes.txt", "mine");
+
+  expect_refused({"export", "runs/tiny", "out", "domain=biology"}, Exit::config, {"'out'"});
+
+  EXPECT_EQ(read("out/notes.txt"), "mine");
+}
+
+TEST_F(TrainedRun, whose_best_checkpoint_is_damaged_is_refused_by_name) {
+  for (const auto& entry : fs::directory_iterator(run_folder() / "checkpoints"))
+    fs::resize_file(entry.path() / "dense.safetensors", 99);
+
+  expect_refused({"export", "runs/tiny", "out", "domain=biology"}, Exit::data, {"dense.safetensors"});
+  expect_refused({"eval", "runs/tiny"}, Exit::data, {"dense.safetensors"});
+}
+
+TEST_F(TrainedRun, that_is_dense_is_exported_without_a_domain) {
+  const Outcome trained =
+      coterie({"train", "run.toml", "run=dense", "experts.router=none", "experts.domain_tokens=false"});
+  ASSERT_EQ(trained.code, 0) << trained;
+
+  const Outcome exported = coterie({"export", "runs/dense", "out"});
+
+  ASSERT_EQ(exported.code, 0) << exported;
+  EXPECT_LE(distance(embed("out", "in.txt"), embed("runs/dense", "in.txt")), 1e-6);
+  expect_refused({"export", "runs/dense", "other", "domain=biology"}, Exit::config, {"knows no domains"});
+}
+
+TEST_F(TrainedRun, cannot_be_the_start_of_another_with_domains) {
+  expect_refused({"train", "run.toml", "run=next", "model.checkpoint=runs/tiny"}, Exit::config,
+                 {"model.checkpoint must be a dense model"});
+}
+
+}  // namespace
+}  // namespace coterie::test

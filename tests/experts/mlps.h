@@ -1,0 +1,32 @@
+// Random expert MLPs that are equal on all ranks, and the formula of one row.
+#pragma once
+
+#include <cmath>
+
+#include "experts/expert_ffn.h"
+#include "tests/harness/tensors.h"
+
+namespace coterie::experts {
+
+/// Width and hidden width.
+inline constexpr std::int64_t kWidth = 3;
+inline constexpr std::int64_t kHidden = 5;
+
+inline std::vector<at::Tensor> tensors_of(const Mlp& mlp) {
+  return {mlp.up_weight_FD, mlp.up_bias_F, mlp.down_weight_DF, mlp.down_bias_D};
+}
+
+/// Expert number `expert`, as leaves.
+inline Mlp random_mlp(std::int64_t expert) {
+  const auto stream = 1000 + 10 * static_cast<std::uint64_t>(expert);
+  return {test::random_leaf({kHidden, kWidth}, stream), test::random_leaf({kHidden}, stream + 1),
+          test::random_leaf({kWidth, kHidden}, stream + 2), test::random_leaf({kWidth}, stream + 3)};
+}
+
+/// The MLP on one token, written out: W (h Phi(h)) + w with h = U x + u.
+inline at::Tensor plain_mlp(const Mlp& mlp, const at::Tensor& token_D) {
+  const at::Tensor hidden_F = mlp.up_weight_FD.mv(token_D) + mlp.up_bias_F;
+  return mlp.down_weight_DF.mv(hidden_F * 0.5 * (1 + (hidden_F / std::sqrt(2.0)).erf())) + mlp.down_bias_D;
+}
+
+}  // namespace coterie::experts

@@ -1,0 +1,219 @@
+// The layer of experts on ranks against a loop over tokens on one.
+#include "experts/moe_layer.h"
+
+#include "experts/domain_router.h"
+#include "tests/experts/mlps.h"
+#include "tests/experts/on_ranks.h"
+
+namespace coterie::experts {
+namespace {
+
+/// Whether the route is said to follow from the layout.
+enum class Fixed : std::uint8_t { yes, no };
+
+/// Decides what it was told, and counts how often it was asked.
+class GivenRouter final : public Router {
+ public:
+  GivenRouter(Routing routing, Fixed fixed) : routing_(std::move(routing)), fixed_(fixed) {}
+  [[nodiscard]] Routing route(const at::Tensor&, const BatchLayout&) const override {
+    ++asked_;
+    return routing_;
+  }
+  [[nodiscard]] bool fixed_by_layout() const noexcept override { return fixed_ == Fixed::yes; }
+  [[nodiscard]] int asked() const noexcept { return asked_; }
+
+ private:
+  Routing routing_;
+  Fixed fixed_;
+  mutable int asked_ = 0;
+};
+
+/// Input, weights of the assignments and weights of the loss of one rank of the world, equal wherever they are made.
+struct RankInput {
+  RankInput(int world_rank, const RankRouting& routing)
+      : tokens_TD(test::random_leaf({routing.tokens, kWidth}, stream(world_rank))),
+        weight_S(test::random_leaf({static_cast<std::int64_t>(routing.assignments.size())}, stream(world_rank) + 1)),
+        loss_TD(test::random_tensor({routing.tokens, kWidth}, stream(world_rank) + 2)) {}
+  static std::uint64_t stream(int world_rank) { return 300 + 3 * static_cast<std::uint64_t>(world_rank); }
+
+  at::Tensor tokens_TD;
+  at::Tensor weight_S;
+  at::Tensor loss_TD;
+};
+
+class LayerOnRanks : public OnRanks {
+ protected:
+  LayerOnRanks() {
+    for (std::int64_t e = first_expert(); e < first_expert() + local_experts(); ++e) local_.push_back(random_mlp(e));
+  }
+  [[nodiscard]] static RankRouting routing_in_world(int rank) { return std::get<Scenario>(GetParam()).on_rank(rank); }
+
+  [[nodiscard]] at::Tensor forward(const at::Tensor& tokens_TD, const at::Tensor& weight_S) const {
+    Routing routing = to_routing(mine());
+    routing.weight_S = weight_S;
+    SharedPlan plan;
+    return layer(std::make_shared<GivenRouter>(routing, Fixed::no)).forward(tokens_TD, {}, plan);
+  }
+  [[nodiscard]] MoeLayer layer(std::shared_ptr<const Router> router) const {
+    return {std::move(router), Dispatcher(group(), kExperts), ExpertFfn(local_, kernels::Activation::gelu)};
+  }
+
+  std::vector<Mlp> local_;
+  const RankInput input_{world_rank(), mine()};
+};
+
+INSTANTIATE_TEST_SUITE_P(Routings, LayerOnRanks, every_scenario_and_axis(), OnRanksName());
+
+/// The layer written as a loop over one rank's assignments, with all experts at hand.
+at::Tensor plain_layer(const std::vector<Mlp>& experts, const RankInput& input, const RankRouting& routing) {
+  std::vector<at::Tensor> rows(static_cast<std::size_t>(routing.tokens), at::zeros({kWidth}, at::kDouble));
+  for (std::size_t s = 0; s < routing.assignments.size(); ++s) {
+    const auto [token, expert] = routing.assignments[s];
+    at::Tensor& row = rows[static_cast<std::size_t>(token)];
+    row = row + input.weight_S[static_cast<std::int64_t>(s)] *
+                    plain_mlp(experts[static_cast<std::size_t>(expert)], input.tokens_TD[token]);
+  }
+  return rows.empty() ? input.tokens_TD : at::stack(rows);
+}
+
+// Sums of at most some 40 terms of order one: a few hundred times 2^-53, far below the 1e-10 of the design.
+
+TEST_P(LayerOnRanks, forward_equals_the_loop_over_tokens) {
+  std::vector<Mlp> experts;
+  for (std::int64_t e = 0; e < kExperts; ++e) experts.push_back(random_mlp(e));
+
+  const at::Tensor out_TD = forward(input_.tokens_TD, input_.weight_S);
+
+  EXPECT_LT(test::relative_distance(out_TD, plain_layer(experts, input_, mine())), 1e-10);
+}
+
+TEST_P(LayerOnRanks, gradients_equal_those_of_the_loop_over_the_tokens_of_all_ranks) {
+  std::vector<Mlp> experts;
+  for (std::int64_t e = 0; e < kExperts; ++e) experts.push_back(random_mlp(e));
+  at::Tensor loss = at::zeros({}, at::kDouble);
+  std::vector<RankInput> inputs;
+  for (int r = 0; r < world_size(); ++r) {
+    inputs.emplace_back(r, routing_in_world(r));
+    loss = loss + (plain_layer(experts, inputs.back(), routing_in_world(r)) * inputs.back().loss_TD).sum();
+  }
+  if (loss.requires_grad()) torch::autograd::backward({loss});
+  const auto expected = [](const at::Tensor& leaf) {
+    return leaf.grad().defined() ? leaf.grad() : at::zeros_like(leaf);
+  };
+
+  torch::autograd::backward({(forward(input_.tokens_TD, input_.weight_S) * input_.loss_TD).sum()});
+
+  const RankInput& reference = inputs[static_cast<std::size_t>(world_rank())];
+  EXPECT_LT(test::relative_distance(input_.tokens_TD.grad(), expected(reference.tokens_TD)), 1e-10);
+  EXPECT_LT(test::relative_distance(input_.weight_S.grad(), expected(reference.weight_S)), 1e-10);
+  for (std::size_t l = 0; l < local_.size(); ++l) {
+    const auto mine = tensors_of(local_[l]);
+    const auto theirs = tensors_of(experts[static_cast<std::size_t>(first_expert()) + l]);
+    for (std::size_t n = 0; n < mine.size(); ++n) {
+      at::Tensor sum = mine[n].grad().clone();
+      mesh_.data_group().all_reduce(sum);
+      EXPECT_LT(test::relative_distance(sum, expected(theirs[n])), 1e-10) << "expert " << l << ", tensor " << n;
+    }
+  }
+}
+
+/// Central differences are taken on one routing of each kind: every element costs two forward passes of all ranks.
+class SmallLayer : public LayerOnRanks {};
+
+INSTANTIATE_TEST_SUITE_P(Routings, SmallLayer,
+                         testing::Combine(testing::Values(Scenario{"a_different_number_of_experts_each",
+                                                                   [](int rank) {
+                                                                     return draw_routing(
+                                                                         rank, 2 - rank % 2,
+                                                                         [](std::int64_t t) { return 2 * t; });
+                                                                   }},
+                                                          Scenario{"one_expert_each",
+                                                                   [](int rank) {
+                                                                     return draw_routing(rank, 1 + rank % 2,
+                                                                                         [](auto) { return 1; });
+                                                                   }}),
+                                          testing::Values(1, 2, 4)),
+                         OnRanksName());
+
+TEST_P(SmallLayer, gradients_equal_central_differences_of_the_loss_of_all_ranks) {
+  torch::autograd::backward({(forward(input_.tokens_TD, input_.weight_S) * input_.loss_TD).sum()});
+  std::vector<at::Tensor> leaves = {input_.tokens_TD, input_.weight_S};
+  for (const Mlp& mlp : local_)
+    for (const at::Tensor& tensor : {mlp.up_weight_FD, mlp.down_bias_D}) leaves.push_back(tensor);
+  const at::NoGradGuard no_gradient;
+  const auto loss = [&] {
+    at::Tensor sum = (forward(input_.tokens_TD, input_.weight_S) * input_.loss_TD).sum().reshape({1});
+    group().all_reduce(sum);
+    return sum.item<double>();
+  };
+
+  // One rank after the other moves one element after the other, while all take part in the passes.
+  for (int mover = 0; mover < group().size(); ++mover) {
+    for (const at::Tensor& leaf : leaves) {
+      const std::int64_t most = group().all_reduce(mover == group().rank() ? leaf.numel() : 0);
+      for (std::int64_t i = 0; i < most; ++i) {
+        double* const element = mover == group().rank() ? leaf.data_ptr<double>() + i : nullptr;
+        const double before = element != nullptr ? *element : 0.0;
+        const auto moved = [&](double step) {
+          if (element != nullptr) *element = before + step;
+          return loss();
+        };
+        const double difference = (moved(1e-5) - moved(-1e-5)) / 2e-5;
+        if (element == nullptr) continue;
+        *element = before;
+        // Truncation: step^2 / 6 |f'''| < 2e-9 for derivatives up to 100; rounding: 2^-53 * 10 / step < 2e-10.
+        EXPECT_NEAR(leaf.grad().data_ptr<double>()[i], difference, 3e-9) << "rank " << mover << ", element " << i;
+      }
+    }
+  }
+}
+
+TEST_P(LayerOnRanks, a_route_fixed_by_the_layout_is_planned_once_for_all_layers) {
+  const auto router = std::make_shared<GivenRouter>(to_routing(mine()), Fixed::yes);
+  const MoeLayer stacked = layer(router);
+
+  SharedPlan plan;
+  const at::Tensor once_TD = stacked.forward(input_.tokens_TD, {}, plan);
+  const at::Tensor twice_TD = stacked.forward(input_.tokens_TD, {}, plan);
+
+  EXPECT_EQ(router->asked(), 1);
+  EXPECT_TRUE(at::equal(once_TD, twice_TD));
+}
+
+TEST_P(LayerOnRanks, a_route_of_the_tokens_is_planned_by_each_layer_for_itself) {
+  const auto router = std::make_shared<GivenRouter>(to_routing(mine()), Fixed::no);
+  const MoeLayer stacked = layer(router);
+
+  SharedPlan plan;
+  static_cast<void>(stacked.forward(input_.tokens_TD, {}, plan));
+  static_cast<void>(stacked.forward(input_.tokens_TD, {}, plan));
+
+  EXPECT_EQ(router->asked(), 2);
+  EXPECT_FALSE(plan.has_value());
+}
+
+class DomainLayer : public LayerOnRanks {};
+
+INSTANTIATE_TEST_SUITE_P(Axes, DomainLayer,
+                         testing::Combine(testing::Values(Scenario{"by_domain", [](int) { return RankRouting{}; }}),
+                                          testing::Values(1, 2, 4)),
+                         OnRanksName());
+
+TEST_P(DomainLayer, of_identical_experts_equals_the_dense_mlp_on_every_rank) {
+  const Mlp dense = random_mlp(0);
+  const MoeLayer sparse(
+      std::make_shared<DomainRouter>(kExperts), Dispatcher(group(), kExperts),
+      ExpertFfn(std::vector<Mlp>(static_cast<std::size_t>(local_experts()), dense), kernels::Activation::gelu));
+  const std::vector<std::int64_t> offsets = {0, 5, 6, 9 + world_rank()};
+  const std::vector<std::int32_t> domain = {7, 2, static_cast<std::int32_t>(world_rank())};
+  const at::Tensor tokens_TD = test::random_tensor({offsets.back(), kWidth}, 5);
+
+  SharedPlan plan;
+  const at::Tensor sparse_TD = sparse.forward(tokens_TD, {offsets, domain}, plan);
+
+  // Sums of 3 and 5 terms below 1 in another order: 10 * 2^-53.
+  EXPECT_LT(test::distance(sparse_TD, dense.forward(tokens_TD, kernels::Activation::gelu)), 2e-15);
+}
+
+}  // namespace
+}  // namespace coterie::experts

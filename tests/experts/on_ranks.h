@@ -1,0 +1,45 @@
+// The groups that tests of experts run on: every expert axis that the number of ranks allows.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <tuple>
+
+#include "dist/mesh.h"
+#include "dist/mpi.h"
+#include "tests/experts/routings.h"
+
+namespace coterie::experts {
+
+/// Runs a test body for a scenario on a mesh whose expert axis has the given length, or all ranks where there are
+/// fewer.
+class OnRanks : public testing::TestWithParam<std::tuple<Scenario, int>> {
+ protected:
+  [[nodiscard]] const dist::ProcessGroup& group() const { return mesh_.expert_group(); }
+  [[nodiscard]] std::int64_t local_experts() const { return mesh_.shape().local_experts(kExperts); }
+  [[nodiscard]] std::int64_t first_expert() const { return mesh_.shape().first_expert(kExperts); }
+  [[nodiscard]] int world_rank() const { return mesh_.world().rank(); }
+  [[nodiscard]] int world_size() const { return mesh_.world().size(); }
+
+  /// What the router of a rank of the expert group decides; every rank knows it of all.
+  [[nodiscard]] RankRouting routing_of(int group_rank) const {
+    return std::get<Scenario>(GetParam()).on_rank(world_rank() - group().rank() + group_rank);
+  }
+  [[nodiscard]] RankRouting mine() const { return routing_of(group().rank()); }
+
+  dist::Mesh mesh_{{.expert = std::min(std::get<int>(GetParam()), dist::Communicator::world().size())},
+                   {.timeout_s = 60}};
+};
+
+inline auto every_scenario_and_axis() {
+  return testing::Combine(testing::ValuesIn(scenarios()), testing::Values(1, 2, 4));
+}
+
+/// How GoogleTest spells a case.
+struct OnRanksName {
+  std::string operator()(const testing::TestParamInfo<std::tuple<Scenario, int>>& info) const {
+    return std::get<Scenario>(info.param).name + "_axis_" + std::to_string(std::get<int>(info.param));
+  }
+};
+
+}  // namespace coterie::experts

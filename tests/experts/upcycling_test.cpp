@@ -1,0 +1,174 @@
+// From dense weights to experts and back.
+#include "experts/upcycling.h"
+
+#include <gmock/gmock.h>
+
+#include "base/error.h"
+#include "dist/solo_group.h"
+#include "experts/domain_router.h"
+#include "experts/moe_layer.h"
+#include "tests/experts/mlps.h"
+
+namespace coterie::experts {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAreArray;
+
+using Weights = std::map<std::string, at::Tensor>;
+
+constexpr std::int64_t kLayers = 3;
+
+/// A model of three layers of width 64, in float as a checkpoint is.
+Weights dense_weights() {
+  Weights weights;
+  std::uint64_t stream = 0;
+  const auto add = [&](const std::string& name, const std::vector<std::int64_t>& sizes) {
+    weights[name] = test::random_tensor(sizes, ++stream).to(at::kFloat);
+  };
+  add("embeddings.word_embeddings.weight", {5, 64});
+  for (std::int64_t n = 0; n < kLayers; ++n) {
+    add(dense_tensor(n, "attention.output.dense.weight"), {64, 64});
+    add(dense_tensor(n, "intermediate.dense.weight"), {256, 64});
+    add(dense_tensor(n, "intermediate.dense.bias"), {256});
+    add(dense_tensor(n, "output.dense.weight"), {64, 256});
+    add(dense_tensor(n, "output.dense.bias"), {64});
+    add(dense_tensor(n, "output.LayerNorm.weight"), {64});
+  }
+  return weights;
+}
+
+Mlp mlp_of(const Weights& weights, const std::string& prefix) {
+  return {weights.at(prefix + "intermediate.dense.weight"), weights.at(prefix + "intermediate.dense.bias"),
+          weights.at(prefix + "output.dense.weight"), weights.at(prefix + "output.dense.bias")};
+}
+
+std::string layers_error(const std::vector<std::string>& wanted) {
+  return test::error_of<ConfigError>([&] { static_cast<void>(expert_layers(wanted, 6)); });
+}
+
+TEST(ExpertLayers, have_words) {
+  EXPECT_THAT(expert_layers({"all"}, 4), ElementsAre(0, 1, 2, 3));
+  EXPECT_THAT(expert_layers({"none"}, 4), IsEmpty());
+  EXPECT_THAT(expert_layers({"middle"}, 6), ElementsAre(3));
+  EXPECT_THAT(expert_layers({"middle"}, 5), ElementsAre(2));
+}
+
+TEST(ExpertLayers, are_sorted_indices) { EXPECT_THAT(expert_layers({"5", "0", "3"}, 6), ElementsAre(0, 3, 5)); }
+
+TEST(ExpertLayers, refuse_anything_else) {
+  for (const std::string text : {"first", "", "1.5", "2 ", " 2", "+2", "0x1", "99999999999999999999"})
+    EXPECT_EQ(layers_error({text}), "config: experts.layers must be all, middle, none or indices, got '" + text + "'");
+}
+
+TEST(ExpertLayers, refuse_a_word_beside_others) {
+  EXPECT_EQ(layers_error({"all", "1"}),
+            "config: experts.layers must be one word or indices, got 'all' among 2 entries");
+  EXPECT_EQ(layers_error({"1", "none"}),
+            "config: experts.layers must be one word or indices, got 'none' among 2 entries");
+}
+
+TEST(ExpertLayers, refuse_an_empty_list) {
+  EXPECT_EQ(layers_error({}), "config: experts.layers must be all, middle, none or indices, got an empty list");
+}
+
+TEST(ExpertLayers, refuse_an_index_out_of_range) {
+  EXPECT_EQ(layers_error({"6"}), "config: experts.layers must be in 0..5, got 6");
+  EXPECT_EQ(layers_error({"0", "-1"}), "config: experts.layers must be in 0..5, got -1");
+}
+
+TEST(ExpertLayers, refuse_an_index_given_twice) {
+  EXPECT_EQ(layers_error({"2", "1", "2"}), "config: experts.layers names layer 2 twice");
+}
+
+TEST(Upcycling, replaces_the_mlps_of_the_layers_by_copies_and_nothing_else) {
+  const Weights dense = dense_weights();
+  Weights weights = dense;
+
+  upcycle(weights, {0, 2}, 4);
+
+  std::vector<std::string> expected;
+  for (const auto& [name, value] : dense) {
+    const bool mlp = name.find("LayerNorm") == std::string::npos && name.find("attention") == std::string::npos &&
+                     (name.starts_with("encoder.layer.0.") || name.starts_with("encoder.layer.2."));
+    if (!mlp) {
+      expected.push_back(name);
+      EXPECT_TRUE(weights.at(name).is_same(value)) << name;
+      continue;
+    }
+    for (int e = 0; e < 4; ++e) {
+      std::string copy = name;
+      copy.insert(std::string("encoder.layer.0.").size(), str("experts.", e, "."));
+      expected.push_back(copy);
+      EXPECT_TRUE(at::equal(weights.at(copy), value)) << copy;
+    }
+  }
+  std::vector<std::string> names;
+  for (const auto& [name, value] : weights) names.push_back(name);
+  EXPECT_THAT(names, UnorderedElementsAreArray(expected));
+}
+
+TEST(Upcycling, preserves_the_function_under_routing_by_domain) {
+  const Weights dense = dense_weights();
+  Weights weights = dense;
+  upcycle(weights, {1}, 4);
+  std::vector<Mlp> copies;
+  for (int e = 0; e < 4; ++e) copies.push_back(mlp_of(weights, str("encoder.layer.1.experts.", e, ".")));
+  const auto solo = dist::make_solo_group();
+  const MoeLayer layer(std::make_shared<DomainRouter>(4), Dispatcher(*solo, 4),
+                       ExpertFfn(copies, kernels::Activation::gelu));
+  const std::vector<std::int64_t> offsets = {0, 17, 18, 50, 90};
+  const std::vector<std::int32_t> domain = {2, 0, 2, 3};
+  const at::Tensor tokens_TD = test::random_tensor({90, 64}, 1).to(at::kFloat);
+
+  SharedPlan plan;
+  const at::Tensor sparse_TD = layer.forward(tokens_TD, {offsets, domain}, plan);
+
+  const at::Tensor dense_TD = mlp_of(dense, "encoder.layer.1.").forward(tokens_TD, kernels::Activation::gelu);
+  // Only the shapes of the matrix products differ, and with them the order of sums of 64 and 256 terms whose sizes
+  // add up to at most some 10: the agreed bound of exact upcycling is 1e-6.
+  EXPECT_LT(test::distance(sparse_TD, dense_TD), 1e-6);
+}
+
+TEST(Upcycling, of_a_layer_without_an_mlp_is_an_error) {
+  Weights weights = dense_weights();
+
+  EXPECT_THAT(test::error_of<ShapeError>([&] { upcycle(weights, {kLayers}, 2); }),
+              HasSubstr("upcycling: there is no 'encoder.layer.3.intermediate.dense.weight'"));
+}
+
+TEST(ExtractExpert, is_the_reverse) {
+  const Weights dense = dense_weights();
+  for (std::int64_t e = 0; e < 3; ++e) {
+    Weights weights = dense;
+    upcycle(weights, {0, 2}, 3);
+
+    extract_expert(weights, {0, 2}, e, 3);
+
+    ASSERT_EQ(weights.size(), dense.size());
+    for (const auto& [name, value] : dense) EXPECT_TRUE(weights.at(name).is_same(value)) << name;
+  }
+}
+
+TEST(ExtractExpert, takes_that_expert) {
+  Weights weights = dense_weights();
+  upcycle(weights, {1}, 3);
+  for (int e = 0; e < 3; ++e) weights[expert_tensor(1, e, "output.dense.bias")] = at::full({64}, e);
+
+  extract_expert(weights, {1}, 2, 3);
+
+  EXPECT_TRUE(at::equal(weights.at(dense_tensor(1, "output.dense.bias")), at::full({64}, 2)));
+}
+
+TEST(ExtractExpert, of_a_missing_expert_is_an_error) {
+  Weights weights = dense_weights();
+  upcycle(weights, {1}, 3);
+
+  EXPECT_THAT(test::error_of<ShapeError>([&] { extract_expert(weights, {1}, 3, 3); }),
+              HasSubstr("upcycling: there is no 'encoder.layer.1.experts.3.intermediate.dense.weight'"));
+}
+
+}  // namespace
+}  // namespace coterie::experts

@@ -1,0 +1,161 @@
+// config.json + coterie.json: what is written reads back, and every broken rule is named with file and value.
+#include "model/model_spec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "tests/harness/temporary_folder.h"
+#include "tests/harness/tiny_model.h"
+#include "tests/model/files.h"
+
+namespace coterie::model {
+namespace {
+
+using test::tiny_spec;
+using testing::HasSubstr;
+
+class Spec : public testing::Test {
+ protected:
+  void write(const ModelSpec& spec) { write_model_spec(*real_file_ops(), folder(), spec); }
+
+  /// What reading says of a coterie.json with this content.
+  std::string said_of(const std::string& text) {
+    write(tiny_spec({"biology", "physics"}, {0, 1}));
+    fs::remove(file());
+    test::write_text(file(), text);
+    const std::string said = test::data_error([&] { (void)read_model_spec(folder()); });
+    EXPECT_THAT(said, HasSubstr(file().string()));
+    return said;
+  }
+  std::string with(const std::string& key, const nlohmann::json& value) {
+    write(tiny_spec({"biology", "physics"}, {0, 1}));
+    nlohmann::json object = nlohmann::json::parse(read_file(file()));
+    if (value.is_discarded())
+      object.erase(key);
+    else
+      object[key] = value;
+    return said_of(object.dump());
+  }
+
+  [[nodiscard]] const fs::path& folder() const { return temporary_.path(); }
+  [[nodiscard]] fs::path file() const { return folder() / "coterie.json"; }
+
+ private:
+  test::TemporaryFolder temporary_;
+};
+
+const nlohmann::json kAbsent = nlohmann::json::value_t::discarded;
+
+TEST_F(Spec, with_experts_reads_back) {
+  ModelSpec spec = tiny_spec({"biology", "physics"}, {1});
+  spec.pooling = Pooling::max;
+  spec.normalize = false;
+  spec.max_length = 12;
+  spec.bert.hidden_dropout = 0.25;
+
+  write(spec);
+  const ModelSpec read = read_model_spec(folder());
+
+  EXPECT_EQ(read.bert, spec.bert);
+  EXPECT_EQ(read.pooling, Pooling::max);
+  EXPECT_FALSE(read.normalize);
+  EXPECT_EQ(read.max_length, 12);
+  EXPECT_EQ(read.domains, spec.domains);
+  EXPECT_EQ(read.expert_layers, spec.expert_layers);
+  EXPECT_TRUE(read.domain_tokens);
+}
+
+TEST_F(Spec, of_a_dense_model_reads_back) {
+  write(tiny_spec());
+  const ModelSpec read = read_model_spec(folder());
+
+  EXPECT_TRUE(read.domains.empty());
+  EXPECT_EQ(read.experts(), 0);
+  EXPECT_EQ(read.vocabulary(), read.bert.vocab_size);
+  EXPECT_FALSE(read.domain_tokens);
+}
+
+TEST_F(Spec, each_pooling_reads_back) {
+  for (const Pooling pooling : {Pooling::mean, Pooling::cls, Pooling::max}) {
+    ModelSpec spec = tiny_spec();
+    spec.pooling = pooling;
+    write(spec);
+    EXPECT_EQ(read_model_spec(folder()).pooling, pooling);
+  }
+}
+
+TEST_F(Spec, counts_experts_and_rows) {
+  EXPECT_EQ(tiny_spec({"a", "b", "c"}, {0}).experts(), 3);
+  EXPECT_EQ(tiny_spec({"a", "b", "c"}, {0}).vocabulary(), 43);
+  EXPECT_EQ(tiny_spec({"a", "b", "c"}, {}).experts(), 0);
+}
+
+TEST_F(Spec, finds_a_domain_and_lists_them_if_there_is_none) {
+  const ModelSpec spec = tiny_spec({"biology", "physics"}, {0});
+
+  EXPECT_EQ(spec.domain("physics"), 1);
+  try {
+    (void)spec.domain("poetry");
+    ADD_FAILURE() << "it was found";
+  } catch (const ConfigError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("one of biology, physics, got 'poetry'"));
+  }
+  EXPECT_THROW((void)tiny_spec().domain("poetry"), ConfigError);
+}
+
+TEST_F(Spec, must_be_json) { EXPECT_THAT(said_of("{"), HasSubstr("parse")); }
+
+TEST_F(Spec, must_be_an_object) { EXPECT_NE(said_of("[]"), ""); }
+
+TEST_F(Spec, must_have_every_key) {
+  for (const char* key :
+       {"format", "version", "pooling", "normalize", "max_length", "domains", "expert_layers", "domain_tokens"})
+    EXPECT_THAT(with(key, kAbsent), HasSubstr(key));
+}
+
+TEST_F(Spec, must_be_of_this_format_and_version) {
+  EXPECT_THAT(with("format", "other"), HasSubstr("got \"other\""));
+  EXPECT_THAT(with("version", 2), HasSubstr("version 1, got \"coterie-model\", 2"));
+}
+
+TEST_F(Spec, pooling_must_be_known) {
+  EXPECT_THAT(with("pooling", "median"), HasSubstr("one of mean, cls, max, got 'median'"));
+  EXPECT_NE(with("pooling", 3), "");
+}
+
+TEST_F(Spec, max_length_must_fit_the_position_table) {
+  EXPECT_THAT(with("max_length", 17), HasSubstr("3..16, got 17"));
+  EXPECT_THAT(with("max_length", 2), HasSubstr("3..16, got 2"));
+  EXPECT_THAT(with("max_length", -1), HasSubstr("3..16, got -1"));
+  EXPECT_THAT(with("max_length", 12.5), HasSubstr("max_length"));
+  EXPECT_THAT(with("max_length", "16"), HasSubstr("max_length"));
+}
+
+TEST_F(Spec, expert_layers_must_ascend_within_the_model) {
+  EXPECT_THAT(with("expert_layers", {1, 0}), HasSubstr("ascend within 0..1, got 0"));
+  EXPECT_THAT(with("expert_layers", {1, 1}), HasSubstr("got 1"));
+  EXPECT_THAT(with("expert_layers", {0, 2}), HasSubstr("got 2"));
+  EXPECT_THAT(with("expert_layers", {-1}), HasSubstr("got -1"));
+  EXPECT_THAT(with("expert_layers", {0.5}), HasSubstr("expert_layers"));
+  EXPECT_THAT(with("expert_layers", 1), HasSubstr("type"));
+}
+
+TEST_F(Spec, domains_must_differ_and_be_there_where_they_are_used) {
+  EXPECT_THAT(with("domains", nlohmann::json::array()), HasSubstr("domains must not be empty"));
+  EXPECT_THAT(with("domains", {"a", "a"}), HasSubstr("domains must differ"));
+  EXPECT_NE(with("domains", {1, 2}), "");
+}
+
+TEST_F(Spec, a_broken_config_json_is_named) {
+  write(tiny_spec());
+  test::write_text(folder() / "config.json", "{");
+
+  EXPECT_THAT(test::data_error([&] { (void)read_model_spec(folder()); }),
+              HasSubstr((folder() / "config.json").string()));
+}
+
+}  // namespace
+}  // namespace coterie::model
