@@ -22,7 +22,8 @@ inline void describe(config::Visitor& v, SynthOptions& o) {
   v.field("domains", o.domains, "domains", {1, 64});
   v.field("documents", o.documents, "documents per domain", {16, 1000000});
   v.field("topics", o.topics, "topics per domain", {2, 10000});
-  v.field("citing_papers", o.citing_papers, "papers per domain whose reference lists make the co-citations", {1, 10000000});
+  v.field("citing_papers", o.citing_papers, "papers per domain whose reference lists make the co-citations",
+          {1, 10000000});
   v.field("words", o.words, "mean words per document", {8, 400});
 }
 
@@ -42,7 +43,8 @@ struct DataOptions {
 inline void describe(config::Visitor& v, DataOptions& o) {
   v.field("corpus", o.corpus, "the corpus file that `data build` and `data synth` write and every other command reads");
   v.field("root", o.root, "folder that holds the sources");
-  v.field("sources", o.sources, "collections to read, FORMAT or FORMAT:PATH below the root: plain, cisi, cacm, vis, cca, synth");
+  v.field("sources", o.sources,
+          "collections to read, FORMAT or FORMAT:PATH below the root: plain, cisi, cacm, vis, cca, synth");
   v.field("min_weight", o.min_weight, "least co-citation weight of a training pair; the graph keeps all", {1, 1000000});
   v.field("validation_fraction", o.validation_fraction, "share of the documents kept for validation", {0.0, 0.9});
   v.field("test_fraction", o.test_fraction, "share of the documents kept for the test", {0.0, 0.9});

@@ -4,8 +4,6 @@
 
 namespace coterie {
 
-std::string errno_text(int error) {
-  return str(std::generic_category().message(error), " (", error, ")");
-}
+std::string errno_text(int error) { return str(std::generic_category().message(error), " (", error, ")"); }
 
 }  // namespace coterie

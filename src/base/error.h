@@ -81,8 +81,8 @@ class ShapeError : public Error {
 
 /// Throws `Kind` with the given message parts and the source line unless `condition` holds.
 /// The parts are evaluated only on failure.
-#define COTERIE_CHECK(Kind, condition, ...)                                                            \
-  do {                                                                                                 \
-    if (!(condition)) [[unlikely]]                                                                     \
-      throw ::coterie::Kind(::coterie::str(__VA_ARGS__, " (", __FILE_NAME__, ":", __LINE__, ")"));     \
+#define COTERIE_CHECK(Kind, condition, ...)                                                        \
+  do {                                                                                             \
+    if (!(condition)) [[unlikely]]                                                                 \
+      throw ::coterie::Kind(::coterie::str(__VA_ARGS__, " (", __FILE_NAME__, ":", __LINE__, ")")); \
   } while (false)

@@ -82,7 +82,8 @@ std::vector<StepSample> run_steps(const train::RunOptions& options, const data::
     noise.key = noise.key.derive(static_cast<std::uint64_t>(s));
     Stopwatch watch;
     const data::Batch batch = loader.next();
-    const train::StepResult result = step.run(batch, train::negative_mask(options.loss, corpus, batch.global), noise, 1.0);
+    const train::StepResult result =
+        step.run(batch, train::negative_mask(options.loss, corpus, batch.global), noise, 1.0);
     const double step_ms = watch.lap_ms();
     const std::int64_t tokens = mesh.world().all_reduce(static_cast<std::int64_t>(batch.sequences.tokens.size()));
     if (s >= kWarmUp) samples.push_back({result.times, step_ms, tokens});
@@ -114,24 +115,23 @@ Exit bench_step(const std::string& file, const CommandLine& line, int& argc, cha
   const double tokens = median_of(samples, [](const auto& s) { return s.tokens; });
   const double seconds = step_ms * 1e-3;
   const double gflop_per_s = step_gflop(model.spec.bert, static_cast<std::int64_t>(tokens)) / seconds;
-  nlohmann::ordered_json json = {
-      {"ranks", mesh.world().size()},
-      {"steps", samples.size()},
-      {"batch_pairs", options.data.batch_pairs},
-      {"median_step_ms", step_ms},
-      {"pairs_per_s", static_cast<double>(options.data.batch_pairs) / seconds},
-      {"tokens_per_s", tokens / seconds},
-      {"gemm_gflop_per_s", gemm},
-      {"step_gflop_per_s", gflop_per_s},
-      {"share_of_gemm", gflop_per_s / gemm},
-      {"forward_ms", median_of(samples, [](const auto& s) { return s.times.forward_ms; })},
-      {"loss_ms", median_of(samples, [](const auto& s) { return s.times.loss_ms; })},
-      {"backward_ms", median_of(samples, [](const auto& s) { return s.times.backward_ms; })},
-      {"reduce_ms", median_of(samples, [](const auto& s) { return s.times.reduce_ms; })},
-      {"update_ms", median_of(samples, [](const auto& s) { return s.times.update_ms; })},
-      {"peak_rss_mib_per_rank", peak_rss_mib()},
-      {"page_faults_per_step",
-       static_cast<double>(page_faults() - faults_before) / static_cast<double>(kWarmUp + options.train.steps)}};
+  nlohmann::ordered_json json = {{"ranks", mesh.world().size()},
+                                 {"steps", samples.size()},
+                                 {"batch_pairs", options.data.batch_pairs},
+                                 {"median_step_ms", step_ms},
+                                 {"pairs_per_s", static_cast<double>(options.data.batch_pairs) / seconds},
+                                 {"tokens_per_s", tokens / seconds},
+                                 {"gemm_gflop_per_s", gemm},
+                                 {"step_gflop_per_s", gflop_per_s},
+                                 {"share_of_gemm", gflop_per_s / gemm},
+                                 {"forward_ms", median_of(samples, [](const auto& s) { return s.times.forward_ms; })},
+                                 {"loss_ms", median_of(samples, [](const auto& s) { return s.times.loss_ms; })},
+                                 {"backward_ms", median_of(samples, [](const auto& s) { return s.times.backward_ms; })},
+                                 {"reduce_ms", median_of(samples, [](const auto& s) { return s.times.reduce_ms; })},
+                                 {"update_ms", median_of(samples, [](const auto& s) { return s.times.update_ms; })},
+                                 {"peak_rss_mib_per_rank", peak_rss_mib()},
+                                 {"page_faults_per_step", static_cast<double>(page_faults() - faults_before) /
+                                                              static_cast<double>(kWarmUp + options.train.steps)}};
   Table table({"measure", "value"});
   for (const auto& [name, value] : json.items())
     table.add_row({name, value.is_number_float() ? decimal(value.get<double>(), 3) : value.dump()});

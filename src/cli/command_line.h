@@ -13,7 +13,7 @@ struct CommandLine {
   std::vector<std::string> settings;  ///< `key=value`, in order
   bool print_config = false;
   bool help_config = false;
-  std::string text;                   ///< the whole command line, for the record
+  std::string text;  ///< the whole command line, for the record
 
   /// Sorts raw arguments: `name=...` with a dotted lower-case name is a setting, everything else positional.
   void sort(const std::vector<std::string>& arguments);

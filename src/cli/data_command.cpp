@@ -32,8 +32,7 @@ std::vector<data::Collection> read_sources(const data::DataOptions& options, Ran
 
 void build(const train::RunOptions& options) {
   const data::DataOptions& data = options.data;
-  if (data.sources.empty())
-    throw ConfigError("config: data.sources must name at least one collection, got none");
+  if (data.sources.empty()) throw ConfigError("config: data.sources must name at least one collection, got none");
   const RandomKey key = RandomKey{static_cast<std::uint64_t>(options.seed)}.derive("data");
   const data::Tokenizer tokenizer = model::ModelSource::open(options.model.checkpoint).tokenizer();
   auto collections = read_sources(data, key);

@@ -48,7 +48,8 @@ std::vector<Text> read_texts(const fs::path& path) {
 }
 
 // @param otherwise  the domain of a text that has none, or one that the model does not know; -1: that is an error
-std::int32_t domain_of(const Text& text, const model::ModelSpec& spec, std::int32_t otherwise, const std::string& where) {
+std::int32_t domain_of(const Text& text, const model::ModelSpec& spec, std::int32_t otherwise,
+                       const std::string& where) {
   if (spec.domains.empty()) return -1;
   const auto found = std::find(spec.domains.begin(), spec.domains.end(), text.domain);
   if (found != spec.domains.end()) return static_cast<std::int32_t>(found - spec.domains.begin());
@@ -114,8 +115,8 @@ Exit embed(const CommandLine& line, int& argc, char**& argv) {
       in.extension() == ".h5"
           ? pack_corpus(data::Corpus(in), source, options)
           : pack_texts(read_texts(in), in, source, train::unknown_domain(source.spec, options.experts));
-  const model::SentenceEncoder model = model::make_sentence_encoder(
-      source.spec, source.read(model::expert_range(source.spec, mesh)), mesh, at::kFloat);
+  const model::SentenceEncoder model =
+      model::make_sentence_encoder(source.spec, source.read(model::expert_range(source.spec, mesh)), mesh, at::kFloat);
   const at::Tensor embeddings_ND = eval::embed_all(*model.encoder, texts, options.eval.batch_tokens, mesh);
   if (mesh.world().rank() != 0) return Exit::ok;
   const std::span values(embeddings_ND.const_data_ptr<float>(), static_cast<std::size_t>(embeddings_ND.numel()));

@@ -20,15 +20,17 @@ inline void describe(config::Visitor& v, ExportOptions& o) {
 namespace {
 
 std::string model_card(const model::ModelSpec& spec, const std::string& domain) {
-  std::string card = "---\nlibrary_name: sentence-transformers\npipeline_tag: sentence-similarity\ntags:\n"
-                     "- sentence-transformers\n- feature-extraction\n---\n\n";
+  std::string card =
+      "---\nlibrary_name: sentence-transformers\npipeline_tag: sentence-similarity\ntags:\n"
+      "- sentence-transformers\n- feature-extraction\n---\n\n";
   card += str("A BERT sentence encoder with ", spec.bert.layers, " layers of width ", spec.bert.hidden_size,
               ", trained with Coterie on co-cited abstracts. Texts are cut at ", spec.max_length, " tokens.\n");
   if (!domain.empty())
     card += str("\nIt is the part of a mixture of experts that serves the domain `", domain,
                 "`: its embeddings equal the routed model's for texts of that domain.\n");
-  card += "\n```python\nfrom sentence_transformers import SentenceTransformer\n\n"
-          "model = SentenceTransformer(\"path/to/this/folder\")\nembeddings = model.encode([\"an abstract\"])\n```\n";
+  card +=
+      "\n```python\nfrom sentence_transformers import SentenceTransformer\n\n"
+      "model = SentenceTransformer(\"path/to/this/folder\")\nembeddings = model.encode([\"an abstract\"])\n```\n";
   return card;
 }
 

@@ -66,6 +66,11 @@ Exit dispatch(int argc, char** argv) {
           data_synth),
       add(*data, line, words, "inspect", "data inspect FILE", "what is in a corpus, and whether it leaks", false,
           data_inspect)};
+  if (argc > 1 && argv[1][0] != '-' && program.get_subcommand_no_throw(argv[1]) == nullptr) {
+    std::string known;
+    for (const CLI::App* app : program.get_subcommands({})) known += (known.empty() ? "" : ", ") + app->get_name();
+    throw ConfigError(str("arguments: subcommand must be one of ", known, ", got '", argv[1], "'"));
+  }
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -79,8 +84,8 @@ Exit dispatch(int argc, char** argv) {
 
 // Ends the job: a rank that merely returned would leave the others in a collective.
 [[noreturn]] void end(const char* what, Exit code) {
-  // Errors that all ranks share are told once: rank 0 aborts the others before they speak.
-  if (!log::leads()) std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  // Errors that all ranks share are told once: rank 0 ends the others, which takes mpirun a second, before they speak.
+  if (!log::leads()) std::this_thread::sleep_for(std::chrono::seconds(3));
   log::error(what);
   dist::MpiEnvironment::abort(static_cast<int>(code));
 }

@@ -13,7 +13,9 @@ namespace {
 
 using Batch = std::vector<std::size_t>;  // indices of texts
 
-std::int64_t length(const data::PackedSequences& texts, std::size_t i) { return texts.offsets[i + 1] - texts.offsets[i]; }
+std::int64_t length(const data::PackedSequences& texts, std::size_t i) {
+  return texts.offsets[i + 1] - texts.offsets[i];
+}
 
 // Longest first, so that the batches that take long are dealt out before the short ones.
 std::vector<Batch> make_batches(const data::PackedSequences& texts, std::int64_t batch_tokens) {
@@ -49,7 +51,8 @@ at::Tensor embed_all(const model::Encoder& encoder, const data::PackedSequences&
   dist::Splits counts(ranks, 0);
   for (std::size_t round = 0; round < rounds; ++round) {
     const std::size_t next = round * ranks + rank;
-    mine.push_back(encoder.embed(next < batches.size() ? data::select(texts, batches[next]) : data::PackedSequences{}, {}));
+    mine.push_back(
+        encoder.embed(next < batches.size() ? data::select(texts, batches[next]) : data::PackedSequences{}, {}));
   }
   for (std::size_t r = 0; r < ranks; ++r) {
     for (std::size_t b = r; b < batches.size(); b += ranks) {

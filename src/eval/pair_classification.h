@@ -14,9 +14,9 @@ namespace coterie::eval {
 
 /// The scored pairs of one split: the co-cited ones, then the random ones.
 struct ScoredPairs {
-  std::vector<double> scores;         ///< cosine similarity
-  std::vector<std::uint8_t> labels;   ///< 1: co-cited
-  std::vector<std::int32_t> domain;   ///< index into the corpus's domains
+  std::vector<double> scores;        ///< cosine similarity
+  std::vector<std::uint8_t> labels;  ///< 1: co-cited
+  std::vector<std::int32_t> domain;  ///< index into the corpus's domains
 
   /// The pairs of one domain.
   [[nodiscard]] ScoredPairs of_domain(std::int32_t wanted) const;

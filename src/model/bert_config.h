@@ -32,8 +32,7 @@ struct BertConfig {
 
 /// Reads `config.json`.
 /// @throws IoError if it cannot be read; DataError naming file and key if it is not JSON, a value is out of range, or
-/// the
-///   model is none that we can run: another `model_type`, a decoder, relative positions, another activation
+///   the model is none that we can run: another `model_type`, a decoder, relative positions, another activation
 [[nodiscard]] BertConfig read_bert_config(const fs::path& file);
 
 /// The content of a `config.json` that reads back to the same config and that transformers and TEI load.
@@ -47,8 +46,7 @@ struct TensorSpec {
   bool operator==(const TensorSpec&) const = default;
 };
 
-/// The parameters of the encoder (no pooler) by their Hugging Face names without prefix, embeddings first, then layer
-/// by layer.
+/// The parameters of the encoder (no pooler) by their Hugging Face names without prefix: embeddings, then each layer.
 [[nodiscard]] std::vector<TensorSpec> bert_tensors(const BertConfig& config);
 
 }  // namespace coterie::model

@@ -63,7 +63,9 @@ std::string manifest_text(std::int64_t step, const std::vector<ManifestEntry>& e
 
 std::vector<ManifestEntry> read_manifest(const fs::path& checkpoint) {
   const fs::path path = checkpoint / kManifest;
-  const auto bad = [&](const auto&... parts) { return DataError(str("checkpoint: ", parts..., " (", path.string(), ")")); };
+  const auto bad = [&](const auto&... parts) {
+    return DataError(str("checkpoint: ", parts..., " (", path.string(), ")"));
+  };
   if (!file_exists(path)) throw bad("there is no manifest");
   const std::string text = read_file(path);
   const std::size_t end = text.find('\n');
@@ -199,7 +201,8 @@ void verify_checkpoint(const fs::path& checkpoint) {
     if (bytes != entry.bytes)
       throw DataError(str("checkpoint: file must have ", entry.bytes, " bytes, got ", bytes, " (", path.string(), ")"));
     if (const std::string hash = sha256_of_file(path); hash != entry.sha256)
-      throw DataError(str("checkpoint: file must have sha256 ", entry.sha256, ", got ", hash, " (", path.string(), ")"));
+      throw DataError(
+          str("checkpoint: file must have sha256 ", entry.sha256, ", got ", hash, " (", path.string(), ")"));
   }
 }
 

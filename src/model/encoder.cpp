@@ -120,9 +120,10 @@ at::Tensor Encoder::attend(const Layer& layer, const at::Tensor& tokens_TD, cons
 }
 
 at::Tensor Encoder::feed_forward(const Layer& layer, const at::Tensor& tokens_TD, Pass& pass) const {
-  if (const auto* dense = std::get_if<experts::Mlp>(&layer.mlp)) return dense->forward(tokens_TD, spec_.bert.activation);
-  return std::get<experts::MoeLayer>(layer.mlp)
-      .forward(tokens_TD, {pass.sequences.offsets, pass.sequences.domain}, pass.plan);
+  if (const auto* dense = std::get_if<experts::Mlp>(&layer.mlp))
+    return dense->forward(tokens_TD, spec_.bert.activation);
+  return std::get<experts::MoeLayer>(layer.mlp).forward(tokens_TD, {pass.sequences.offsets, pass.sequences.domain},
+                                                        pass.plan);
 }
 
 at::Tensor Encoder::forward(const data::PackedSequences& sequences, const Noise& noise,

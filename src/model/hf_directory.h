@@ -28,8 +28,7 @@ struct HfDirectory {
 /// Transformer, Pooling and at most one Normalize. Without it, as in a plain Hugging Face directory: mean pooling,
 /// normalised, and as many tokens as the position table has.
 ///
-/// @throws IoError if a file cannot be read; DataError naming file and key if one is wrong, or a module or a pooling
-/// mode
+/// @throws IoError if a file cannot be read; DataError naming file and key if one is wrong, or a module or pooling mode
 ///   is not supported
 [[nodiscard]] HfDirectory read_hf_directory(const fs::path& directory);
 

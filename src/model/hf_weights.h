@@ -22,8 +22,7 @@ namespace fs = std::filesystem;
 ///
 /// @param folder  with the weights; `HfDirectory::transformer`
 /// @throws IoError if a file cannot be read; DataError naming file and tensor for every broken rule, with all missing
-/// and
-///   mis-shaped tensors in one
+///   and mis-shaped tensors in one
 [[nodiscard]] std::map<std::string, at::Tensor> read_bert_weights(const fs::path& folder, const BertConfig& config);
 
 }  // namespace coterie::model

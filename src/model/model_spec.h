@@ -14,7 +14,7 @@ namespace coterie::model {
 
 /// A BERT encoder with pooling, and, where it has been extended, its experts and domain tokens.
 struct ModelSpec {
-  BertConfig bert;                          ///< of the dense encoder: its vocabulary has no domain tokens
+  BertConfig bert;  ///< of the dense encoder: its vocabulary has no domain tokens
   Pooling pooling = Pooling::mean;
   bool normalize = true;                    ///< embeddings are divided by their L2 norm
   std::int64_t max_length = 0;              ///< longer texts are cut, [CLS] and [SEP] counted

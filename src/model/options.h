@@ -26,7 +26,8 @@ struct ModelOptions {
 inline void describe(config::Visitor& v, ModelOptions& o) {
   constexpr auto kDropouts = std::to_array<std::string_view>({"checkpoint", "none"});
   v.field("checkpoint", o.checkpoint, "directory of the pretrained model, or the name of a cached one");
-  v.field("max_length", o.max_length, "tokens per text, [CLS] and [SEP] counted; 0: as the checkpoint says", {0, 65536});
+  v.field("max_length", o.max_length, "tokens per text, [CLS] and [SEP] counted; 0: as the checkpoint says",
+          {0, 65536});
   v.choice("hidden_dropout", o.hidden_dropout, kDropouts, "dropout after embeddings and sublayers while training");
   v.choice("attention_dropout", o.attention_dropout, kDropouts, "dropout of attention probabilities while training");
 }

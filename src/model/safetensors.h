@@ -26,8 +26,8 @@ struct DescriptorTraits {
 class SafetensorsFile {
  public:
   /// @throws IoError if the file cannot be opened or read; DataError naming file, tensor and byte if it is not a
-  /// regular
-  ///   file, breaks a rule, or is something else that often lies in its place (Git-LFS pointer, web page, archive)
+  ///   regular file, breaks a rule, or is something else that often lies in its place (Git-LFS pointer, web page,
+  ///   archive)
   explicit SafetensorsFile(const fs::path& path);
 
   [[nodiscard]] const fs::path& path() const noexcept { return path_; }

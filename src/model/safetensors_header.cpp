@@ -233,6 +233,26 @@ void HeaderReader::add_tensor() {
   name_.clear();
 }
 
+// Where a string or number begins that is longer than allowed, or the size of the text. The parser would copy it more
+// than once.
+std::size_t first_long_token(std::string_view text) {
+  constexpr std::string_view kSeparators = " \t\r\n,:[]{}";
+  bool in_string = false;
+  std::size_t begin = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '"') {
+      in_string = !in_string;
+      begin = at + 1;
+    } else if (in_string && text[at] == '\\') {
+      ++at;
+    } else if (!in_string && kSeparators.find(text[at]) != std::string_view::npos) {
+      begin = at + 1;
+    }
+    if (at + 1 - begin > kMaxTokenBytes) return begin;
+  }
+  return text.size();
+}
+
 // Tensors must fill the data without hole, overlap or rest.
 void check_layout(const SafetensorsHeader& header, std::uint64_t header_bytes, std::uint64_t data_bytes,
                   const fs::path& file) {
@@ -275,6 +295,8 @@ SafetensorsHeader parse_safetensors_header(std::string_view text, std::uint64_t 
   if (text.empty()) fail("header must be a JSON object, got none", 0);
   if (const std::size_t bad = first_invalid_utf8(text); bad != text.size()) fail("header is not UTF-8", bad);
   if (text.front() != '{') fail(str("header must begin with '{', got ", excerpt(text.substr(0, 1))), 0);
+  if (const std::size_t bad = first_long_token(text); bad != text.size())
+    fail(str("a text or number must have at most ", kMaxTokenBytes, " bytes, got more"), bad);
   std::size_t passed = 0;
   HeaderReader reader(file, passed);
   json::sax_parse(CountingIterator(text.data(), &passed), CountingIterator(text.data() + text.size()), &reader);

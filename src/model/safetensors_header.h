@@ -20,6 +20,8 @@ namespace fs = std::filesystem;
 inline constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
 /// Most tensors of one file: bounds what a hostile header makes us allocate. A bound of ours, not of the format.
 inline constexpr std::size_t kMaxTensors = 1u << 18;
+/// Longest text or number in a header, for the same reason.
+inline constexpr std::size_t kMaxTokenBytes = 8u << 20;
 /// Bytes of the header's length, which stands at the start of the file.
 inline constexpr std::uint64_t kLengthBytes = 8;
 /// The key of the header that holds text instead of a tensor.
@@ -40,7 +42,7 @@ struct SafetensorsHeader {
 };
 
 /// Parses a header and checks every rule of the format. Besides: no field other than dtype, shape and data_offsets, at
-/// most 64 dims and 2^18 tensors, and no dims whose product overflows even where one of them is zero.
+/// most 64 dims, 2^18 tensors and 8 MiB of text at a time, and no dims whose product overflows even where one is zero.
 ///
 /// @param text        the header without its length
 /// @param data_bytes  what follows the header in the file

@@ -56,8 +56,8 @@ Weights ModelSource::read(const ExpertRange& range) const {
 data::Tokenizer ModelSource::tokenizer() const {
   data::Tokenizer tokenizer = data::Tokenizer::from_directory(folder);
   if (tokenizer.vocabulary_size() > spec.bert.vocab_size)
-    throw DataError(str("model: the tokenizer must have at most vocab_size (", spec.bert.vocab_size,
-                        ") ids, got ", tokenizer.vocabulary_size(), " (", folder.string(), ")"));
+    throw DataError(str("model: the tokenizer must have at most vocab_size (", spec.bert.vocab_size, ") ids, got ",
+                        tokenizer.vocabulary_size(), " (", folder.string(), ")"));
   return tokenizer;
 }
 

@@ -13,8 +13,8 @@ namespace coterie::model {
 /// A model as it lies on disk: a Hugging Face directory, a run's checkpoint, or a run (its best checkpoint).
 struct ModelSource {
   ModelSpec spec;
-  std::filesystem::path folder;   ///< with config.json and the tokenizer's files
-  bool checkpoint = false;        ///< a run's checkpoint, not a Hugging Face directory
+  std::filesystem::path folder;  ///< with config.json and the tokenizer's files
+  bool checkpoint = false;       ///< a run's checkpoint, not a Hugging Face directory
 
   /// @param path  a directory; a bare name that is none is looked up among the cached models
   /// @throws DataError or ConfigError naming the path

@@ -19,8 +19,8 @@ namespace fs = std::filesystem;
 ///
 /// @param source      the tokenizer's folder
 /// @param max_length  what is written as `model_max_length`
-/// @throws IoError if a file cannot be read; DataError if there is neither tokenizer.json nor vocab.txt, or one is
-/// wrong
+/// @throws IoError if a file cannot be read; DataError if one is wrong, or neither tokenizer.json nor vocab.txt is
+/// there
 [[nodiscard]] std::map<std::string, std::string> export_tokenizer_files(const fs::path& source,
                                                                         std::int64_t max_length);
 

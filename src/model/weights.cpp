@@ -15,9 +15,7 @@ constexpr const char* kWordEmbeddings = "embeddings.word_embeddings.weight";
 
 bool is_expert(const std::string& name) { return name.find(".experts.") != std::string::npos; }
 
-bool decays(const std::string& name) {
-  return !name.ends_with(".bias") && name.find("LayerNorm") == std::string::npos;
-}
+bool decays(const std::string& name) { return !name.ends_with(".bias") && name.find("LayerNorm") == std::string::npos; }
 
 }  // namespace
 
@@ -69,7 +67,7 @@ std::vector<kernels::Declaration> declare(const ModelSpec& spec, const ExpertRan
     if (found == weights.end()) throw DataError(str("model: tensor '", tensor.name, "' is missing"));
     if (found->second.sizes() != at::IntArrayRef(tensor.shape))
       throw DataError(coterie::str("model: tensor '", tensor.name, "' must have shape ", at::IntArrayRef(tensor.shape),
-                          ", got ", found->second.sizes()));
+                                   ", got ", found->second.sizes()));
     const kernels::ParameterKind kind{
         .sharing = is_expert(tensor.name) ? kernels::Sharing::expert : kernels::Sharing::replicated,
         .decay = decays(tensor.name) ? kernels::Decay::yes : kernels::Decay::no,

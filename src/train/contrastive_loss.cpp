@@ -92,8 +92,8 @@ LossShare contrastive_loss(LossKind kind, const at::Tensor& a, const at::Tensor&
                            const std::vector<std::int64_t>& positions, double scale, const NegativeMask& mask) {
   const c10::NoGradGuard no_grad;
   COTERIE_CHECK(ShapeError, a.sizes() == b.sizes() && a.size(0) > 0, "loss: a is ", a.sizes(), ", b is ", b.sizes());
-  COTERIE_CHECK(ShapeError, static_cast<std::int64_t>(mask.known.row_offsets.size()) == a.size(0) + 1, "loss: mask has ",
-                mask.known.row_offsets.size(), " row offsets for ", a.size(0), " pairs");
+  COTERIE_CHECK(ShapeError, static_cast<std::int64_t>(mask.known.row_offsets.size()) == a.size(0) + 1,
+                "loss: mask has ", mask.known.row_offsets.size(), " row offsets for ", a.size(0), " pairs");
   LossShare share;
   share.gradient_a = at::zeros_like(a);
   share.gradient_b = at::zeros_like(b);

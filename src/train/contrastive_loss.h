@@ -15,16 +15,16 @@ namespace coterie::train {
 
 /// What leaves the denominators: known co-cited cells, and cells of two domains where only one domain's are wanted.
 struct NegativeMask {
-  data::MaskedCells known;           ///< cells (i, j), j != i, in both denominators they stand in
+  data::MaskedCells known;             ///< cells (i, j), j != i, in both denominators they stand in
   std::vector<std::int32_t> domain_a;  ///< [n]; empty: negatives of all domains
   std::vector<std::int32_t> domain_b;  ///< [n]
 };
 
 /// One rank's share of loss and gradients; summed over the ranks they are those of the whole.
 struct LossShare {
-  double loss = 0.0;        ///< part of the mean over all rows (and columns)
-  at::Tensor gradient_a;    ///< [n, D] of the share with respect to every a
-  at::Tensor gradient_b;    ///< [n, D]
+  double loss = 0.0;      ///< part of the mean over all rows (and columns)
+  at::Tensor gradient_a;  ///< [n, D] of the share with respect to every a
+  at::Tensor gradient_b;  ///< [n, D]
   double gradient_scale = 0.0;
 };
 

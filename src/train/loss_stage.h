@@ -25,7 +25,6 @@ struct LossResult {
 /// @param positions      this rank's pairs; over all ranks each position of the global batch once
 /// @note collective over the world; n D elements travel each way
 [[nodiscard]] LossResult loss_stage(const dist::ProcessGroup& world, LossKind kind, const at::Tensor& embeddings_BD,
-                                    const std::vector<std::int64_t>& positions, double scale,
-                                    const NegativeMask& mask);
+                                    const std::vector<std::int64_t>& positions, double scale, const NegativeMask& mask);
 
 }  // namespace coterie::train

@@ -16,8 +16,8 @@ std::vector<data::PackedSequences> micro_batches(const data::PackedSequences& se
     pieces.back().push_back(i);
     held += length;
   }
-  const auto agreed = static_cast<std::size_t>(
-      expert_group.all_reduce(static_cast<std::int64_t>(pieces.size()), dist::Reduce::max));
+  const auto agreed =
+      static_cast<std::size_t>(expert_group.all_reduce(static_cast<std::int64_t>(pieces.size()), dist::Reduce::max));
   pieces.resize(agreed);
   std::vector<data::PackedSequences> batches;
   for (const auto& piece : pieces) batches.push_back(data::select(sequences, piece));

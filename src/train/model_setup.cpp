@@ -11,13 +11,13 @@ namespace coterie::train {
 model::ModelSpec trained_spec(const RunOptions& options, const data::Corpus& corpus,
                               const model::ModelSpec& checkpoint) {
   if (!checkpoint.domains.empty())
-    throw ConfigError(str("config: model.checkpoint must be a dense model, got one with domains (",
-                          options.model.checkpoint, ")"));
+    throw ConfigError(
+        str("config: model.checkpoint must be a dense model, got one with domains (", options.model.checkpoint, ")"));
   model::ModelSpec spec = checkpoint;
   if (options.model.max_length > 0) spec.max_length = options.model.max_length;
   if (spec.max_length < 3 || spec.max_length > spec.bert.max_position_embeddings)
-    throw ConfigError(str("config: model.max_length must be 3..", spec.bert.max_position_embeddings, ", got ",
-                          spec.max_length));
+    throw ConfigError(
+        str("config: model.max_length must be 3..", spec.bert.max_position_embeddings, ", got ", spec.max_length));
   const bool routed = options.experts.router != experts::RouterKind::none;
   if (routed) spec.expert_layers = experts::expert_layers(options.experts.layers, spec.bert.layers);
   spec.domain_tokens = options.experts.domain_tokens;
@@ -32,8 +32,7 @@ model::SentenceEncoder make_model(const RunOptions& options, const data::Corpus&
   if (tokenizer.fingerprint() != corpus.tokenizer())
     throw DataError(str("corpus: its ids are of another tokenizer than the model's (", corpus.path().string(), ", ",
                         source.folder.string(), "); build the corpus again with this model.checkpoint"));
-  const model::Weights weights =
-      model::extend_weights(source.read({}), spec, tokenizer.cls_id());
+  const model::Weights weights = model::extend_weights(source.read({}), spec, tokenizer.cls_id());
   return model::make_sentence_encoder(spec, weights, mesh, at::kFloat, loss_parameters(options.loss));
 }
 

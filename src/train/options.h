@@ -86,10 +86,11 @@ inline void describe(config::Visitor& v, TrainOptions& o) {
           {0, 1000000});
   v.field("keep", o.keep, "checkpoints to keep besides the best one", {1, 1000});
   v.field("log_every", o.log_every, "steps between lines in metrics.jsonl", {1, 1000000});
-  v.field("micro_batch_tokens", o.micro_batch_tokens,
-          "tokens that a rank keeps activations of; a larger share runs in pieces, forward twice (gradient caching); 0: "
-          "no limit",
-          {0, 1 << 30});
+  v.field(
+      "micro_batch_tokens", o.micro_batch_tokens,
+      "tokens that a rank keeps activations of; a larger share runs in pieces, forward twice (gradient caching); 0: "
+      "no limit",
+      {0, 1 << 30});
 }
 
 }  // namespace coterie::train

@@ -3,8 +3,8 @@
 namespace coterie::train {
 
 void validate(const RunOptions& options, config::Problems& problems) {
-  const bool plain = !options.run.empty() && options.run != "." && options.run != ".." &&
-                     options.run.find('/') == std::string::npos;
+  const bool plain =
+      !options.run.empty() && options.run != "." && options.run != ".." && options.run.find('/') == std::string::npos;
   if (!plain) problems.add("run", "must be a plain folder name");
   if (options.model.max_length == 1 || options.model.max_length == 2)
     problems.add("model.max_length", "must be 0, or at least 3: two places are [CLS] and [SEP]");

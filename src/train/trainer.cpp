@@ -28,8 +28,7 @@ std::string order_of_batches(const RunOptions& options, const data::Corpus& corp
 
 }  // namespace
 
-Trainer::Trainer(const RunOptions& options, const std::string& resolved, dist::Mesh& mesh,
-                 std::shared_ptr<FileOps> ops)
+Trainer::Trainer(const RunOptions& options, const std::string& resolved, dist::Mesh& mesh, std::shared_ptr<FileOps> ops)
     : options_(options),
       mesh_(mesh),
       ops_(std::move(ops)),
@@ -41,8 +40,7 @@ Trainer::Trainer(const RunOptions& options, const std::string& resolved, dist::M
   state_.batches = order_of_batches(options_, corpus_);
   resume(open_run());
   keep_config(resolved);
-  if (mesh_.world().rank() == 0)
-    log_ = std::make_unique<RunLog>(ops_, directory_, state_.step, options_.train.steps);
+  if (mesh_.world().rank() == 0) log_ = std::make_unique<RunLog>(ops_, directory_, state_.step, options_.train.steps);
 }
 
 // Takes the lock and decides whether the run continues. Returns the checkpoint to continue from.
@@ -53,8 +51,7 @@ std::string Trainer::open_run() {
     if (options_.resume == Resume::must && model::list_checkpoints(checkpoints).empty())
       throw LockedError(str("run: resume is 'must', and there is no checkpoint (", directory_.string(), ")"));
     lock_ = std::make_unique<RunLock>(directory_, lock_owner());
-    const bool holds_run =
-        fs::exists(directory_ / "config.toml") || !model::list_checkpoints(checkpoints).empty();
+    const bool holds_run = fs::exists(directory_ / "config.toml") || !model::list_checkpoints(checkpoints).empty();
     if (options_.resume == Resume::never && holds_run)
       throw LockedError(str("run: resume is 'never', and the directory holds a run (", directory_.string(), ")"));
     const auto latest = model::latest_checkpoint(checkpoints);

@@ -36,11 +36,11 @@ class Trainer {
  public:
   /// @param resolved  the text kept as config.toml
   /// @param mesh      must outlive the trainer
-  /// @throws LockedError if the directory is in use, or `resume` forbids what it holds; ConfigError, DataError, IoError,
+  /// @throws LockedError if the directory is in use, or `resume` forbids what it holds; ConfigError, DataError,
+  /// IoError,
   ///   each on every rank
   /// @note collective over the world
-  Trainer(const RunOptions& options, const std::string& resolved, dist::Mesh& mesh,
-          std::shared_ptr<FileOps> ops);
+  Trainer(const RunOptions& options, const std::string& resolved, dist::Mesh& mesh, std::shared_ptr<FileOps> ops);
 
   /// @throws NonFiniteError naming the step
   /// @note collective over the world

@@ -25,7 +25,8 @@ std::string listed(const std::vector<std::string>& names) {
 
 std::string to_text(const TrainingState& state) {
   return json{{"step", state.step},
-              {"cursor", {{"epoch", state.cursor.epoch}, {"window", state.cursor.window}, {"batch", state.cursor.batch}}},
+              {"cursor",
+               {{"epoch", state.cursor.epoch}, {"window", state.cursor.window}, {"batch", state.cursor.batch}}},
               {"best_step", state.best_step},
               {"best_average_precision", state.best_average_precision},
               {"evaluations_since_best", state.evaluations_since_best},
@@ -72,8 +73,9 @@ void add_shards(std::vector<model::Shard>& shards, const std::string& name, kern
 void restore(const at::Tensor& target, const model::CheckpointReader& reader, const std::string& name) {
   const at::Tensor saved = reader.read(name);
   if (saved.sizes() != target.sizes() || saved.scalar_type() != target.scalar_type())
-    throw DataError(coterie::str("checkpoint: tensor '", name, "' must be ", target.scalar_type(), " ", target.sizes(), ", got ",
-                        saved.scalar_type(), " ", saved.sizes(), " (", reader.folder().string(), ")"));
+    throw DataError(coterie::str("checkpoint: tensor '", name, "' must be ", target.scalar_type(), " ", target.sizes(),
+                                 ", got ", saved.scalar_type(), " ", saved.sizes(), " (", reader.folder().string(),
+                                 ")"));
   at::Tensor destination = target;
   destination.copy_(saved);
 }
@@ -89,8 +91,8 @@ fs::path save_training(FileOps& ops, const dist::Mesh& mesh, const fs::path& fol
     add_shards(content.shards, "dense", kernels::Sharing::replicated, *model.parameters, optimizer);
   // One copy of each expert is enough: that of the first ranks of the data axis.
   if (mesh.shape().data_rank() == 0)
-    add_shards(content.shards, str("experts-", mesh.shape().expert_rank()), kernels::Sharing::expert,
-               *model.parameters, optimizer);
+    add_shards(content.shards, str("experts-", mesh.shape().expert_rank()), kernels::Sharing::expert, *model.parameters,
+               optimizer);
   return save_checkpoint(ops, mesh.world(), folder, content);
 }
 

@@ -15,12 +15,12 @@ namespace coterie::train {
 
 /// Where a run stands.
 struct TrainingState {
-  std::int64_t step = 0;       ///< updates made
-  data::Cursor cursor;         ///< of the next batch
-  std::int64_t best_step = -1; ///< the step of the best evaluation; -1 before the first
+  std::int64_t step = 0;        ///< updates made
+  data::Cursor cursor;          ///< of the next batch
+  std::int64_t best_step = -1;  ///< the step of the best evaluation; -1 before the first
   double best_average_precision = 0.0;
   std::int64_t evaluations_since_best = 0;
-  std::string batches;         ///< what decides the order of batches: a run continues only with the same
+  std::string batches;  ///< what decides the order of batches: a run continues only with the same
 };
 
 /// Saves model, moments and state as the checkpoint of `state.step`. Experts lie under their global index, so that any

@@ -19,8 +19,8 @@ namespace {
 dist::Reducer make_reducer(const kernels::ParameterStore& store, const dist::Mesh& mesh) {
   std::vector<dist::SharedGradient> gradients;
   for (const kernels::Segment& segment : store.segments())
-    gradients.push_back({segment.gradients, segment.kind.sharing == kernels::Sharing::expert ? &mesh.data_group()
-                                                                                             : &mesh.world()});
+    gradients.push_back(
+        {segment.gradients, segment.kind.sharing == kernels::Sharing::expert ? &mesh.data_group() : &mesh.world()});
   return dist::Reducer(std::move(gradients));
 }
 
@@ -87,8 +87,7 @@ StepResult TrainingStep::gradients(const data::Batch& batch, const NegativeMask&
   StepResult result;
   result.scale = scale();
   result.times.forward_ms = watch.lap_ms();
-  const LossResult loss =
-      loss_stage(mesh_.world(), loss_.kind, embeddings_BD, batch.positions, result.scale, mask);
+  const LossResult loss = loss_stage(mesh_.world(), loss_.kind, embeddings_BD, batch.positions, result.scale, mask);
   result.loss = loss.loss;
   if (!std::isfinite(result.loss)) throw NonFiniteError(str("train: loss must be finite, got ", result.loss));
   result.times.loss_ms = watch.lap_ms();

@@ -1,9 +1,10 @@
 // The groups that tests of experts run on: every expert axis that the number of ranks allows.
 #pragma once
 
-#include <algorithm>
+#include <map>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "dist/mesh.h"
 #include "dist/mpi.h"
@@ -11,8 +12,14 @@
 
 namespace coterie::experts {
 
-/// Runs a test body for a scenario on a mesh whose expert axis has the given length, or all ranks where there are
-/// fewer.
+/// The expert axes that the ranks of this job allow; MPI has started before tests are listed.
+inline std::vector<int> axes() {
+  std::vector<int> lengths;
+  for (int axis = 1; axis <= dist::Communicator::world().size(); axis *= 2) lengths.push_back(axis);
+  return lengths;
+}
+
+/// Runs a test body for a scenario on a mesh whose expert axis has the given length.
 class OnRanks : public testing::TestWithParam<std::tuple<Scenario, int>> {
  protected:
   [[nodiscard]] const dist::ProcessGroup& group() const { return mesh_.expert_group(); }
@@ -27,12 +34,18 @@ class OnRanks : public testing::TestWithParam<std::tuple<Scenario, int>> {
   }
   [[nodiscard]] RankRouting mine() const { return routing_of(group().rank()); }
 
-  dist::Mesh mesh_{{.expert = std::min(std::get<int>(GetParam()), dist::Communicator::world().size())},
-                   {.timeout_s = 60}};
+  static void SetUpTestSuite() {
+    for (const int axis : axes()) meshes_.emplace(axis, dist::Mesh({.expert = axis}, {.timeout_s = 60}));
+  }
+  // While MPI still runs.
+  static void TearDownTestSuite() { meshes_.clear(); }
+
+  inline static std::map<int, dist::Mesh> meshes_;
+  const dist::Mesh& mesh_ = meshes_.at(std::get<int>(GetParam()));
 };
 
 inline auto every_scenario_and_axis() {
-  return testing::Combine(testing::ValuesIn(scenarios()), testing::Values(1, 2, 4));
+  return testing::Combine(testing::ValuesIn(scenarios()), testing::ValuesIn(axes()));
 }
 
 /// How GoogleTest spells a case.

@@ -27,8 +27,7 @@ inline void append(data::PackedSequences& packed, std::vector<std::int32_t> ids,
 inline data::PackedSequences pack_texts(const data::Tokenizer& tokenizer, const std::vector<std::string>& texts,
                                         std::int64_t max_length) {
   data::PackedSequences packed;
-  for (const std::string& text : texts)
-    append(packed, tokenizer.encode(text), max_length, -1, packed.sequences());
+  for (const std::string& text : texts) append(packed, tokenizer.encode(text), max_length, -1, packed.sequences());
   return packed;
 }
 

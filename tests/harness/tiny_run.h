@@ -22,7 +22,8 @@ inline void write_tiny_inputs(const std::filesystem::path& folder) {
   data::assign_splits(collections, {}, RandomKey{2});
   const data::TextEncoder encoder{[&](std::string_view text) { return tokenizer.encode(text); },
                                   tokenizer.fingerprint(), tokenizer.vocabulary_size()};
-  data::write_corpus(folder / "corpus.h5", data::build_content(std::move(collections), encoder, {}, RandomKey{3}).content);
+  data::write_corpus(folder / "corpus.h5",
+                     data::build_content(std::move(collections), encoder, {}, RandomKey{3}).content);
 }
 
 /// Options of a run of `steps` steps over those inputs: dropout on, a learned scale, a checkpoint after every step.

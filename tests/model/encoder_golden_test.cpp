@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "base/npy.h"
+#include "model/sentence_encoder.h"
 #include "tests/harness/packing.h"
 #include "tests/harness/shared_files.h"
-#include "model/sentence_encoder.h"
 
 namespace coterie::model {
 namespace {

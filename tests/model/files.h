@@ -32,7 +32,7 @@ inline void write_text(const std::filesystem::path& path, std::string_view conte
 inline void write_tensors(const std::filesystem::path& path, const WeightMap& tensors) {
   std::vector<model::NamedTensor> list;
   for (const auto& [name, tensor] : tensors) list.push_back({name, tensor});
-  model::write_safetensors(*real_file_ops(), path, list);
+  model::write_safetensors(*real_file_ops(), path, list, {}, model::Sync::no);
 }
 
 /// The text of the DataError that `act` throws; empty if it throws none.

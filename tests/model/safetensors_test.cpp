@@ -111,6 +111,9 @@ std::vector<BadFile> bad_files() {
       {"metadata_value_is_object", metadata("{\"k\":{}}"), "must map text to text, key 'k' has an object"},
       {"duplicate_metadata", metadata("{},\"__metadata__\":{}"), "duplicate __metadata__"},
       {"duplicate_metadata_key", metadata(R"({"k":"1","k":"2"})"), "duplicate key 'k' in __metadata__"},
+      {"text_above_the_limit", container("{\"" + std::string((8u << 20) + 1, 'x') + "\":1}", 0),
+       "at most 8388608 bytes"},
+      {"number_above_the_limit", container("{\"a\":" + std::string((8u << 20) + 1, '1'), 0), "at most 8388608 bytes"},
       {"deep_nesting", container("{\"a\":" + std::string(100'000, '['), 0), "entry must be an object, got a list"},
   };
 }

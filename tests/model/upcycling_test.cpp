@@ -4,9 +4,9 @@
 #include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 
+#include "model/sentence_encoder.h"
 #include "tests/harness/packing.h"
 #include "tests/harness/tiny_model.h"
-#include "model/sentence_encoder.h"
 
 namespace coterie::model {
 namespace {

@@ -28,7 +28,9 @@ Problem problem(std::int64_t pairs, double scale, bool masked, bool domains) {
   at::manual_seed(7);
   const auto options = at::TensorOptions(at::kDouble);
   Problem p{kernels::normalize_rows(at::randn({pairs, kWidth}, options)),
-            kernels::normalize_rows(at::randn({pairs, kWidth}, options)), scale, {}};
+            kernels::normalize_rows(at::randn({pairs, kWidth}, options)),
+            scale,
+            {}};
   for (std::int64_t i = 0; i < pairs; ++i) {
     for (std::int64_t j = 0; masked && j < pairs; ++j)
       if (j != i && (i * 7 + j * 3) % 5 == 0) p.mask.known.columns.push_back(j);
@@ -64,7 +66,8 @@ Reference reference(LossKind kind, const Problem& p) {
   const at::Tensor a = p.a.clone().requires_grad_();
   const at::Tensor b = p.b.clone().requires_grad_();
   const at::Tensor scale = at::full({}, p.scale, at::kDouble).requires_grad_();
-  const at::Tensor logits = (scale * at::mm(a, b.t())).masked_fill(~allowed(p), -std::numeric_limits<double>::infinity());
+  const at::Tensor logits =
+      (scale * at::mm(a, b.t())).masked_fill(~allowed(p), -std::numeric_limits<double>::infinity());
   const at::Tensor target = at::arange(p.a.size(0), at::kLong);
   at::Tensor loss = at::cross_entropy_loss(logits, target);
   if (kind == LossKind::symmetric) loss = (loss + at::cross_entropy_loss(logits.t(), target)) / 2;
@@ -110,18 +113,18 @@ TEST_P(ContrastiveLoss, shares_add_up_to_loss_and_gradients_of_the_whole) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Cases, ContrastiveLoss,
-    testing::Values(Case{"mnr", LossKind::mnr, 12, 20.0, false, false},
-                    Case{"symmetric", LossKind::symmetric, 12, 20.0, false, false},
-                    Case{"mnr_masked", LossKind::mnr, 12, 20.0, true, false},
-                    Case{"symmetric_masked", LossKind::symmetric, 12, 20.0, true, false},
-                    Case{"symmetric_same_domain", LossKind::symmetric, 12, 20.0, false, true},
-                    Case{"symmetric_masked_same_domain", LossKind::symmetric, 12, 20.0, true, true},
-                    Case{"scale_100", LossKind::symmetric, 12, 100.0, true, false},
-                    Case{"several_tiles", LossKind::symmetric, 700, 20.0, true, true},
-                    Case{"one_pair", LossKind::symmetric, 1, 20.0, false, false}),
-    [](const auto& test) { return std::string(test.param.name); });
+INSTANTIATE_TEST_SUITE_P(Cases, ContrastiveLoss,
+                         testing::Values(Case{"mnr", LossKind::mnr, 12, 20.0, false, false},
+                                         Case{"symmetric", LossKind::symmetric, 12, 20.0, false, false},
+                                         Case{"mnr_masked", LossKind::mnr, 12, 20.0, true, false},
+                                         Case{"symmetric_masked", LossKind::symmetric, 12, 20.0, true, false},
+                                         Case{"symmetric_same_domain", LossKind::symmetric, 12, 20.0, false, true},
+                                         Case{"symmetric_masked_same_domain", LossKind::symmetric, 12, 20.0, true,
+                                              true},
+                                         Case{"scale_100", LossKind::symmetric, 12, 100.0, true, false},
+                                         Case{"several_tiles", LossKind::symmetric, 700, 20.0, true, true},
+                                         Case{"one_pair", LossKind::symmetric, 1, 20.0, false, false}),
+                         [](const auto& test) { return std::string(test.param.name); });
 
 TEST(ContrastiveLossMask, a_row_whose_negatives_are_all_masked_has_no_loss_and_no_gradient) {
   Problem p = problem(3, 20.0, false, false);

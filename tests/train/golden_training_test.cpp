@@ -34,8 +34,9 @@ class GoldenTraining : public testing::TestWithParam<std::pair<const char*, Loss
     for (std::int64_t i = mesh_.world().rank(); i < pairs; i += mesh_.world().size()) batch.positions.push_back(i);
     for (const char* side : {"a", "b"})
       for (const std::int64_t i : batch.positions)
-        test::append(batch.sequences, tokenizer.encode(line.at(side).at(static_cast<std::size_t>(i)).get<std::string>()),
-                     kMaxLength, -1, *side == 'a' ? i : pairs + i);
+        test::append(batch.sequences,
+                     tokenizer.encode(line.at(side).at(static_cast<std::size_t>(i)).get<std::string>()), kMaxLength, -1,
+                     *side == 'a' ? i : pairs + i);
     return batch;
   }
 

@@ -21,7 +21,9 @@ std::vector<std::int32_t> ids_of(std::int64_t sequence) {
 }
 
 // Uneven on purpose: with four ranks the last one has nothing.
-std::int64_t owner(std::int64_t pair, std::int64_t ranks) { return ranks == 1 ? 0 : (pair * pair) % (ranks == 4 ? 3 : ranks); }
+std::int64_t owner(std::int64_t pair, std::int64_t ranks) {
+  return ranks == 1 ? 0 : (pair * pair) % (ranks == 4 ? 3 : ranks);
+}
 
 data::Batch batch_for(std::int64_t rank, std::int64_t ranks) {
   data::Batch batch;
@@ -80,19 +82,20 @@ class Layout : public testing::Test {
   void compare_gradients(at::ScalarType dtype, double bound, std::int64_t micro_batch_tokens = 0) {
     const StepSettings settings;
     const dist::Mesh solo = dist::Mesh::solo();
-    const auto reference =
-        model::make_sentence_encoder(spec(), test::tiny_weights(spec(), 5, dtype), solo, dtype, loss_parameters(settings.loss));
+    const auto reference = model::make_sentence_encoder(spec(), test::tiny_weights(spec(), 5, dtype), solo, dtype,
+                                                        loss_parameters(settings.loss));
     TrainingStep reference_step(settings.loss, settings.optim, 0, reference, solo);
     const StepResult expected = reference_step.gradients(batch_for(0, 1), some_mask(), settings.noise);
     ASSERT_GT(expected.gradient_norm, 0.0);
     for (const std::int64_t axis : expert_axes(everyone_.world().size())) {
       SCOPED_TRACE(str("expert axis ", axis));
       const dist::Mesh mesh({.expert = axis}, {});
-      const auto model =
-          model::make_sentence_encoder(spec(), test::tiny_weights(spec(), 5, dtype), mesh, dtype, loss_parameters(settings.loss));
+      const auto model = model::make_sentence_encoder(spec(), test::tiny_weights(spec(), 5, dtype), mesh, dtype,
+                                                      loss_parameters(settings.loss));
       TrainingStep step(settings.loss, settings.optim, micro_batch_tokens, model, mesh);
 
-      const StepResult result = step.gradients(batch_for(mesh.world().rank(), mesh.world().size()), some_mask(), settings.noise);
+      const StepResult result =
+          step.gradients(batch_for(mesh.world().rank(), mesh.world().size()), some_mask(), settings.noise);
 
       EXPECT_NEAR(result.loss, expected.loss, bound * expected.loss);
       EXPECT_NEAR(result.gradient_norm, expected.gradient_norm, bound * expected.gradient_norm);
@@ -149,8 +152,8 @@ TEST_F(Layout, an_expert_without_tokens_has_a_zero_gradient_everywhere) {
   const StepSettings settings;
   for (const std::int64_t axis : expert_axes(everyone_.world().size())) {
     const dist::Mesh mesh({.expert = axis}, {});
-    const auto model = model::make_sentence_encoder(spec(), test::tiny_weights(spec(), 5, at::kDouble), mesh, at::kDouble,
-                                                    loss_parameters(settings.loss));
+    const auto model = model::make_sentence_encoder(spec(), test::tiny_weights(spec(), 5, at::kDouble), mesh,
+                                                    at::kDouble, loss_parameters(settings.loss));
     TrainingStep step(settings.loss, settings.optim, 0, model, mesh);
 
     (void)step.gradients(batch_for(mesh.world().rank(), mesh.world().size()), some_mask(), settings.noise);

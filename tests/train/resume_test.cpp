@@ -1,4 +1,5 @@
-// A run continued from any of its checkpoints ends, bit for bit, where the uninterrupted run ends. Runs at 1 and 2 ranks.
+// A run continued from any of its checkpoints ends, bit for bit, where the uninterrupted run ends. Runs at 1 and 2
+// ranks.
 #include <ATen/Functions.h>
 #include <gtest/gtest.h>
 
@@ -103,6 +104,22 @@ TEST_F(Resume, a_finished_run_is_left_as_it_is) {
   EXPECT_EQ(again.ending, Ending::finished);
   EXPECT_EQ(again.state.step, kSteps);
   EXPECT_EQ(manifest("done", kSteps), before);
+}
+
+TEST_F(Resume, a_run_stops_early_when_validation_no_longer_improves) {
+  RunOptions options = test::tiny_run_options(folder_, "patient", kSteps);
+  options.optim.lr = 0.0;  // nothing changes: the first evaluation stays the best
+  options.loss.scale_lr = 0.0;
+  options.train.eval_every = 2;
+  options.train.patience = 2;
+  dist::Mesh mesh(parallel_, {});
+  Trainer trainer(options, "# config\n", mesh, real_file_ops());
+
+  const Outcome outcome = trainer.run();
+
+  EXPECT_EQ(outcome.ending, Ending::stopped_early);
+  EXPECT_EQ(outcome.state.best_step, 2);
+  EXPECT_EQ(outcome.state.step, 6);
 }
 
 TEST_F(Resume, another_layout_continues_the_same_batches) {

@@ -12,9 +12,7 @@
 namespace coterie::train {
 namespace {
 
-TEST(RunOptions, every_member_of_every_section_is_described) {
-  EXPECT_EQ(test::undescribed<RunOptions>(), "");
-}
+TEST(RunOptions, every_member_of_every_section_is_described) { EXPECT_EQ(test::undescribed<RunOptions>(), ""); }
 
 TEST(RunOptions, the_help_text_is_the_one_on_record) {
   const char* source = std::getenv("COTERIE_SOURCE_DIR");
@@ -27,8 +25,8 @@ TEST(RunOptions, the_help_text_is_the_one_on_record) {
 }
 
 TEST(RunOptions, conditions_across_fields_are_reported_together) {
-  const auto tree = config::compose({"run='a/b'", "data.window_pairs=10", "data.batch_pairs=20",
-                                     "optim.warmup_steps=200", "data.test_fraction=0.9"});
+  const auto tree = config::compose(
+      {"run='a/b'", "data.window_pairs=10", "data.batch_pairs=20", "optim.warmup_steps=200", "data.test_fraction=0.9"});
 
   try {
     (void)config::read<RunOptions>(tree);
