@@ -53,6 +53,13 @@ void check_superblock(const std::filesystem::path& path) {
                 end, " bytes from offset ", base, ", found ", size);
 }
 
+// Properties of something to be made, without the time: the same content gives the same bytes.
+H5Handle timeless_properties(hid_t kind) {
+  H5Handle properties(check_h5<IoError>(H5Pcreate(kind), "make a creation list"));
+  check_h5<IoError>(H5Pset_obj_track_times(properties.get(), false), "leave out the time");
+  return properties;
+}
+
 H5Handle file_access() {
   H5Handle access(check_h5(H5Pcreate(H5P_FILE_ACCESS), "make an access list"));
   // Nobody writes a corpus in place (it appears by a rename), so locks protect nothing, and NFS or Lustre may lack
@@ -74,7 +81,8 @@ H5Handle create_file(const std::filesystem::path& path) {
   prepare_library();
   const H5Handle access = file_access();
   check_h5(H5Pset_fapl_core(access.get(), kMemoryStep, false), "choose memory for a new file");
-  return H5Handle(check_h5<IoError>(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()),
+  const H5Handle timeless = timeless_properties(H5P_FILE_CREATE);
+  return H5Handle(check_h5<IoError>(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, timeless.get(), access.get()),
                                     str("create '", path.string(), "'")));
 }
 
@@ -189,8 +197,9 @@ void H5Writer::number(const std::string& name, std::uint64_t value) {
 }
 
 void H5Writer::group(const std::string& name) {
-  const H5Handle made(check_h5<IoError>(H5Gcreate2(file_.get(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
-                                        doing("create", name)));
+  const H5Handle timeless = timeless_properties(H5P_GROUP_CREATE);
+  const H5Handle made(check_h5<IoError>(
+      H5Gcreate2(file_.get(), name.c_str(), H5P_DEFAULT, timeless.get(), H5P_DEFAULT), doing("create", name)));
 }
 
 std::vector<std::byte> H5Writer::finish() {

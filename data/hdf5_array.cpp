@@ -187,6 +187,8 @@ void H5Writer::array(const std::string& name, std::span<const Number> values, st
   if (storage == H5Storage::compressed)
     check_h5<IoError>(H5Pset_deflate(properties.get(), kGzipLevel), doing("compress", name));
   check_h5<IoError>(H5Pset_fletcher32(properties.get()), doing("checksum", name));
+  // The same content gives the same bytes, whenever it is written.
+  check_h5<IoError>(H5Pset_obj_track_times(properties.get(), false), doing("leave the time out of", name));
   const H5Handle dataset(check_h5<IoError>(
       H5Dcreate2(file_.get(), name.c_str(), type_of<Number>(), space.get(), H5P_DEFAULT, properties.get(), H5P_DEFAULT),
       doing("create", name)));

@@ -44,7 +44,8 @@ bool is_domain_name(std::string_view name) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
            c == '.';
   };
-  return !name.empty() && name.size() <= 64 && name[0] != '-' && name[0] != '.' &&
+  // `all` is the pooled row of every table of domains.
+  return name != "all" && !name.empty() && name.size() <= 64 && name[0] != '-' && name[0] != '.' &&
          std::all_of(name.begin(), name.end(), allowed);
 }
 

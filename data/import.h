@@ -29,7 +29,8 @@ struct Importer {
 
 /// What a domain's name may be, in words: names become tokens, keys of the command line and folders.
 inline constexpr std::string_view kDomainRule =
-    "1 to 64 letters, digits, '_', '-' or '.', not beginning with '-' or '.'";
+
+    "1 to 64 letters, digits, '_', '-' or '.', not beginning with '-' or '.', and not 'all'";
 
 /// Whether a name follows `kDomainRule`.
 [[nodiscard]] bool is_domain_name(std::string_view name);

@@ -34,12 +34,14 @@ cd -- "$root"
 program=build/release/coterie
 
 # The run's folder is the resolved config's answer, not a guess from the arguments.
-run=$("$program" train "$config" "$@" --print-config | sed -n 's/^run = "\([^"]*\)".*/\1/p')
-[ -n "$run" ] || die "$EXIT_USAGE" "$config: no key run in what --print-config shows"
+resolved=$("$program" train "$config" "$@" --print-config)
+run=$(sed -n 's/^run = "\([^"]*\)".*/\1/p' <<<"$resolved")
+runs=$(sed -n 's/^runs = "\([^"]*\)".*/\1/p' <<<"$resolved")
+[ -n "$run" ] && [ -n "$runs" ] || die "$EXIT_USAGE" "$config: no keys run and runs in what --print-config shows"
 
 say "corpus"
 "$program" data build "$config" "$@"
-say "training runs/$run"
+say "training $runs/$run"
 launch/run.sh "${COTERIE_RANKS:-2}" train "$config" "$@"
 say "evaluation of the untouched and of the trained model"
-launch/run.sh 1 eval "runs/$run" "$config" "$@"
+launch/run.sh 1 eval "$runs/$run" "$config" "$@"

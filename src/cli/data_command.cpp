@@ -68,6 +68,8 @@ Exit data_synth(const CommandLine& line) { return run(line, "data synth [CONFIG]
 
 Exit data_inspect(const CommandLine& line) {
   line.expect(1, 1, "data inspect FILE");
+  if (!line.settings.empty())
+    throw ConfigError(str("arguments: data inspect takes no settings, got '", line.settings[0], "'"));
   std::cout << data::inspect(line.positional[0]);
   return Exit::ok;
 }

@@ -2,9 +2,9 @@
 #include <ATen/Functions.h>
 
 #include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <sstream>
 
 #include "base/excerpt.h"
 #include "base/file_ops.h"
@@ -37,12 +37,13 @@ Text parse_json_line(const std::string& line, const fs::path& path, std::size_t 
 }
 
 std::vector<Text> read_texts(const fs::path& path) {
-  std::ifstream in(path);
-  if (!in) throw IoError(str("embed: cannot read '", path.string(), "'"));
+  std::istringstream in(read_file(path));
+  const bool json = path.extension() == ".jsonl";
   std::vector<Text> texts;
   std::string line;
   for (std::size_t number = 1; std::getline(in, line); ++number)
-    texts.push_back(path.extension() == ".jsonl" ? parse_json_line(line, path, number) : Text{line, ""});
+    if (!json || line.find_first_not_of(" \t\r") != std::string::npos)
+      texts.push_back(json ? parse_json_line(line, path, number) : Text{line, ""});
   if (texts.empty()) throw DataError(str("embed: there is no text (", path.string(), ")"));
   return texts;
 }

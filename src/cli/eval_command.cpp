@@ -1,5 +1,5 @@
 // coterie eval: pair classification of a model, beside the untouched one.
-#include <cmath>
+#include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -25,7 +25,8 @@ std::vector<eval::DomainResult> classify(const Candidate& candidate, const train
                                          const data::Corpus& corpus, const dist::Mesh& mesh) {
   model::ModelSpec spec = candidate.source.spec;
   // An untouched model sees the same part of each text as the trained one.
-  if (options.model.max_length > 0) spec.max_length = std::min(spec.max_length, options.model.max_length);
+  if (options.model.max_length > 0 && !candidate.source.checkpoint)
+    spec.max_length = std::min(spec.bert.max_position_embeddings, options.model.max_length);
   const data::Tokenizer tokenizer = candidate.source.tokenizer();
   if (tokenizer.fingerprint() != corpus.tokenizer())
     throw DataError(str("corpus: its ids are of another tokenizer than the model's (", corpus.path().string(), ", ",
@@ -74,7 +75,11 @@ Exit evaluate(const CommandLine& line, int& argc, char**& argv) {
   const std::string file = config_of(line);
   if (print_and_exit(file, line)) return Exit::ok;
   const dist::MpiEnvironment mpi(argc, argv);
-  const train::RunOptions options = shared_configuration(file, line).options;
+  train::RunOptions options = shared_configuration(file, line).options;
+  // The run's own config may name the result file of its training.
+  const auto names_json = [](const std::string& setting) { return setting.starts_with("json="); };
+  if (line.positional.size() < 2 && std::none_of(line.settings.begin(), line.settings.end(), names_json))
+    options.json.clear();
   const dist::Mesh mesh = make_mesh(options, Layout::replicated);
   const data::Corpus corpus(options.data.corpus);
   std::vector<Candidate> candidates;

@@ -66,11 +66,13 @@ Exit dispatch(int argc, char** argv) {
           data_synth),
       add(*data, line, words, "inspect", "data inspect FILE", "what is in a corpus, and whether it leaks", false,
           data_inspect)};
-  if (argc > 1 && argv[1][0] != '-' && program.get_subcommand_no_throw(argv[1]) == nullptr) {
-    std::string known;
-    for (const CLI::App* app : program.get_subcommands({})) known += (known.empty() ? "" : ", ") + app->get_name();
-    throw ConfigError(str("arguments: subcommand must be one of ", known, ", got '", argv[1], "'"));
+  std::string known;
+  bool found = argc < 2 || argv[1][0] == '-';
+  for (const CLI::App* app : program.get_subcommands({})) {
+    known += (known.empty() ? "" : ", ") + app->get_name();
+    found = found || app->get_name() == argv[1];
   }
+  if (!found) throw ConfigError(str("arguments: subcommand must be one of ", known, ", got '", argv[1], "'"));
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -62,7 +62,8 @@ target_compile_options(coterie_torch INTERFACE ${OpenMP_CXX_FLAGS})
 target_link_options(coterie_torch INTERFACE ${OpenMP_CXX_FLAGS})
 
 if(COTERIE_PCH)
-  file(WRITE "${CMAKE_BINARY_DIR}/pch.cpp" "// Holds the precompiled torch headers.\n")
+  # Not file(WRITE): that touches the file at every configure, and everything precompiled would be built again.
+  file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/pch.cpp" CONTENT "// Holds the precompiled torch headers.\n")
   add_library(coterie_pch OBJECT "${CMAKE_BINARY_DIR}/pch.cpp")
   target_link_libraries(coterie_pch PUBLIC coterie_flags coterie_torch)
   target_precompile_headers(coterie_pch PRIVATE

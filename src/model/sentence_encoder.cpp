@@ -4,6 +4,7 @@
 
 #include "base/cache.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "model/checkpoint.h"
 #include "model/hf_weights.h"
 
@@ -19,7 +20,10 @@ fs::path best_checkpoint(const fs::path& run) {
   try {
     const auto state = nlohmann::json::parse(read_file(state_path));
     const auto best = state.at("best_step").get<std::int64_t>();
-    return best < 0 ? *latest : folder / checkpoint_name(best);
+    const fs::path chosen = folder / checkpoint_name(best);
+    if (best >= 0 && fs::is_directory(chosen)) return chosen;
+    if (best >= 0) log::warn(str("run: the best checkpoint is gone, taking the latest (", chosen.string(), ")"));
+    return *latest;
   } catch (const nlohmann::json::exception& error) {
     throw DataError(str("run: ", error.what(), " (", state_path.string(), ")"));
   }

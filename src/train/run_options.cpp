@@ -12,6 +12,9 @@ void validate(const RunOptions& options, config::Problems& problems) {
     problems.add("data.test_fraction", "must leave documents for training beside data.validation_fraction");
   if (options.data.window_pairs < options.data.batch_pairs)
     problems.add("data.window_pairs", "must be at least data.batch_pairs");
+  const LossOptions& loss = options.loss;
+  if (loss.learn_scale && (loss.scale > loss.scale_max || loss.scale * loss.scale_max < 1.0))
+    problems.add("loss.scale", "must be within 1 / loss.scale_max and loss.scale_max when it is learned");
   if (options.optim.warmup_steps > options.train.steps)
     problems.add("optim.warmup_steps", "must be at most train.steps");
 }

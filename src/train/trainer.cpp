@@ -2,12 +2,15 @@
 
 #include <unistd.h>
 
+#include <cmath>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/stop_signal.h"
 #include "base/stopwatch.h"
 #include "dist/together.h"
 #include "model/checkpoint.h"
+#include "train/decisive_settings.h"
 #include "train/model_setup.h"
 #include "train/schedule.h"
 
@@ -18,12 +21,6 @@ std::string lock_owner() {
   char host[256] = {};
   ::gethostname(host, sizeof host - 1);
   return str("process ", ::getpid(), " on ", host);
-}
-
-std::string order_of_batches(const RunOptions& options, const data::Corpus& corpus) {
-  return str("seed ", options.seed, ", data.batch_pairs ", options.data.batch_pairs, ", data.window_pairs ",
-             options.data.window_pairs, ", training pairs ", corpus.positives(data::Split::train).size(),
-             ", documents ", corpus.documents());
 }
 
 }  // namespace
@@ -37,7 +34,7 @@ Trainer::Trainer(const RunOptions& options, const std::string& resolved, dist::M
       source_(model::ModelSource::open(options.model.checkpoint)),
       model_(make_model(options, corpus_, source_, mesh)),
       step_(options.loss, options.optim, options.train.micro_batch_tokens, model_, mesh) {
-  state_.batches = order_of_batches(options_, corpus_);
+  state_.settings = decisive_settings(options_);
   resume(open_run());
   keep_config(resolved);
   if (mesh_.world().rank() == 0) log_ = std::make_unique<RunLog>(ops_, directory_, state_.step, options_.train.steps);
@@ -49,7 +46,7 @@ std::string Trainer::open_run() {
     const fs::path checkpoints = directory_ / "checkpoints";
     // Before the lock, which would make the directory of a mistyped run.
     if (options_.resume == Resume::must && model::list_checkpoints(checkpoints).empty())
-      throw LockedError(str("run: resume is 'must', and there is no checkpoint (", directory_.string(), ")"));
+      throw ConfigError(str("run: resume is 'must', and there is no checkpoint (", directory_.string(), ")"));
     lock_ = std::make_unique<RunLock>(directory_, lock_owner());
     const bool holds_run = fs::exists(directory_ / "config.toml") || !model::list_checkpoints(checkpoints).empty();
     if (options_.resume == Resume::never && holds_run)
@@ -69,9 +66,7 @@ void Trainer::keep_config(const std::string& resolved) {
 void Trainer::resume(const std::string& checkpoint) {
   if (checkpoint.empty()) return;
   const TrainingState saved = load_training(checkpoint, model_, step_.optimizer());
-  if (saved.batches != state_.batches)
-    throw ConfigError(str("run: the checkpoint was made with batches of ", saved.batches, ", got ", state_.batches,
-                          " (", checkpoint, ")"));
+  check_same_settings(saved.settings, state_.settings, checkpoint);
   state_ = saved;
   log::info(str("continuing at step ", state_.step, " (", checkpoint, ")"));
 }
@@ -129,6 +124,8 @@ void Trainer::train_step(data::Loader& loader) {
 bool Trainer::evaluate() {
   const eval::CorpusView view = view_of(corpus_, model_.spec, options_);
   const eval::ScoredPairs scored = eval::score_pairs(*model_.encoder, view, data::Split::validation, mesh_);
+  for (const double score : scored.scores)
+    if (!std::isfinite(score)) throw NonFiniteError(str("train: an embedding is not finite (step ", state_.step, ")"));
   const auto results = eval::classify(corpus_.domains(), scored, scored);
   if (log_) log_->evaluation(state_.step, results);
   // The untouched model is reported, but it is no result of this run.

@@ -30,7 +30,7 @@ std::string to_text(const TrainingState& state) {
               {"best_step", state.best_step},
               {"best_average_precision", state.best_average_precision},
               {"evaluations_since_best", state.evaluations_since_best},
-              {"batches", state.batches}}
+              {"settings", state.settings}}
              .dump(2) +
          "\n";
 }
@@ -44,7 +44,7 @@ TrainingState from_text(const std::string& text, const fs::path& path) {
             state.at("best_step"),
             state.at("best_average_precision"),
             state.at("evaluations_since_best"),
-            state.at("batches")};
+            state.at("settings")};
   } catch (const json::exception& error) {
     throw DataError(str("checkpoint: ", error.what(), " (", path.string(), ")"));
   }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 
 #include "base/file_ops.h"
@@ -20,7 +21,7 @@ struct TrainingState {
   std::int64_t best_step = -1;  ///< the step of the best evaluation; -1 before the first
   double best_average_precision = 0.0;
   std::int64_t evaluations_since_best = 0;
-  std::string batches;  ///< what decides the order of batches: a run continues only with the same
+  std::map<std::string, std::string> settings;  ///< `decisive_settings`: a run continues only with the same
 };
 
 /// Saves model, moments and state as the checkpoint of `state.step`. Experts lie under their global index, so that any

@@ -145,6 +145,10 @@ TEST_F(Usage, a_run_that_is_no_plain_folder_name_is_64) {
   expect_refused({"train", "run.toml", "run=''"}, Exit::config, {"run", "plain folder name"});
 }
 
+TEST_F(Usage, a_length_without_room_for_a_word_is_64) {
+  expect_refused({"eval", "hf", "run.toml", "model.max_length=2"}, Exit::config, {"model.max_length", "at least 3"});
+}
+
 TEST_F(Usage, an_expert_axis_that_does_not_divide_the_ranks_is_64) {
   build_corpus();
   expect_refused({"train", "run.toml", "parallel.expert=2"}, Exit::config,

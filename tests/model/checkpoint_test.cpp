@@ -39,8 +39,16 @@ class Checkpoint : public testing::Test {
       return entry.path().filename().string().starts_with(".tmp-");
     });
   }
-  /// What it was before the first save.
-  void start_anew() { fs::remove_all(folder()); }
+  /// Back to the state in which only step 1 is there.
+  void go_back_to_step_1() {
+    const fs::path kept = temporary_.path() / "kept";
+    if (!fs::exists(kept)) {
+      (void)save(1);
+      fs::copy(folder(), kept, fs::copy_options::recursive);
+    }
+    fs::remove_all(folder());
+    fs::copy(kept, folder(), fs::copy_options::recursive);
+  }
 
  private:
   test::TemporaryFolder temporary_;
@@ -101,8 +109,7 @@ TEST_F(Checkpoint, an_error_at_any_operation_leaves_the_previous_one_and_the_nex
   int operations = 0;
   std::vector<int> renamed_at;
   for (int n = 1; operations == 0; ++n) {
-    start_anew();
-    (void)save(1);
+    go_back_to_step_1();
     FaultyFileOps faulty(real_file_ops(), n, Fault::error);
     bool renamed = false;
 
@@ -132,8 +139,7 @@ TEST_F(Checkpoint, a_kill_at_any_operation_leaves_the_previous_one_and_the_next_
   int n = 0;
   while (!done) {
     ++n;
-    start_anew();
-    (void)save(1);
+    go_back_to_step_1();
 
     const pid_t child = ::fork();
     if (child == 0) {
@@ -161,7 +167,7 @@ TEST_F(Checkpoint, a_kill_at_any_operation_leaves_the_previous_one_and_the_next_
 TEST_F(Checkpoint, the_first_save_may_fail_anywhere_too) {
   bool done = false;
   for (int n = 1; !done; ++n) {
-    start_anew();
+    fs::remove_all(folder());
     FaultyFileOps faulty(real_file_ops(), n, Fault::error);
     try {
       (void)save_with(faulty, 1);
