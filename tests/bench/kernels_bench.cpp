@@ -1,14 +1,16 @@
 // Times the kernels against the separate ATen operations they replace, in turn in one process: minimum and median.
 //
-// usage: kernels_bench [repeats]
+// usage: kernels_bench [repeats] [wall|cpu] [part of a name]
+// cpu: processor time instead of elapsed time, which means something on a busy machine, with OMP_NUM_THREADS=1.
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <ctime>
 #include <functional>
 
 #include "kernels/activation.h"
@@ -27,10 +29,19 @@ struct Times {
   std::vector<double> backward_ms;
 };
 
+clockid_t measured_clock = CLOCK_MONOTONIC;
+const char* wanted = "";
+
+double now_ms() {
+  timespec time{};
+  clock_gettime(measured_clock, &time);
+  return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_nsec) * 1e-6;
+}
+
 double ms_of(const std::function<void()>& work) {
-  const auto start = std::chrono::steady_clock::now();
+  const double start = now_ms();
   work();
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  return now_ms() - start;
 }
 
 void run_once(const Call& call, const Tensors& inputs, const at::Tensor& gradient, Times& times) {
@@ -49,6 +60,7 @@ double median(std::vector<double> values) {
 
 /// Runs both variants in turn; `gflop` is that of the forward pass, 0 where no rate makes sense.
 void compare(const char* name, const Call& plain, const Call& fast, const Tensors& inputs, double gflop, int repeats) {
+  if (!std::strstr(name, wanted)) return;
   const at::Tensor gradient = at::randn_like(plain(inputs).detach());
   Times plain_times;
   Times fast_times;
@@ -135,6 +147,8 @@ void gelu(int repeats) {
 int main(int argc, char** argv) {
   using namespace coterie::test;
   const int repeats = argc > 1 ? std::max(1, std::atoi(argv[1])) : 7;
+  if (argc > 2 && std::strcmp(argv[2], "cpu") == 0) measured_clock = CLOCK_PROCESS_CPUTIME_ID;
+  if (argc > 3) wanted = argv[3];
   std::printf("%d threads, %s, 8192 tokens of 384; minimum (median) of %d\n", at::get_num_threads(),
               coterie::kernels::simd::function_set().name, repeats);
   for (const double rate : {0.0, 0.1}) {
