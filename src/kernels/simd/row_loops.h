@@ -75,25 +75,28 @@ template <class Scalar>
 void norm_backward(const NormGradientRows<Scalar>& all) {
   const std::int64_t width = all.width;
   const auto kept = static_cast<Scalar>(all.drop.kept);
+  const Scalar* __restrict const weight = all.weight;
+  Scalar* __restrict const weight_gradient = all.weight_gradient;
+  Scalar* __restrict const bias_gradient = all.bias_gradient;
   for (std::int64_t r = 0; r < all.rows; ++r) {
-    const Scalar* const gradient = all.gradient + r * width;
-    const Scalar* const normal = all.normal + r * width;
-    Scalar* const residual = all.residual + r * width;
+    const Scalar* __restrict const gradient = all.gradient + r * width;
+    const Scalar* __restrict const normal = all.normal + r * width;
+    Scalar* __restrict const residual = all.residual + r * width;
     Scalar sum = 0;
     Scalar product = 0;
 #pragma omp simd reduction(+ : sum, product)
     for (std::int64_t i = 0; i < width; ++i) {
-      const Scalar weighted = gradient[i] * all.weight[i];
+      const Scalar weighted = gradient[i] * weight[i];
       sum += weighted;
       product += weighted * normal[i];
-      all.weight_gradient[i] += gradient[i] * normal[i];
-      all.bias_gradient[i] += gradient[i];
+      weight_gradient[i] += gradient[i] * normal[i];
+      bias_gradient[i] += gradient[i];
     }
     const Scalar mean = sum / static_cast<Scalar>(width);
     const Scalar slope = product / static_cast<Scalar>(width);
     const Scalar inverse = all.inverse[r];
     for (std::int64_t i = 0; i < width; ++i)
-      residual[i] = inverse * (gradient[i] * all.weight[i] - mean - normal[i] * slope);
+      residual[i] = inverse * (gradient[i] * weight[i] - mean - normal[i] * slope);
     if (!all.tokens) continue;
     Scalar* const tokens = all.tokens + r * width;
     for_pieces(all.places, r, width, all.drop.key,
