@@ -1,28 +1,152 @@
 #include "kernels/attention.h"
 
 #include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
 
-#include <cmath>
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <numeric>
 
 #include "base/error.h"
 #include "kernels/dropout.h"
+#include "kernels/simd/functions.h"
 
 namespace coterie::kernels {
 namespace {
 
-// [N, D] -> [1, H, N, d]
-at::Tensor split_heads(const at::Tensor& rows_ND, std::int64_t heads) {
-  return rows_ND.view({1, rows_ND.size(0), heads, rows_ND.size(1) / heads}).transpose(1, 2);
+/// What the tasks of one call have in common; kept for the backward pass.
+struct Batch : torch::CustomClassHolder {
+  std::int64_t heads = 0;
+  std::vector<std::int64_t> offsets;
+  std::vector<std::int64_t> sequence_index;
+  simd::Drop drop;
+
+  [[nodiscard]] std::int64_t length(std::size_t b) const { return offsets[b + 1] - offsets[b]; }
+};
+
+template <class Scalar>
+simd::Rows<const Scalar> rows_of(const at::Tensor& rows_TD, std::int64_t token, std::int64_t column) {
+  return {rows_TD.const_data_ptr<Scalar>() + token * rows_TD.stride(0) + column, rows_TD.stride(0)};
 }
 
-at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, std::int64_t sequence,
-                  const AttentionDropout& dropout) {
-  if (dropout.rate == 0.0) return at::scaled_dot_product_attention(query, key, value);
-  const double scale = 1.0 / std::sqrt(static_cast<double>(query.size(3)));
-  const at::Tensor scores_1HNN = at::matmul(query, key.transpose(2, 3)) * scale;
-  const at::Tensor factors_HNN =
-      attention_dropout_factors(query.size(1), query.size(2), dropout.rate, dropout.key, sequence, query.scalar_type());
-  return at::matmul(scores_1HNN.softmax(-1) * factors_HNN, value);
+template <class Scalar>
+simd::Rows<Scalar> writable_rows_of(const at::Tensor& rows_TD, std::int64_t token, std::int64_t column) {
+  return {rows_TD.mutable_data_ptr<Scalar>() + token * rows_TD.stride(0) + column, rows_TD.stride(0)};
+}
+
+/// Rows whose elements are neighbours; where that is so already, the same tensor.
+at::Tensor with_dense_rows(const at::Tensor& rows_TD) {
+  return rows_TD.stride(1) == 1 ? rows_TD : rows_TD.contiguous();
+}
+
+/// Calls task(first token, head, scratch) for each head of each sequence that is not empty.
+///
+/// Threads take the next task when they are free, longest sequences first; each task writes its own rows and columns,
+/// so that who takes it changes nothing.
+template <class Scalar, class Task>
+void for_heads(const Batch& batch, std::int64_t width, const Task& task) {
+  std::vector<std::size_t> order(batch.offsets.size() - 1);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return batch.length(a) > batch.length(b); });
+  const auto count = static_cast<std::int64_t>(order.size()) * batch.heads;
+  const std::int64_t scratch = simd::functions<Scalar>().scratch_size(batch.length(order[0]), width);
+  std::atomic<std::int64_t> next = 0;
+  at::parallel_for(0, at::get_num_threads(), 1, [&](std::int64_t, std::int64_t) {
+    // A cache line more, to start on one.
+    constexpr std::size_t kLine = 64;
+    const std::size_t size = static_cast<std::size_t>(scratch) * sizeof(Scalar);
+    const auto memory = std::make_unique_for_overwrite<std::byte[]>(size + kLine);
+    auto address = reinterpret_cast<std::uintptr_t>(memory.get());
+    address += kLine - address % kLine;
+    for (std::int64_t n = next++; n < count; n = next++) {
+      const std::size_t b = order[static_cast<std::size_t>(n / batch.heads)];
+      const std::int64_t head = n % batch.heads;
+      if (batch.length(b) != 0) task(b, head, reinterpret_cast<Scalar*>(address));
+    }
+  });
+}
+
+template <class Scalar>
+simd::Head<Scalar> head_of(const Batch& batch, std::size_t b, std::int64_t head, const at::Tensor& query_TD,
+                           const at::Tensor& key_TD, const at::Tensor& value_TD) {
+  const std::int64_t width = query_TD.size(1) / batch.heads;
+  const auto part = [&](const at::Tensor& rows_TD) { return rows_of<Scalar>(rows_TD, batch.offsets[b], head * width); };
+  return {.query = part(query_TD),
+          .key = part(key_TD),
+          .value = part(value_TD),
+          .length = batch.length(b),
+          .width = width,
+          .sequence = static_cast<std::uint32_t>(batch.sequence_index[b]),
+          .head = static_cast<std::uint32_t>(head),
+          .drop = batch.drop};
+}
+
+class Attention : public torch::autograd::Function<Attention> {
+ public:
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& query, const at::Tensor& key,
+                            const at::Tensor& value, const c10::intrusive_ptr<Batch>& batch) {
+    const at::Tensor query_TD = with_dense_rows(query);
+    const at::Tensor key_TD = with_dense_rows(key);
+    const at::Tensor value_TD = with_dense_rows(value);
+    const std::int64_t width = query_TD.size(1) / batch->heads;
+    const at::Tensor out_TD = at::empty(query_TD.sizes(), query_TD.options());
+    const at::Tensor log_sum_HT = at::empty({batch->heads, query_TD.size(0)}, query_TD.options());
+    AT_DISPATCH_FLOATING_TYPES(query_TD.scalar_type(), "attention", [&] {
+      for_heads<scalar_t>(*batch, width, [&](std::size_t b, std::int64_t head, scalar_t* scratch) {
+        const std::int64_t first = batch->offsets[b];
+        simd::functions<scalar_t>().attend(
+            head_of<scalar_t>(*batch, b, head, query_TD, key_TD, value_TD),
+            {writable_rows_of<scalar_t>(out_TD, first, head * width),
+             log_sum_HT.mutable_data_ptr<scalar_t>() + head * log_sum_HT.size(1) + first},
+            scratch);
+      });
+    });
+    context->save_for_backward({query_TD, key_TD, value_TD, out_TD, log_sum_HT});
+    context->saved_data["batch"] = c10::IValue::make_capsule(batch);
+    return out_TD;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& gradients) {
+    const auto saved = context->get_saved_variables();
+    const auto holder = context->saved_data["batch"].toCapsule();
+    const auto& batch = static_cast<const Batch&>(*holder);
+    const at::Tensor out_gradient_TD = with_dense_rows(gradients[0]);
+    const at::Tensor& out_TD = saved[3];
+    const std::int64_t width = out_TD.size(1) / batch.heads;
+    const auto like_out = [&] { return at::empty(out_TD.sizes(), out_TD.options()); };
+    const at::Tensor query_TD = like_out();
+    const at::Tensor key_TD = like_out();
+    const at::Tensor value_TD = like_out();
+    AT_DISPATCH_FLOATING_TYPES(out_TD.scalar_type(), "attention_backward", [&] {
+      for_heads<scalar_t>(batch, width, [&](std::size_t b, std::int64_t head, scalar_t* scratch) {
+        const std::int64_t first = batch.offsets[b];
+        const std::int64_t column = head * width;
+        simd::functions<scalar_t>().attend_backward(
+            head_of<scalar_t>(batch, b, head, saved[0], saved[1], saved[2]),
+            {.out = rows_of<scalar_t>(out_TD, first, column),
+             .out_gradient = rows_of<scalar_t>(out_gradient_TD, first, column),
+             .log_sum = saved[4].const_data_ptr<scalar_t>() + head * out_TD.size(0) + first,
+             .query = writable_rows_of<scalar_t>(query_TD, first, column),
+             .key = writable_rows_of<scalar_t>(key_TD, first, column),
+             .value = writable_rows_of<scalar_t>(value_TD, first, column)},
+            scratch);
+      });
+    });
+    return {query_TD, key_TD, value_TD, at::Tensor()};
+  }
+};
+
+void check_offsets(const std::vector<std::int64_t>& offsets) {
+  for (std::size_t b = 0; b + 1 < offsets.size(); ++b) {
+    const std::int64_t length = offsets[b + 1] - offsets[b];
+    COTERIE_CHECK(ShapeError, length >= 0 && length < kLongestSequence, "attention: a sequence must have 0 to ",
+                  kLongestSequence - 1, " tokens, got ", length, " in sequence ", b);
+  }
 }
 
 }  // namespace
@@ -30,28 +154,26 @@ at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tens
 at::Tensor attention(const at::Tensor& query_TD, const at::Tensor& key_TD, const at::Tensor& value_TD,
                      std::int64_t heads, const std::vector<std::int64_t>& offsets,
                      const std::vector<std::int64_t>& sequence_index, const AttentionDropout& dropout) {
+  COTERIE_CHECK(ShapeError,
+                query_TD.dim() == 2 && key_TD.sizes() == query_TD.sizes() && value_TD.sizes() == query_TD.sizes(),
+                "attention: query, key and value must be [T, D], got ", query_TD.sizes(), ", ", key_TD.sizes(), ", ",
+                value_TD.sizes());
+  COTERIE_CHECK(ShapeError, heads > 0 && query_TD.size(1) % heads == 0, "attention: ", heads, " heads in ",
+                query_TD.size(1), " columns");
   COTERIE_CHECK(ShapeError, !offsets.empty() && offsets.back() == query_TD.size(0), "attention: offsets end at ",
                 offsets.empty() ? -1 : offsets.back(), ", there are ", query_TD.size(0), " tokens");
-  const std::size_t sequences = offsets.size() - 1;
-  COTERIE_CHECK(ShapeError, sequence_index.size() == sequences, "attention: ", sequence_index.size(), " indices for ",
-                sequences, " sequences");
+  COTERIE_CHECK(ShapeError, sequence_index.size() == offsets.size() - 1, "attention: ", sequence_index.size(),
+                " indices for ", offsets.size() - 1, " sequences");
+  COTERIE_CHECK(ShapeError, offsets.front() == 0, "attention: offsets must start at 0, got ", offsets.front());
+  check_offsets(offsets);
   // A rank without tokens still owns a place in the graph, so that its backward reaches every collective.
   if (query_TD.size(0) == 0) return query_TD + key_TD + value_TD;
-  std::vector<std::int64_t> lengths(sequences);
-  for (std::size_t b = 0; b < sequences; ++b) lengths[b] = offsets[b + 1] - offsets[b];
-  // split_with_sizes has one backward for all parts; slices would each write a gradient of the full size.
-  const auto queries = query_TD.split_with_sizes(lengths);
-  const auto keys = key_TD.split_with_sizes(lengths);
-  const auto values = value_TD.split_with_sizes(lengths);
-  std::vector<at::Tensor> outputs;
-  outputs.reserve(sequences);
-  for (std::size_t b = 0; b < sequences; ++b) {
-    if (lengths[b] == 0) continue;
-    const at::Tensor out = attend(split_heads(queries[b], heads), split_heads(keys[b], heads),
-                                  split_heads(values[b], heads), sequence_index[b], dropout);
-    outputs.push_back(out.transpose(1, 2).reshape({lengths[b], query_TD.size(1)}));
-  }
-  return at::cat(outputs);
+  auto batch = c10::make_intrusive<Batch>();
+  batch->heads = heads;
+  batch->offsets = offsets;
+  batch->sequence_index = sequence_index;
+  batch->drop = drop_of(dropout.rate, dropout.key);
+  return Attention::apply(query_TD, key_TD, value_TD, batch);
 }
 
 }  // namespace coterie::kernels

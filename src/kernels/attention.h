@@ -10,19 +10,25 @@
 
 namespace coterie::kernels {
 
-/// How attention drops probabilities; a rate of 0 takes the fused kernel.
+/// Sequences are shorter than this: query position and head share one word of a dropout bit's place.
+constexpr std::int64_t kLongestSequence = 1 << 16;
+
+/// How attention drops probabilities.
 struct AttentionDropout {
   double rate = 0.0;
   RandomKey key;
 };
 
-/// softmax(Q K^T / sqrt(d)) V for each sequence and head.
+/// softmax(Q K^T / sqrt(d)) V for each sequence and head, with the bits of `attention_dropout_factors`.
+///
+/// Neither the scores nor the bits are kept: the backward pass makes both again, block by block. It is written by hand
+/// and cannot itself be differentiated. Rows may lie apart (columns of a wider tensor are read in place).
 ///
 /// @param query_TD, key_TD, value_TD  [T, D], D = heads * d
 /// @param offsets                     [B + 1], ascending from 0 to T; sequences may be empty
 /// @param sequence_index              [B] index of each sequence in the global batch, for the dropout bits
 /// @return                            [T, D], same dtype
-/// @throws ShapeError if the offsets do not fit the tokens, or the indices the offsets
+/// @throws ShapeError if the three differ in shape, the offsets do not fit the tokens, or the indices the offsets
 /// @par Source
 /// Vaswani et al. 2017 (arXiv:1706.03762), section 3.2.
 [[nodiscard]] at::Tensor attention(const at::Tensor& query_TD, const at::Tensor& key_TD, const at::Tensor& value_TD,

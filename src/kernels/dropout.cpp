@@ -3,6 +3,7 @@
 #include <ATen/Dispatch.h>
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 #include <array>
@@ -29,27 +30,57 @@ void fill_row(Scalar* out, std::int64_t count, RandomKey key, std::array<std::ui
 
 std::uint32_t low(std::int64_t value) { return static_cast<std::uint32_t>(value); }
 
+/// What the backward pass needs.
+struct Noise : torch::CustomClassHolder {
+  simd::Drop drop;
+  TokenPlaces places;
+};
+
+at::Tensor dropped(const at::Tensor& tokens, const Noise& noise) {
+  const at::Tensor tokens_TD = tokens.contiguous();
+  const std::int64_t width = tokens_TD.size(1);
+  const at::Tensor out_TD = at::empty(tokens_TD.sizes(), tokens_TD.options());
+  AT_DISPATCH_FLOATING_TYPES(tokens_TD.scalar_type(), "dropout", [&] {
+    at::parallel_for(0, tokens_TD.size(0), 32, [&](std::int64_t first, std::int64_t last) {
+      simd::functions<scalar_t>().drop_rows(
+          tokens_TD.const_data_ptr<scalar_t>() + first * width, out_TD.mutable_data_ptr<scalar_t>() + first * width,
+          last - first, width, {noise.places.sequence.data() + first, noise.places.token.data() + first}, noise.drop);
+    });
+  });
+  return out_TD;
+}
+
+class Dropout : public torch::autograd::Function<Dropout> {
+ public:
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& tokens_TD,
+                            const c10::intrusive_ptr<Noise>& noise) {
+    context->saved_data["noise"] = c10::IValue::make_capsule(noise);
+    return dropped(tokens_TD, *noise);
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& gradients) {
+    const auto holder = context->saved_data["noise"].toCapsule();
+    return {dropped(gradients[0], static_cast<const Noise&>(*holder)), at::Tensor()};
+  }
+};
+
 }  // namespace
+
+void check_places(const TokenPlaces& places, std::int64_t tokens) {
+  const auto known = static_cast<std::int64_t>(std::min(places.sequence.size(), places.token.size()));
+  COTERIE_CHECK(ShapeError, known == tokens, "dropout: ", known, " places for ", tokens, " tokens");
+}
+
+simd::Drop drop_of(double rate, RandomKey key) { return {key.value, threshold(rate), 1.0 / (1.0 - rate)}; }
 
 at::Tensor dropout(const at::Tensor& tokens_TD, double rate, RandomKey key, const TokenPlaces& places) {
   if (rate == 0.0) return tokens_TD;
-  const std::int64_t tokens = tokens_TD.size(0);
-  const std::int64_t width = tokens_TD.size(1);
-  const auto known = static_cast<std::int64_t>(std::min(places.sequence.size(), places.token.size()));
-  COTERIE_CHECK(ShapeError, known == tokens, "dropout: ", known, " places for ", tokens, " tokens");
-  const at::Tensor factors_TD = at::empty({tokens, width}, tokens_TD.options().requires_grad(false));
-  AT_DISPATCH_FLOATING_TYPES(tokens_TD.scalar_type(), "dropout", [&] {
-    auto* out = factors_TD.mutable_data_ptr<scalar_t>();
-    const auto kept = static_cast<scalar_t>(1.0 / (1.0 - rate));
-    at::parallel_for(0, tokens, 64, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t t = begin; t < end; ++t) {
-        const auto i = static_cast<std::size_t>(t);
-        fill_row(out + t * width, width, key, {low(places.sequence[i]), low(places.token[i]), 0}, threshold(rate),
-                 kept);
-      }
-    });
-  });
-  return tokens_TD * factors_TD;
+  check_places(places, tokens_TD.size(0));
+  auto noise = c10::make_intrusive<Noise>();
+  noise->drop = drop_of(rate, key);
+  noise->places = places;
+  return Dropout::apply(tokens_TD, noise);
 }
 
 at::Tensor attention_dropout_factors(std::int64_t heads, std::int64_t length, double rate, RandomKey key,

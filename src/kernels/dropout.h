@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "kernels/simd/functions.h"
 
 namespace coterie::kernels {
 
@@ -16,9 +17,15 @@ struct TokenPlaces {
   std::vector<std::int64_t> token;     ///< [T] position within the sequence
 };
 
+/// @throws ShapeError unless there are as many places as tokens
+void check_places(const TokenPlaces& places, std::int64_t tokens);
+
+/// A rate as what the inner loops compare bits with.
+[[nodiscard]] simd::Drop drop_of(double rate, RandomKey key);
+
 /// Zeroes elements with probability `rate` and divides the others by 1 - rate.
 ///
-/// The bit of an element is Philox(key; sequence, token, channel).
+/// The bit of an element is Philox(key; sequence, token, channel); backward draws it again, no mask is kept.
 ///
 /// @param tokens_TD  [T, D], float or double
 /// @param rate       in [0, 1); 0 returns the input
@@ -28,7 +35,8 @@ struct TokenPlaces {
 
 /// Factors 0 or 1 / (1 - rate) for the attention probabilities of one sequence.
 ///
-/// The bit of an element is Philox(key; sequence, head, query, key position).
+/// The bit of an element is Philox(key; sequence, head, query, key position). `attention` draws the same bits in its
+/// blocks; this is the definition it is held against.
 ///
 /// @return  [H, N, N] in `dtype`
 [[nodiscard]] at::Tensor attention_dropout_factors(std::int64_t heads, std::int64_t length, double rate, RandomKey key,

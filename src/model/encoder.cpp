@@ -7,6 +7,7 @@
 #include "experts/upcycling.h"
 #include "kernels/attention.h"
 #include "kernels/dropout.h"
+#include "kernels/fused_norm.h"
 #include "kernels/pooling.h"
 
 namespace coterie::model {
@@ -129,17 +130,20 @@ at::Tensor Encoder::feed_forward(const Layer& layer, const at::Tensor& tokens_TD
 at::Tensor Encoder::forward(const data::PackedSequences& sequences, const Noise& noise,
                             std::vector<at::Tensor>* states) const {
   Pass pass{sequences, noise, places_of(sequences), {}};
-  const auto drop = [&](const at::Tensor& tokens_TD, std::uint64_t layer, Site site) {
-    return kernels::dropout(tokens_TD, noise.hidden, site_key(noise.key, layer, site), pass.places);
+  const auto add_and_norm = [&](const at::Tensor& added_TD, const at::Tensor& residual_TD, const Norm& norm,
+                                RandomKey key) {
+    return kernels::dropout_residual_norm(
+        added_TD, residual_TD, {norm.weight_D, norm.bias_D, spec_.bert.layer_norm_eps}, noise.hidden, key, pass.places);
   };
-  at::Tensor tokens_TD = drop(normalized(embeddings(sequences), embedding_norm_), 0, Site::embeddings);
+  at::Tensor tokens_TD = kernels::dropout(normalized(embeddings(sequences), embedding_norm_), noise.hidden,
+                                          site_key(noise.key, 0, Site::embeddings), pass.places);
   if (states) states->push_back(tokens_TD);
   for (std::uint64_t n = 0; n < layers_.size(); ++n) {
     const Layer& layer = layers_[n];
     const at::Tensor mixed_TD = attend(layer, tokens_TD, pass, site_key(noise.key, n, Site::attention_probabilities));
-    tokens_TD = normalized(tokens_TD + drop(mixed_TD, n, Site::attention_output), layer.attention_norm);
+    tokens_TD = add_and_norm(mixed_TD, tokens_TD, layer.attention_norm, site_key(noise.key, n, Site::attention_output));
     const at::Tensor hidden_TD = feed_forward(layer, tokens_TD, pass);
-    tokens_TD = normalized(tokens_TD + drop(hidden_TD, n, Site::mlp_output), layer.mlp_norm);
+    tokens_TD = add_and_norm(hidden_TD, tokens_TD, layer.mlp_norm, site_key(noise.key, n, Site::mlp_output));
     if (states) states->push_back(tokens_TD);
   }
   return tokens_TD;

@@ -1,0 +1,11 @@
+// The inner loops compiled for SSE2; CMakeLists.txt gives this file its flags.
+#include "kernels/simd/attention_loops.h"
+#include "kernels/simd/functions.h"
+#include "kernels/simd/gelu_loops.h"
+#include "kernels/simd/row_loops.h"
+
+namespace coterie::kernels::simd {
+
+extern const FunctionSet kBase = {"SSE2", all_loops<float>(), all_loops<double>(), {gelu_rows, gelu_rows_backward}};
+
+}  // namespace coterie::kernels::simd

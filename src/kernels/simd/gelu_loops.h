@@ -1,0 +1,75 @@
+// erf GELU of values plus a bias, and its gradient, in float.
+#pragma once
+
+#include <cstddef>
+
+#include "kernels/simd/lanes.h"
+
+namespace coterie::kernels::simd {
+namespace {
+
+using Floats = Vector<float>;
+
+/// The normal distribution function of x, and exp(-x^2 / 2).
+struct Normal {
+  Floats below;
+  Floats bell;
+};
+
+/// With z = |x| / sqrt(2) and t = 1 / (1 + z / 2), erfc(z) = exp(-z^2) g(t); g is a Chebyshev fit on z in [0, 9.5] of
+/// relative error 5.1e-8. Both tails keep their relative precision.
+[[gnu::always_inline]] inline Normal normal_of(Floats x) {
+  constexpr float kFit[9] = {-0.0593381259206F, 0.285979671822F, -0.490276046877F, 0.281742193397F, -0.0292310982549F,
+                             0.203802260906F,   0.242824090732F, 0.282412613242F,  0.282084401385F};
+  const Floats size = x < 0.0F ? -x : x;
+  const Floats t = 1.0F / (1.0F + size * 0.353553391F);
+  Floats fit = Floats{} + kFit[0];
+#pragma GCC unroll 8
+  for (int k = 1; k < 9; ++k) fit = fit * t + kFit[k];
+  const Floats bell = exp_of<float>(x * x * -0.5F);
+  const Floats tail = 0.5F * bell * t * fit;
+  return {x < 0.0F ? tail : 1.0F - tail, bell};
+}
+
+/// Up to a vector of floats; those behind `count` are 0.
+[[gnu::always_inline]] inline Floats load_some(const float* from, std::int64_t count) {
+  if (count >= kLanes<float>) return load(from);
+  Floats out = {};
+  __builtin_memcpy(&out, from, static_cast<std::size_t>(count) * sizeof(float));
+  return out;
+}
+
+[[gnu::always_inline]] inline void store_some(float* to, Floats value, std::int64_t count) {
+  if (count >= kLanes<float>)
+    store(to, value);
+  else
+    __builtin_memcpy(to, &value, static_cast<std::size_t>(count) * sizeof(float));
+}
+
+void gelu_rows(const float* values, const float* bias, std::int64_t rows, std::int64_t width, float* out) {
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t i = 0; i < width; i += kLanes<float>) {
+      Floats x = load_some(values + r * width + i, width - i);
+      if (bias) x += load_some(bias + i, width - i);
+      store_some(out + r * width + i, x * normal_of(x).below, width - i);
+    }
+}
+
+void gelu_rows_backward(const float* gradient, const float* values, const float* bias, std::int64_t rows,
+                        std::int64_t width, float* values_gradient, float* bias_gradient) {
+  constexpr float kDensity = 0.398942280F;  // 1 / sqrt(2 pi)
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t i = 0; i < width; i += kLanes<float>) {
+      const std::int64_t left = width - i;
+      Floats x = load_some(values + r * width + i, left);
+      if (bias) x += load_some(bias + i, left);
+      const Normal normal = normal_of(x);
+      const Floats slope = normal.below + x * normal.bell * kDensity;
+      const Floats change = load_some(gradient + r * width + i, left) * slope;
+      store_some(values_gradient + r * width + i, change, left);
+      if (bias_gradient) store_some(bias_gradient + i, load_some(bias_gradient + i, left) + change, left);
+    }
+}
+
+}  // namespace
+}  // namespace coterie::kernels::simd
