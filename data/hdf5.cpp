@@ -198,8 +198,8 @@ void H5Writer::number(const std::string& name, std::uint64_t value) {
 
 void H5Writer::group(const std::string& name) {
   const H5Handle timeless = timeless_properties(H5P_GROUP_CREATE);
-  const H5Handle made(check_h5<IoError>(
-      H5Gcreate2(file_.get(), name.c_str(), H5P_DEFAULT, timeless.get(), H5P_DEFAULT), doing("create", name)));
+  const H5Handle made(check_h5<IoError>(H5Gcreate2(file_.get(), name.c_str(), H5P_DEFAULT, timeless.get(), H5P_DEFAULT),
+                                        doing("create", name)));
 }
 
 std::vector<std::byte> H5Writer::finish() {

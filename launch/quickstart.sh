@@ -37,7 +37,9 @@ program=build/release/coterie
 resolved=$("$program" train "$config" "$@" --print-config)
 run=$(sed -n 's/^run = "\([^"]*\)".*/\1/p' <<<"$resolved")
 runs=$(sed -n 's/^runs = "\([^"]*\)".*/\1/p' <<<"$resolved")
-[ -n "$run" ] && [ -n "$runs" ] || die "$EXIT_USAGE" "$config: no keys run and runs in what --print-config shows"
+if [ -z "$run" ] || [ -z "$runs" ]; then
+  die "$EXIT_USAGE" "$config: no keys run and runs in what --print-config shows"
+fi
 
 say "corpus"
 "$program" data build "$config" "$@"

@@ -93,7 +93,8 @@ TEST_F(TrainedRun, embeds_alike_on_two_ranks_and_in_small_batches) {
 }
 
 TEST_F(TrainedRun, takes_the_domain_of_each_json_line) {
-  write("in.jsonl", "{\"text\": \"gene a b\", \"domain\": \"biology\"}\n{\"text\": \"gene a b\", \"domain\": \"physics\"}\n");
+  write("in.jsonl",
+        "{\"text\": \"gene a b\", \"domain\": \"biology\"}\n{\"text\": \"gene a b\", \"domain\": \"physics\"}\n");
   write("one.txt", "gene a b\n");
 
   const NpyArray both = embed("runs/tiny", "in.jsonl");

@@ -19,9 +19,9 @@ namespace coterie::test {
 
 /// How a program ended.
 struct Outcome {
-  int code = -1;     ///< 128 + the signal's number if one ended it
-  std::string out;   ///< standard output
-  std::string err;   ///< standard error
+  int code = -1;    ///< 128 + the signal's number if one ended it
+  std::string out;  ///< standard output
+  std::string err;  ///< standard error
 };
 
 /// Shown by a failed expectation.

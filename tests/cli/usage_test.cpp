@@ -36,9 +36,8 @@ TEST_F(Usage, help_lists_the_subcommands) {
 }
 
 TEST_F(Usage, every_subcommand_has_help_with_its_usage) {
-  const std::vector<std::vector<std::string>> commands = {{"train"},         {"eval"},          {"embed"},
-                                                          {"score"},         {"export"},        {"data", "build"},
-                                                          {"data", "synth"}, {"data", "inspect"}};
+  const std::vector<std::vector<std::string>> commands = {
+      {"train"}, {"eval"}, {"embed"}, {"score"}, {"export"}, {"data", "build"}, {"data", "synth"}, {"data", "inspect"}};
   for (auto words : commands) {
     std::string usage = "usage: coterie";
     for (const std::string& word : words) usage += " " + word;

@@ -91,9 +91,7 @@ threads = 1
   /// The folder in which commands run.
   [[nodiscard]] fs::path root() const { return temporary_.path() / "work"; }
   [[nodiscard]] fs::path run_folder() const { return root() / "runs" / "tiny"; }
-  [[nodiscard]] fs::path checkpoint(int step) const {
-    return run_folder() / "checkpoints" / str("step-0000000", step);
-  }
+  [[nodiscard]] fs::path checkpoint(int step) const { return run_folder() / "checkpoints" / str("step-0000000", step); }
 
   void write(const fs::path& below, std::string_view content) const {
     fs::create_directories((root() / below).parent_path());

@@ -9,6 +9,7 @@
 #include "tests/harness/checkpoint_fixture.h"
 #include "tests/harness/faulty_file_ops.h"
 #include "tests/harness/temporary_folder.h"
+#include "tests/harness/unsynced_file_ops.h"
 #include "tests/model/files.h"
 
 namespace coterie::model {
@@ -45,7 +46,7 @@ class SharedCheckpoint : public testing::Test {
   }
   [[nodiscard]] bool last() const { return world_.rank() == world_.size() - 1; }
 
-  void save(std::int64_t step) { (void)save_checkpoint(*real_file_ops(), world_, folder(), content(step)); }
+  void save(std::int64_t step) { (void)save_checkpoint(*test::unsynced_file_ops(), world_, folder(), content(step)); }
 
   dist::MpiGroup world_{dist::Communicator::world(), "world", 60};
 
@@ -68,7 +69,7 @@ TEST_F(SharedCheckpoint, an_error_on_the_last_rank_is_the_same_on_all_and_commit
   bool done = false;
   int failures = 0;
   for (int n = 1; !done; ++n) {
-    FaultyFileOps faulty(real_file_ops(), last() ? n : 0, Fault::error);
+    FaultyFileOps faulty(test::unsynced_file_ops(), last() ? n : 0, Fault::error);
     std::string message;
     try {
       (void)save_checkpoint(faulty, world_, folder(), content(2));
@@ -101,7 +102,7 @@ TEST_F(SharedCheckpoint, an_error_on_rank_0_is_the_same_on_all) {
   save(1);
   bool done = false;
   for (int n = 1; !done; ++n) {
-    FaultyFileOps faulty(real_file_ops(), leads() ? n : 0, Fault::error);
+    FaultyFileOps faulty(test::unsynced_file_ops(), leads() ? n : 0, Fault::error);
     std::string message;
     try {
       (void)save_checkpoint(faulty, world_, folder(), content(2));

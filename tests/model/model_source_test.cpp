@@ -79,7 +79,9 @@ TEST_F(Source, damaged_checkpoint_is_refused_by_name) {
   save(2, 2);
   fs::resize_file(at_step(2) / "dense.safetensors", 64);
 
-  EXPECT_THAT(test::data_error([&] { (void)ModelSource::open(at_step(2)).read({0, 2}); }),
+  EXPECT_THAT(test::data_error([&] {
+                (void)ModelSource::open(at_step(2)).read({0, 2});
+              }),
               HasSubstr((at_step(2) / "dense.safetensors").string()));
 }
 

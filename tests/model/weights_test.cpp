@@ -63,8 +63,8 @@ TEST(ModelTensors, have_experts_in_the_place_of_the_mlps_and_rows_for_domain_tok
   EXPECT_THAT(names, testing::Contains("encoder.layer.0.intermediate.dense.weight"));
   EXPECT_THAT(names, testing::Not(testing::Contains("encoder.layer.1.intermediate.dense.weight")));
   for (const int e : {0, 1, 2})
-    for (const char* part : {"intermediate.dense.weight", "intermediate.dense.bias", "output.dense.weight",
-                             "output.dense.bias"})
+    for (const char* part :
+         {"intermediate.dense.weight", "intermediate.dense.bias", "output.dense.weight", "output.dense.bias"})
       EXPECT_THAT(names, testing::Contains(str("encoder.layer.1.experts.", e, ".", part)));
   // 4 tensors of one layer's MLP become 3 * 4.
   EXPECT_EQ(tensors.size(), bert_tensors(spec.bert).size() + 8);
@@ -170,9 +170,13 @@ TEST(Declaring, names_the_tensor_that_is_missing_or_has_another_shape) {
   Weights misshapen = tiny_weights(spec, 7);
   misshapen[name] = at::zeros({9});
 
-  EXPECT_THAT(test::data_error([&] { (void)declare(spec, {0, 2}, lacking); }),
+  EXPECT_THAT(test::data_error([&] {
+                (void)declare(spec, {0, 2}, lacking);
+              }),
               HasSubstr("tensor '" + name + "' is missing"));
-  EXPECT_THAT(test::data_error([&] { (void)declare(spec, {0, 2}, misshapen); }),
+  EXPECT_THAT(test::data_error([&] {
+                (void)declare(spec, {0, 2}, misshapen);
+              }),
               HasSubstr("tensor '" + name + "' must have shape [8], got [9]"));
   EXPECT_NO_THROW((void)declare(spec, {0, 1}, lacking)) << "a rank needs its own experts only";
 }
