@@ -164,6 +164,7 @@ class Builder {
 
   void add_negatives() {
     const auto classes = text_classes(content_.texts);
+    note_leaks(classes);
     for (const Split split : {Split::validation, Split::test}) {
       const RandomKey key = key_.derive("negatives").derive(name_of(split));
       auto& all = content_.negatives[static_cast<std::size_t>(split)];
@@ -179,6 +180,16 @@ class Builder {
         note_shortage(report_.domains[d].domain, split, report);
       }
     }
+  }
+
+  // Splits that were given, or equal texts in two domains: `assign_splits` keeps the others together.
+  void note_leaks(const std::vector<std::uint32_t>& classes) {
+    std::size_t leaks = 0;
+    for (std::size_t i = 0; i < classes.size(); ++i) leaks += content_.split[i] != content_.split[classes[i]] ? 1 : 0;
+    if (leaks > 0)
+      report_.notes.push_back(str(leaks,
+                                  " documents have the text of a document in another split: results will look "
+                                  "better than they are"));
   }
 
   void note_shortage(const std::string& domain, Split split, const SplitReport& report) {

@@ -20,6 +20,10 @@ void prepare_library() {
   silence_h5();
   // Plugins would let a file load code.
   check_h5(H5PLset_loading_state(0), "disable filter plugins");
+  // The loader's thread reads while evaluation does.
+  hbool_t safe = 0;
+  check_h5(H5is_library_threadsafe(&safe), "ask whether the library is thread-safe");
+  COTERIE_CHECK(IoError, safe, "hdf5: the library must be built thread-safe, got one that is not");
 }
 
 std::uint64_t little_endian(std::span<const unsigned char, 8> bytes) {

@@ -24,12 +24,13 @@ namespace {
 struct Text {
   std::string text;
   std::string domain;
+  std::size_t line = 0;  ///< of the file, from 1
 };
 
 Text parse_json_line(const std::string& line, const fs::path& path, std::size_t number) {
   try {
     const auto object = nlohmann::json::parse(line);
-    return {object.at("text").get<std::string>(), object.value("domain", std::string())};
+    return {object.at("text").get<std::string>(), object.value("domain", std::string()), number};
   } catch (const nlohmann::json::exception& error) {
     throw DataError(str("embed: a line must be {\"text\": ..., \"domain\"?: ...}, got ", error.what(), " (",
                         path.string(), ":", number, ")"));
@@ -43,7 +44,7 @@ std::vector<Text> read_texts(const fs::path& path) {
   std::string line;
   for (std::size_t number = 1; std::getline(in, line); ++number)
     if (!json || line.find_first_not_of(" \t\r") != std::string::npos)
-      texts.push_back(json ? parse_json_line(line, path, number) : Text{line, ""});
+      texts.push_back(json ? parse_json_line(line, path, number) : Text{line, "", number});
   if (texts.empty()) throw DataError(str("embed: there is no text (", path.string(), ")"));
   return texts;
 }
@@ -77,8 +78,7 @@ data::PackedSequences pack_texts(const std::vector<Text>& texts, const fs::path&
     packed.tokens.insert(packed.tokens.end(), ids.begin(), ids.end());
     packed.sequence_index.push_back(packed.sequences());
     packed.offsets.push_back(static_cast<std::int64_t>(packed.tokens.size()));
-    // A text is a line.
-    packed.domain.push_back(domain_of(text, source.spec, otherwise, str(in.string(), ":", packed.domain.size() + 1)));
+    packed.domain.push_back(domain_of(text, source.spec, otherwise, str(in.string(), ":", text.line)));
   }
   return packed;
 }

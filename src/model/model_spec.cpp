@@ -26,6 +26,9 @@ std::int64_t integer(const json& value, const char* key) {
   return value.get<std::int64_t>();
 }
 
+// A learned route does not follow from the domain: such a model could be neither run nor split into dense ones here.
+const char* router_of(const ModelSpec& spec) { return spec.expert_layers.empty() ? "none" : "domain"; }
+
 void check(const ModelSpec& spec) {
   for (std::size_t i = 0; i < spec.expert_layers.size(); ++i) {
     const std::int64_t layer = spec.expert_layers[i];
@@ -59,6 +62,7 @@ void write_model_spec(FileOps& ops, const fs::path& folder, const ModelSpec& spe
                           {"normalize", spec.normalize},
                           {"max_length", spec.max_length},
                           {"domains", spec.domains},
+                          {"router", router_of(spec)},
                           {"expert_layers", spec.expert_layers},
                           {"domain_tokens", spec.domain_tokens}};
   write_file_atomically(ops, folder / "config.json", bert_config_json(spec.bert));
@@ -81,6 +85,8 @@ ModelSpec read_model_spec(const fs::path& folder) {
     for (const json& layer : extension.at("expert_layers").get<std::vector<json>>())
       spec.expert_layers.push_back(integer(layer, "expert_layers"));
     extension.at("domain_tokens").get_to(spec.domain_tokens);
+    if (const std::string router = extension.at("router"); router != "none" && router != "domain")
+      throw DataError(str("router must be one of none, domain in this version, got '", router, "'"));
     check(spec);
   } catch (const json::exception& error) {
     throw DataError(str("model: ", error.what(), " (", path.string(), ")"));

@@ -116,8 +116,8 @@ TEST_F(TrainedRun, embeds_a_corpus) {
 TEST_F(TrainedRun, refuses_to_embed_a_text_without_a_domain_or_of_an_unknown_one) {
   expect_refused({"embed", "runs/tiny", "in.txt", "out.npy"}, Exit::data,
                  {"one of biology, physics, got none (in.txt:1)", "experts.unknown_domain"});
-  write("in.jsonl", "{\"text\": \"a\", \"domain\": \"physics\"}\n{\"text\": \"a\", \"domain\": \"poetry\"}\n");
-  expect_refused({"embed", "runs/tiny", "in.jsonl", "out.npy"}, Exit::data, {"got 'poetry' (in.jsonl:2)"});
+  write("in.jsonl", "{\"text\": \"a\", \"domain\": \"physics\"}\n\n{\"text\": \"a\", \"domain\": \"poetry\"}\n");
+  expect_refused({"embed", "runs/tiny", "in.jsonl", "out.npy"}, Exit::data, {"got 'poetry' (in.jsonl:3)"});
   expect_refused({"embed", "runs/tiny", "in.txt", "out.npy", "experts.unknown_domain=poetry"}, Exit::config,
                  {"one of biology, physics, got 'poetry'"});
 }

@@ -111,8 +111,8 @@ TEST_F(Spec, must_be_json) { EXPECT_THAT(said_of("{"), HasSubstr("parse")); }
 TEST_F(Spec, must_be_an_object) { EXPECT_NE(said_of("[]"), ""); }
 
 TEST_F(Spec, must_have_every_key) {
-  for (const char* key :
-       {"format", "version", "pooling", "normalize", "max_length", "domains", "expert_layers", "domain_tokens"})
+  for (const char* key : {"format", "version", "pooling", "normalize", "max_length", "domains", "router",
+                          "expert_layers", "domain_tokens"})
     EXPECT_THAT(with(key, kAbsent), HasSubstr(key));
 }
 
@@ -132,6 +132,10 @@ TEST_F(Spec, max_length_must_fit_the_position_table) {
   EXPECT_THAT(with("max_length", -1), HasSubstr("3..16, got -1"));
   EXPECT_THAT(with("max_length", 12.5), HasSubstr("max_length"));
   EXPECT_THAT(with("max_length", "16"), HasSubstr("max_length"));
+}
+
+TEST_F(Spec, a_learned_router_is_of_another_version) {
+  EXPECT_THAT(with("router", "topk"), HasSubstr("router must be one of none, domain in this version, got 'topk'"));
 }
 
 TEST_F(Spec, expert_layers_must_ascend_within_the_model) {

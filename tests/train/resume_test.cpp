@@ -1,4 +1,4 @@
-// A run continued from any of its checkpoints ends, bit for bit, where the uninterrupted run ends. Runs at 1 and 2
+// A run continued from any of its checkpoints ends, bit for bit, where the uninterrupted run ends. Runs at 1, 2 and 4
 // ranks.
 #include <ATen/Functions.h>
 #include <gtest/gtest.h>
@@ -25,7 +25,7 @@ class Resume : public testing::Test {
       test::write_tiny_inputs(temporary_->path());
       return temporary_->path().string();
     });
-    parallel_.expert = mesh_.world().size();
+    parallel_.expert = std::min(2, mesh_.world().size());  // with four ranks both axes have two
   }
   ~Resume() override { mesh_.world().barrier(); }
 
