@@ -8,9 +8,9 @@
 #include <mutex>
 #include <set>
 #include <thread>
-#include <unordered_map>
 
 #include "base/error.h"
+#include "data/corpus_tables.h"
 #include "data/negatives.h"
 
 namespace coterie::data {
@@ -79,15 +79,6 @@ void tokenize(CorpusContent& content, const TextEncoder& encoder, int threads) {
     work();
   }
   if (failure) std::rethrow_exception(failure);
-}
-
-// Numbers of equal texts are equal: the number of the first document with that text.
-std::vector<std::uint32_t> text_classes(const std::vector<std::string>& texts) {
-  std::unordered_map<std::string_view, std::uint32_t> first;
-  std::vector<std::uint32_t> classes;
-  classes.reserve(texts.size());
-  for (std::uint32_t i = 0; i < texts.size(); ++i) classes.push_back(first.emplace(texts[i], i).first->second);
-  return classes;
 }
 
 void count_pair(SplitReport& report, std::uint32_t weight) {

@@ -54,6 +54,8 @@ struct BuildReport {
 
   /// Two tables, one of the parts and one of the dropped pairs, and the notes.
   [[nodiscard]] std::string text() const;
+  /// The same as JSON: domain -> split -> numbers, and what was dropped.
+  [[nodiscard]] std::string json() const;
 };
 
 /// A corpus and the report on it.

@@ -1,5 +1,6 @@
 // The tables of `data build`.
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "base/str.h"
 #include "base/table.h"
@@ -7,6 +8,8 @@
 
 namespace coterie::data {
 namespace {
+
+using nlohmann::ordered_json;
 
 void add(SplitReport& sum, const SplitReport& part) {
   sum.documents += part.documents;
@@ -68,7 +71,28 @@ std::string dropped_table(const std::vector<DomainReport>& domains) {
   return table.text();
 }
 
+ordered_json to_json(const SplitReport& part) {
+  return {{"documents", part.documents},   {"pairs", part.pairs},         {"pairs_by_weight", part.weights},
+          {"max_weight", part.max_weight}, {"negatives", part.negatives}, {"tokens", part.tokens},
+          {"max_tokens", part.max_tokens}};
+}
+
+ordered_json to_json(const DomainReport& domain) {
+  ordered_json out = {{"co_cited_pairs", domain.graph}};
+  for (int s = 0; s < kSplits; ++s) out[name_of(static_cast<Split>(s))] = to_json(domain.splits[s]);
+  out["dropped"] = ordered_json::object();
+  for (const auto& [reason, pairs] : domain.dropped) out["dropped"][reason] = pairs;
+  return out;
+}
+
 }  // namespace
+
+std::string BuildReport::json() const {
+  ordered_json out;
+  for (const DomainReport& domain : domains) out["domains"][domain.domain] = to_json(domain);
+  out["notes"] = notes;
+  return out.dump(2);
+}
 
 std::string BuildReport::text() const {
   std::string out = parts_table(domains) + "\npairs dropped\n" + dropped_table(domains);

@@ -106,7 +106,11 @@ struct Corpus::State {
   }
 };
 
-Corpus::Corpus(const std::filesystem::path& path) : state_(std::make_unique<State>(path)) {}
+Corpus::Corpus(const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path))
+    throw IoError(str("corpus: there is no file '", path.string(), "'; `coterie data build` makes it (data.corpus)"));
+  state_ = std::make_unique<State>(path);
+}
 Corpus::Corpus(Corpus&&) noexcept = default;
 Corpus& Corpus::operator=(Corpus&&) noexcept = default;
 Corpus::~Corpus() = default;

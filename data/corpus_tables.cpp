@@ -3,6 +3,7 @@
 
 #include <limits>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "base/error.h"
@@ -125,6 +126,15 @@ class Validator {
 };
 
 }  // namespace
+
+std::vector<std::uint32_t> text_classes(const std::vector<std::string>& texts) {
+  std::unordered_map<std::string_view, std::uint32_t> first;
+  std::vector<std::uint32_t> classes;
+  classes.reserve(texts.size());
+  for (const std::string& text : texts)
+    classes.push_back(first.emplace(text, static_cast<std::uint32_t>(classes.size())).first->second);
+  return classes;
+}
 
 std::string pairs_name(const char* kind, Split split) { return str("/pairs/", kind, "/", name_of(split)); }
 

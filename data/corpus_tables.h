@@ -34,6 +34,9 @@ struct CorpusTables {
   std::uint64_t vocabulary = 0;
 };
 
+/// For each text the number of the first one equal to it.
+[[nodiscard]] std::vector<std::uint32_t> text_classes(const std::vector<std::string>& texts);
+
 /// Name of a split's pairs in the file, for example `/pairs/positives/train`.
 [[nodiscard]] std::string pairs_name(const char* kind, Split split);
 

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <string_view>
 #include <tuple>
-#include <unordered_map>
 #include <utility>
 
 #include "base/error.h"
@@ -33,15 +32,6 @@ std::vector<std::uint64_t> offsets_of(const std::vector<Items>& items) {
   offsets.reserve(items.size() + 1);
   for (const Items& item : items) offsets.push_back(offsets.back() + item.size());
   return offsets;
-}
-
-std::vector<std::uint32_t> text_classes(const std::vector<std::string>& texts) {
-  std::unordered_map<std::string_view, std::uint32_t> first;
-  std::vector<std::uint32_t> classes;
-  classes.reserve(texts.size());
-  for (const std::string& text : texts)
-    classes.push_back(first.emplace(text, static_cast<std::uint32_t>(classes.size())).first->second);
-  return classes;
 }
 
 // Both directions of every pair, row by row. Pairs in ascending order leave each row ascending: the partners below a

@@ -19,8 +19,9 @@ class CsvParser {
   std::optional<CsvRow> next() {
     while (at_ < text_.size() && (text_[at_] == '\n' || text_[at_] == '\r')) end_of_line();
     if (at_ >= text_.size()) return std::nullopt;
-    CsvRow row{.line = line_, .cells = {}};
+    CsvRow row;
     while (true) {
+      row.places.push_back(here());
       row.cells.push_back(text_.substr(at_, 1) == "\"" ? quoted_cell() : plain_cell());
       if (at_ >= text_.size()) return row;
       if (text_[at_] != ',') {
@@ -40,7 +41,7 @@ class CsvParser {
   }
 
   std::string quoted_cell() {
-    const std::int64_t begun = line_;
+    const CsvPlace begun = here();
     std::string cell;
     ++at_;
     while (at_ < text_.size()) {
@@ -60,22 +61,26 @@ class CsvParser {
       } else {
         if (at_ < text_.size() && text_[at_] != ',' && text_[at_] != '\r' && text_[at_] != '\n')
           throw DataError(str("csv: a comma or the end of the row must follow a closing quote, got ",
-                              excerpt(text_.substr(at_)), " (", place(path_, line_), ")"));
+                              excerpt(text_.substr(at_)), " (", place(path_, line_, here().column), ")"));
         return cell;
       }
     }
-    throw DataError(
-        str("csv: a quoted cell must end with a quote, got the end of the file (", place(path_, begun), ")"));
+    throw DataError(str("csv: a quoted cell must end with a quote, got the end of the file (",
+                        place(path_, begun.line, begun.column), ")"));
   }
 
   void end_of_line() {
     at_ += text_.substr(at_, 2) == "\r\n" ? 2 : 1;
     ++line_;
+    line_start_ = at_;
   }
+
+  [[nodiscard]] CsvPlace here() const { return {line_, static_cast<std::int64_t>(at_ - line_start_) + 1}; }
 
   const std::filesystem::path& path_;
   std::string_view text_;
   std::size_t at_ = 0;
+  std::size_t line_start_ = 0;
   std::int64_t line_ = 1;
 };
 
@@ -87,26 +92,31 @@ Csv::Csv(const std::filesystem::path& path) : path_(path) {
   auto header = parser.next();
   if (!header)
     throw DataError(str("csv: the first row must name the columns, got an empty file (", path.string(), ")"));
-  header_ = std::move(header->cells);
+  header_ = std::move(*header);
   while (auto row = parser.next()) {
-    if (row->cells.size() != header_.size())
-      throw DataError(str("csv: a row must have ", header_.size(), " cells like the header, got ", row->cells.size(),
-                          " (", place(path, row->line), ")"));
+    if (row->cells.size() != header_.cells.size())
+      throw DataError(str("csv: a row must have ", header_.cells.size(), " cells like the header, got ",
+                          row->cells.size(), " (", place_of(*row, 0), ")"));
     rows_.push_back(std::move(*row));
   }
+}
+
+std::string Csv::place_of(const CsvRow& row, std::size_t cell) const {
+  return place(path_, row.places[cell].line, row.places[cell].column);
 }
 
 std::size_t Csv::column(std::string_view name) const {
   const std::string wanted = ascii_lower(trimmed(name));
   std::optional<std::size_t> found;
   std::string names;
-  for (std::size_t i = 0; i < header_.size(); ++i) {
-    names += str(i == 0 ? "" : ", ", excerpt(header_[i]));
-    if (ascii_lower(trimmed(header_[i])) != wanted) continue;
-    if (found) throw DataError(str("csv: column '", name, "' must stand once, got it twice (", place(path_, 1), ")"));
+  for (std::size_t i = 0; i < header_.cells.size(); ++i) {
+    names += str(i == 0 ? "" : ", ", excerpt(header_.cells[i]));
+    if (ascii_lower(trimmed(header_.cells[i])) != wanted) continue;
+    if (found)
+      throw DataError(str("csv: column '", name, "' must stand once, got it twice (", place_of(header_, i), ")"));
     found = i;
   }
-  if (!found) throw DataError(str("csv: column '", name, "' is missing, got ", names, " (", place(path_, 1), ")"));
+  if (!found) throw DataError(str("csv: column '", name, "' is missing, got ", names, " (", place_of(header_, 0), ")"));
   return *found;
 }
 

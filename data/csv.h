@@ -9,10 +9,16 @@
 
 namespace coterie::data {
 
-/// One row below the header.
+/// Where a cell begins.
+struct CsvPlace {
+  std::int64_t line = 1;
+  std::int64_t column = 1;  ///< in bytes, from 1
+};
+
+/// One row.
 struct CsvRow {
-  std::int64_t line = 0;  ///< of its first cell
   std::vector<std::string> cells;
+  std::vector<CsvPlace> places;  ///< of the cells
 };
 
 /// A CSV file in memory.
@@ -22,11 +28,16 @@ struct CsvRow {
 /// does not begin with a quote, quotes are plain characters. Empty lines are skipped.
 class Csv {
  public:
-  /// @throws IoError; DataError with file and line: not UTF-8, no header, a quote that never ends, text after a closing
+  /// @throws IoError; DataError with file, line and column: not UTF-8, no header, a quote that never ends, text after a
+  /// closing
   ///         quote, a row with another number of cells than the header
   explicit Csv(const std::filesystem::path& path);
 
+  /// The rows below the header, each with as many cells.
   [[nodiscard]] const std::vector<CsvRow>& rows() const noexcept { return rows_; }
+
+  /// `path:line:column` of a cell, as messages name it.
+  [[nodiscard]] std::string place_of(const CsvRow& row, std::size_t cell) const;
 
   /// Index of the column of that name; case and blanks around it do not matter.
   /// @throws DataError listing the columns there are, if it is missing or stands twice
@@ -34,7 +45,7 @@ class Csv {
 
  private:
   std::filesystem::path path_;
-  std::vector<std::string> header_;
+  CsvRow header_;
   std::vector<CsvRow> rows_;
 };
 

@@ -38,7 +38,7 @@ void check_superblock(const std::filesystem::path& path) {
   std::error_code error;
   const std::uint64_t size = std::filesystem::file_size(path, error);
   std::ifstream in(path, std::ios::binary);
-  COTERIE_CHECK(DataError, !error && in, "hdf5: cannot open '", path.string(),
+  COTERIE_CHECK(IoError, !error && in, "hdf5: cannot open '", path.string(),
                 "': ", error ? error.message() : "permission denied");
   std::array<unsigned char, 48> head{};
   in.read(reinterpret_cast<char*>(head.data()), head.size());

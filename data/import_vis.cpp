@@ -41,11 +41,11 @@ std::vector<Collection> import_vis(const std::filesystem::path& path) {
   for (const CsvRow& row : table.rows()) {
     const std::string_view id = trimmed(row.cells[doi]);
     if (id.empty())
-      throw DataError(str("vis: a paper must have a DOI, got an empty cell (", place(file, row.line), ")"));
-    const auto [known, added] = first_line.emplace(id, row.line);
+      throw DataError(str("vis: a paper must have a DOI, got an empty cell (", table.place_of(row, doi), ")"));
+    const auto [known, added] = first_line.emplace(id, row.places[doi].line);
     if (!added)
       throw DataError(str("vis: a DOI must stand once, got ", excerpt(id), " again, first in line ", known->second,
-                          " (", place(file, row.line), ")"));
+                          " (", table.place_of(row, doi), ")"));
     if (trimmed(row.cells[abstract]).empty()) continue;
     index.emplace(id, static_cast<std::uint32_t>(collection.documents.size()));
     collection.documents.push_back(
@@ -58,7 +58,7 @@ std::vector<Collection> import_vis(const std::filesystem::path& path) {
   // A paper without an abstract is no document, but what it cites together counts.
   std::vector<ReferenceList> lists;
   for (const CsvRow& row : table.rows()) {
-    ReferenceList list{str(excerpt(trimmed(row.cells[doi])), " (", place(file, row.line), ")"), {}};
+    ReferenceList list{str(excerpt(trimmed(row.cells[doi])), " (", table.place_of(row, doi), ")"), {}};
     for (const std::string_view cited : pieces(row.cells[references], ';'))
       if (const auto found = index.find(cited); found != index.end()) list.documents.push_back(found->second);
     lists.push_back(std::move(list));

@@ -1,6 +1,8 @@
 // Phases that may fail on one rank: the outcome is agreed before anybody goes on.
 #include "dist/together.h"
 
+#include <filesystem>
+
 #include "base/error.h"
 
 namespace coterie::dist {
@@ -13,6 +15,9 @@ void together(const ProcessGroup& group, const std::function<void()>& phase) {
   } catch (const Error& error) {
     failure = error.what();
     code = static_cast<std::int64_t>(error.code());
+  } catch (const std::filesystem::filesystem_error& error) {
+    failure = error.what();
+    code = static_cast<std::int64_t>(Exit::io);
   } catch (const std::exception& error) {
     failure = error.what();
     code = static_cast<std::int64_t>(Exit::bug);

@@ -18,6 +18,8 @@ namespace {
   throw IoError(str("file: cannot ", doing, " '", path.string(), "': ", errno_text(error)));
 }
 
+fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
 class PosixFile final : public OutputFile {
  public:
   /// @param how  O_EXCL for a new file, O_APPEND to write behind an old one
@@ -90,7 +92,7 @@ void write_file_atomically(FileOps& ops, const fs::path& path, std::string_view 
 }
 
 void write_file_atomically(FileOps& ops, const fs::path& path, std::span<const std::string_view> pieces) {
-  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  const fs::path folder = folder_of(path);
   const fs::path temporary = folder / str(".tmp-", path.filename().string());
   ops.remove_all(temporary);
   try {
@@ -106,6 +108,11 @@ void write_file_atomically(FileOps& ops, const fs::path& path, std::span<const s
     throw;
   }
   ops.sync_directory(folder);
+}
+
+void expect_writable(const fs::path& path) {
+  if (fs::is_directory(path)) throw IoError(str("file: cannot write '", path.string(), "': is a directory"));
+  if (::access(folder_of(path).c_str(), W_OK | X_OK) != 0) fail("write", path);
 }
 
 std::string read_file(const fs::path& path) {

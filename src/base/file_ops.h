@@ -51,6 +51,10 @@ void write_file_atomically(FileOps& ops, const fs::path& path, std::string_view 
 /// The same for content in several pieces, so that a header and large values need not be copied into one string.
 void write_file_atomically(FileOps& ops, const fs::path& path, std::span<const std::string_view> pieces);
 
+/// Says at the start of long work what `write_file_atomically` would say at its end.
+/// @throws IoError unless the folder of `path` exists and may be written, and `path` is no folder
+void expect_writable(const fs::path& path);
+
 /// The whole content of a file.
 /// @throws IoError if it cannot be read
 [[nodiscard]] std::string read_file(const fs::path& path);

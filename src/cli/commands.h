@@ -16,7 +16,7 @@ Exit embed(const CommandLine& line, int& argc, char**& argv);
 Exit bench(const CommandLine& line, int& argc, char**& argv);
 /// `coterie score FILE.csv [json=PATH]`
 Exit score(const CommandLine& line);
-/// `coterie export RUN OUT [domain=NAME]`
+/// `coterie export RUN OUT [domain=NAME] [json=PATH]`
 Exit export_model(const CommandLine& line);
 /// `coterie data build [CONFIG] [key=value...]`
 Exit data_build(const CommandLine& line);

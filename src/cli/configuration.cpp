@@ -39,6 +39,7 @@ std::string date_text() {
 Configuration configure(const std::string& file, const CommandLine& line) {
   const config::Tree tree = tree_of(file, line);
   const auto options = config::read<train::RunOptions>(tree);
+  if (!options.json.empty()) expect_writable(options.json);
   return {options, config::print(options, tree)};
 }
 

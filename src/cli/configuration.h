@@ -16,7 +16,7 @@ struct Configuration {
 };
 
 /// Composes the config file (if any) and the settings.
-/// @throws ConfigError
+/// @throws ConfigError; IoError if `json` names a file that cannot be written
 [[nodiscard]] Configuration configure(const std::string& file, const CommandLine& line);
 
 /// Answers `--help-config` and `--print-config`.
@@ -29,7 +29,7 @@ struct Configuration {
 /// The header of a run's config.toml: command line, commit, versions, host, ranks and date, as TOML comments.
 [[nodiscard]] std::string provenance(const CommandLine& line, int ranks);
 
-/// Writes a command's result to `options.json`, where that is set.
+/// Writes a command's result to the file of its setting `json`, where that is set.
 void write_json(const std::string& path, const std::string& json);
 
 }  // namespace coterie::cli

@@ -48,6 +48,7 @@ void build(const train::RunOptions& options) {
   if (error) throw IoError(str("data: cannot make directory '", path.parent_path().string(), "': ", error.message()));
   data::write_corpus(path, built.content);
   std::cout << built.report.text() << "wrote " << path.string() << "\n";
+  write_json(options.json, built.report.json());
 }
 
 Exit run(const CommandLine& line, const std::string& usage, const std::vector<std::string>& sources) {

@@ -85,9 +85,7 @@ data::PackedSequences pack_texts(const std::vector<Text>& texts, const fs::path&
 
 data::PackedSequences pack_corpus(const data::Corpus& corpus, const model::ModelSource& source,
                                   const train::RunOptions& options) {
-  if (source.tokenizer().fingerprint() != corpus.tokenizer())
-    throw DataError(str("corpus: its ids are of another tokenizer than the model's (", corpus.path().string(), ", ",
-                        source.folder.string(), ")"));
+  (void)source.tokenizer_of(corpus);
   std::vector<std::uint32_t> all(static_cast<std::size_t>(corpus.documents()));
   std::iota(all.begin(), all.end(), 0U);
   data::PackedSequences packed = data::pack(corpus, all, source.spec.max_length);
@@ -107,6 +105,7 @@ Exit embed(const CommandLine& line, int& argc, char**& argv) {
   if (in.extension() != ".txt" && in.extension() != ".jsonl" && in.extension() != ".h5")
     throw ConfigError(str("embed: IN must end in .txt, .jsonl or .h5, got '", in.string(), "'"));
 
+  expect_writable(out);
   const dist::MpiEnvironment mpi(argc, argv);
   const train::RunOptions options = shared_configuration("", line).options;
   const dist::Mesh mesh = make_mesh(options, Layout::replicated);
@@ -123,6 +122,10 @@ Exit embed(const CommandLine& line, int& argc, char**& argv) {
   const std::span values(embeddings_ND.const_data_ptr<float>(), static_cast<std::size_t>(embeddings_ND.numel()));
   write_npy(*real_file_ops(), out, values, std::vector<std::int64_t>(embeddings_ND.sizes().vec()));
   log::info(str("wrote ", out.string(), ": ", embeddings_ND.size(0), " embeddings of width ", embeddings_ND.size(1)));
+  write_json(options.json,
+             nlohmann::ordered_json{
+                 {"path", out.string()}, {"embeddings", embeddings_ND.size(0)}, {"width", embeddings_ND.size(1)}}
+                 .dump(2));
   return Exit::ok;
 }
 

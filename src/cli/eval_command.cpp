@@ -27,10 +27,7 @@ std::vector<eval::DomainResult> classify(const Candidate& candidate, const train
   // An untouched model sees the same part of each text as the trained one.
   if (options.model.max_length > 0 && !candidate.source.checkpoint)
     spec.max_length = std::min(spec.bert.max_position_embeddings, options.model.max_length);
-  const data::Tokenizer tokenizer = candidate.source.tokenizer();
-  if (tokenizer.fingerprint() != corpus.tokenizer())
-    throw DataError(str("corpus: its ids are of another tokenizer than the model's (", corpus.path().string(), ", ",
-                        candidate.source.folder.string(), ")"));
+  (void)candidate.source.tokenizer_of(corpus);
   const auto weights = candidate.source.read(model::expert_range(spec, mesh));
   const model::SentenceEncoder model = model::make_sentence_encoder(spec, weights, mesh, at::kFloat);
   const eval::CorpusView view = train::view_of(corpus, spec, options);

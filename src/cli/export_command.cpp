@@ -1,7 +1,10 @@
 // coterie export: one domain of a run as a plain sentence-transformers directory.
+#include <nlohmann/json.hpp>
+
 #include "base/file_ops.h"
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/configuration.h"
 #include "config/config.h"
 #include "model/sentence_encoder.h"
 #include "model/st_directory.h"
@@ -11,10 +14,12 @@ namespace coterie::cli {
 /// Settings of `coterie export`.
 struct ExportOptions {
   std::string domain;
+  std::string json;
 };
 
 inline void describe(config::Visitor& v, ExportOptions& o) {
   v.field("domain", o.domain, "the domain whose experts and token become the dense model");
+  v.field("json", o.json, "also write what was exported to this file as JSON; empty: do not");
 }
 
 namespace {
@@ -37,8 +42,9 @@ std::string model_card(const model::ModelSpec& spec, const std::string& domain) 
 }  // namespace
 
 Exit export_model(const CommandLine& line) {
-  line.expect(2, 2, "export RUN OUT [domain=NAME]");
+  line.expect(2, 2, "export RUN OUT [domain=NAME] [json=PATH]");
   const auto options = config::read<ExportOptions>(config::compose(line.settings));
+  if (!options.json.empty()) expect_writable(options.json);
   const auto source = model::ModelSource::open(line.positional[0]);
   const model::ModelSpec& spec = source.spec;
   if (!spec.domains.empty() && options.domain.empty())
@@ -55,6 +61,12 @@ Exit export_model(const CommandLine& line) {
                                 .model_card = model_card(spec, options.domain)};
   model::write_st_directory(*real_file_ops(), line.positional[1], dense);
   log::info(str("wrote ", line.positional[1]));
+  write_json(options.json, nlohmann::ordered_json{{"path", line.positional[1]},
+                                                  {"domain", options.domain},
+                                                  {"width", spec.bert.hidden_size},
+                                                  {"layers", spec.bert.layers},
+                                                  {"max_length", spec.max_length}}
+                               .dump(2));
   return Exit::ok;
 }
 

@@ -1,6 +1,7 @@
 // The program: picks the subcommand, and is the only place where errors are caught.
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <thread>
@@ -59,7 +60,7 @@ Exit dispatch(int argc, char** argv) {
           "speed of the parts beside the machine's limit", true, ranked(bench)),
       add(program, line, words, "score", "score FILE.csv [json=PATH]", "measures of a file prediction,label", false,
           score),
-      add(program, line, words, "export", "export RUN OUT [domain=NAME]",
+      add(program, line, words, "export", "export RUN OUT [domain=NAME] [json=PATH]",
           "a plain dense sentence-transformers directory", false, export_model),
       add(*data, line, words, "build", "data build [CONFIG] [key=value...]", "sources to corpus.h5", true, data_build),
       add(*data, line, words, "synth", "data synth [CONFIG] [key=value...]", "a corpus made from nothing", true,
@@ -101,6 +102,8 @@ int main(int argc, char** argv) {
     return static_cast<int>(coterie::cli::dispatch(argc, argv));
   } catch (const coterie::Error& error) {
     coterie::cli::end(error.what(), error.code());
+  } catch (const std::filesystem::filesystem_error& error) {
+    coterie::cli::end(error.what(), Exit::io);
   } catch (const std::exception& error) {
     coterie::cli::end(error.what(), Exit::bug);
   }

@@ -16,6 +16,7 @@ enum class Layout {
 };
 
 /// Resolves the config on rank 0 and hands the text to all: ranks cannot disagree.
+/// @throws ConfigError; IoError if `json` names a file that cannot be written
 /// @note collective over all ranks of the MPI job
 [[nodiscard]] Configuration shared_configuration(const std::string& file, const CommandLine& line);
 

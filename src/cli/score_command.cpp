@@ -2,6 +2,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "base/file_ops.h"
 #include "cli/commands.h"
 #include "cli/configuration.h"
 #include "config/config.h"
@@ -22,6 +23,7 @@ inline void describe(config::Visitor& v, ScoreOptions& o) {
 Exit score(const CommandLine& line) {
   line.expect(1, 1, "score FILE.csv [json=PATH]");
   const auto options = config::read<ScoreOptions>(config::compose(line.settings));
+  if (!options.json.empty()) expect_writable(options.json);
   const eval::ScoreFile file = eval::read_score_file(line.positional[0]);
   const eval::NamedMetrics row{line.positional[0], eval::measure(file.predictions, file.labels)};
   std::cout << eval::metrics_table("file", std::span(&row, 1)).text();

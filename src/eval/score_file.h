@@ -13,12 +13,11 @@ struct ScoreFile {
   std::vector<std::uint8_t> labels;  ///< 0 or 1
 };
 
-/// Reads the columns `prediction` and `label` of a CSV file with a header line (RFC 4180: commas, quotes doubled inside
-/// quotes); the columns may stand in any order, others are ignored. Numbers have a decimal point whatever the locale.
+/// Reads the columns `prediction` and `label` of a CSV file with a header line; the columns may stand in any order,
+/// others are ignored. Numbers have a decimal point whatever the locale.
 ///
-/// @throws IoError if the file cannot be read; DataError with line and column (in bytes, from 1) if a column is missing
-///         or there twice, a row has another number of fields than the header, a prediction is not a finite number, a
-///         label is neither 0 nor 1, a quotation is wrong, or there is no row
+/// @throws IoError if the file cannot be read; DataError with line and column if a column is missing or there twice, a
+///         prediction is not a finite number, a label is neither 0 nor 1, there is no row, or what `data::Csv` refuses
 [[nodiscard]] ScoreFile read_score_file(const std::filesystem::path& path);
 
 }  // namespace coterie::eval

@@ -10,11 +10,12 @@
 
 namespace coterie::kernels {
 
+/// Constants of AdamW, under the names of its paper.
 struct AdamWOptions {
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
-  double weight_decay = 0.01;
+  double beta1 = 0.9;          ///< decay of the first moment
+  double beta2 = 0.999;        ///< decay of the second moment
+  double epsilon = 1e-8;       ///< added to the root of the second moment
+  double weight_decay = 0.01;  ///< of parameters that decay, times the learning rate
 };
 
 /// Learning rates of one step, by rate group.
@@ -37,6 +38,7 @@ class AdamW {
 
   /// Number of updates made.
   [[nodiscard]] std::int64_t steps() const noexcept { return steps_; }
+  /// For a restored run: bias correction goes on from there.
   void set_steps(std::int64_t steps) noexcept { steps_ = steps; }
   /// First and second moments, one flat tensor for each segment.
   [[nodiscard]] const std::vector<at::Tensor>& first_moments() const noexcept { return first_; }

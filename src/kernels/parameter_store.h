@@ -57,15 +57,19 @@ class ParameterStore {
   /// The leaf of that name.
   /// @throws ShapeError if there is none
   [[nodiscard]] const at::Tensor& at(const std::string& name) const;
+  /// Whether this rank holds a parameter of that name.
   [[nodiscard]] bool contains(const std::string& name) const { return leaves_.contains(name); }
+  /// The flat buffers, one for each kind that occurs.
   [[nodiscard]] const std::vector<Segment>& segments() const noexcept { return segments_; }
   /// Names in order of declaration.
   [[nodiscard]] const std::vector<std::string>& names() const noexcept { return names_; }
+  /// Dtype of every parameter and gradient.
   [[nodiscard]] at::ScalarType master() const noexcept { return master_; }
 
   /// A tensor of one parameter's shape that is a slice of `flat`, a buffer parallel to its segment (a moment, say).
   [[nodiscard]] at::Tensor slice(const std::string& name, const std::vector<at::Tensor>& flat_per_segment) const;
 
+  /// Every step begins with it: backward adds.
   void zero_gradients();
 
  private:

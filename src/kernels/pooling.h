@@ -9,8 +9,14 @@
 namespace coterie::kernels {
 
 /// How a sequence's token vectors become its embedding.
-enum class Pooling : std::uint8_t { mean, cls, max };
+enum class Pooling : std::uint8_t {
+  mean,  ///< the mean of all its tokens, [CLS] and [SEP] included
+  cls,   ///< its first token
+  max,   ///< the greatest value of each channel
+};
 
+/// One vector for each sequence.
+///
 /// @param tokens_TD  [T, D]
 /// @param offsets    [B + 1], strictly ascending from 0 to T: no sequence is empty
 /// @return           [B, D], same dtype

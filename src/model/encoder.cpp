@@ -1,6 +1,9 @@
 #include "model/encoder.h"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+
+#include <algorithm>
 
 #include "base/error.h"
 #include "experts/domain_router.h"
@@ -46,7 +49,8 @@ struct Encoder::Pass {
   experts::SharedPlan plan;
 };
 
-Encoder::Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, const dist::ProcessGroup& expert_group)
+Encoder::Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, const ExpertRange& range,
+                 const dist::ProcessGroup& expert_group)
     : spec_(spec),
       words_VD_(store.at("embeddings.word_embeddings.weight")),
       positions_(store.at("embeddings.position_embeddings.weight")),
@@ -58,8 +62,6 @@ Encoder::Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, co
     return Linear{store.at(prefix + ".weight"), store.at(prefix + ".bias")};
   };
   embedding_norm_ = norm("embeddings.LayerNorm");
-  const std::int64_t local = spec.experts() / expert_group.size();
-  const std::int64_t first = local * expert_group.rank();
   const auto router = std::make_shared<experts::DomainRouter>(spec.experts());
   const auto mlp = [&](std::int64_t layer) -> std::variant<experts::Mlp, experts::MoeLayer> {
     const auto names = [&](auto name_of) {
@@ -70,7 +72,7 @@ Encoder::Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, co
     if (!std::binary_search(spec.expert_layers.begin(), spec.expert_layers.end(), layer))
       return mlp_of(store, names([&](const auto& tensor) { return experts::dense_tensor(layer, tensor); }));
     std::vector<experts::Mlp> mine;
-    for (std::int64_t e = first; e < first + local; ++e)
+    for (std::int64_t e = range.first; e < range.first + range.count; ++e)
       mine.push_back(mlp_of(store, names([&](const auto& t) { return experts::expert_tensor(layer, e, t); })));
     return experts::MoeLayer(router, experts::Dispatcher(expert_group, spec.experts()),
                              experts::ExpertFfn(std::move(mine), spec.bert.activation));

@@ -32,8 +32,10 @@ struct Noise {
 class Encoder {
  public:
   /// @param store         holds the tensors of `model_tensors`; must outlive the encoder
+  /// @param range         the experts that the store holds
   /// @param expert_group  the ranks that share one set of experts; must outlive every backward pass
-  Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, const dist::ProcessGroup& expert_group);
+  Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, const ExpertRange& range,
+          const dist::ProcessGroup& expert_group);
 
   /// @param states  where given, takes the embedding output and the output of each layer, each [T, D]
   /// @return        [T, D], the last layer's output

@@ -65,6 +65,14 @@ data::Tokenizer ModelSource::tokenizer() const {
   return tokenizer;
 }
 
+data::Tokenizer ModelSource::tokenizer_of(const data::Corpus& corpus) const {
+  data::Tokenizer own = tokenizer();
+  if (own.fingerprint() != corpus.tokenizer())
+    throw DataError(str("corpus: its ids are of another tokenizer than the model's (", corpus.path().string(), ", ",
+                        folder.string(), "); build the corpus again with this model.checkpoint"));
+  return own;
+}
+
 ExpertRange expert_range(const ModelSpec& spec, const dist::Mesh& mesh) {
   if (spec.experts() == 0) return {};
   return {mesh.shape().first_expert(spec.experts()), mesh.shape().local_experts(spec.experts())};
@@ -72,10 +80,11 @@ ExpertRange expert_range(const ModelSpec& spec, const dist::Mesh& mesh) {
 
 SentenceEncoder make_sentence_encoder(const ModelSpec& spec, const Weights& weights, const dist::Mesh& mesh,
                                       at::ScalarType master, const std::vector<kernels::Declaration>& extra) {
-  std::vector<kernels::Declaration> declarations = declare(spec, expert_range(spec, mesh), weights);
+  const ExpertRange range = expert_range(spec, mesh);
+  std::vector<kernels::Declaration> declarations = declare(spec, range, weights);
   declarations.insert(declarations.end(), extra.begin(), extra.end());
   SentenceEncoder model{spec, std::make_unique<kernels::ParameterStore>(declarations, master), nullptr};
-  model.encoder = std::make_unique<Encoder>(spec, *model.parameters, mesh.expert_group());
+  model.encoder = std::make_unique<Encoder>(spec, *model.parameters, range, mesh.expert_group());
   return model;
 }
 

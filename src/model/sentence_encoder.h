@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "data/corpus.h"
 #include "data/tokenizer.h"
 #include "dist/mesh.h"
 #include "model/encoder.h"
@@ -24,6 +25,9 @@ struct ModelSource {
   [[nodiscard]] Weights read(const ExpertRange& range) const;
   /// @throws DataError if it gives ids that the model has no embedding for
   [[nodiscard]] data::Tokenizer tokenizer() const;
+  /// The tokenizer, which must be the one that made the corpus's ids.
+  /// @throws DataError naming both if it is another
+  [[nodiscard]] data::Tokenizer tokenizer_of(const data::Corpus& corpus) const;
 };
 
 /// The experts that this rank of the mesh holds.

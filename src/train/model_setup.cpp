@@ -28,10 +28,7 @@ model::ModelSpec trained_spec(const RunOptions& options, const data::Corpus& cor
 model::SentenceEncoder make_model(const RunOptions& options, const data::Corpus& corpus,
                                   const model::ModelSource& source, const dist::Mesh& mesh) {
   const model::ModelSpec spec = trained_spec(options, corpus, source.spec);
-  const data::Tokenizer tokenizer = source.tokenizer();
-  if (tokenizer.fingerprint() != corpus.tokenizer())
-    throw DataError(str("corpus: its ids are of another tokenizer than the model's (", corpus.path().string(), ", ",
-                        source.folder.string(), "); build the corpus again with this model.checkpoint"));
+  const data::Tokenizer tokenizer = source.tokenizer_of(corpus);
   const model::Weights weights = model::extend_weights(source.read({}), spec, tokenizer.cls_id());
   return model::make_sentence_encoder(spec, weights, mesh, at::kFloat, loss_parameters(options.loss));
 }

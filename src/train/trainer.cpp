@@ -65,8 +65,9 @@ void Trainer::keep_config(const std::string& resolved) {
 
 void Trainer::resume(const std::string& checkpoint) {
   if (checkpoint.empty()) return;
-  const TrainingState saved = load_training(checkpoint, model_, step_.optimizer());
+  const TrainingState saved = read_training_state(checkpoint);
   check_same_settings(saved.settings, state_.settings, checkpoint);
+  load_training(checkpoint, model_, step_.optimizer());
   state_ = saved;
   log::info(str("continuing at step ", state_.step, " (", checkpoint, ")"));
 }

@@ -96,8 +96,12 @@ fs::path save_training(FileOps& ops, const dist::Mesh& mesh, const fs::path& fol
   return save_checkpoint(ops, mesh.world(), folder, content);
 }
 
-TrainingState load_training(const fs::path& checkpoint, const model::SentenceEncoder& model,
-                            kernels::AdamW& optimizer) {
+TrainingState read_training_state(const fs::path& checkpoint) {
+  const fs::path path = checkpoint / "state.json";
+  return from_text(read_file(path), path);
+}
+
+void load_training(const fs::path& checkpoint, const model::SentenceEncoder& model, kernels::AdamW& optimizer) {
   const c10::NoGradGuard no_grad;
   const model::CheckpointReader reader(checkpoint);
   // Shapes do not tell which domain an expert serves.
@@ -110,8 +114,6 @@ TrainingState load_training(const fs::path& checkpoint, const model::SentenceEnc
     restore(model.parameters->slice(name, optimizer.second_moments()), reader, kSecondMoment + name);
   }
   optimizer.set_steps(reader.read(kSteps).item<std::int64_t>());
-  const fs::path path = checkpoint / "state.json";
-  return from_text(read_file(path), path);
 }
 
 }  // namespace coterie::train

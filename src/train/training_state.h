@@ -33,9 +33,13 @@ std::filesystem::path save_training(FileOps& ops, const dist::Mesh& mesh, const 
                                     const TrainingState& state, const model::SentenceEncoder& model,
                                     const kernels::AdamW& optimizer, const std::filesystem::path& tokenizer);
 
-/// Restores what `save_training` wrote into a model of the same spec.
+/// What `save_training` wrote besides tensors.
+/// @throws DataError if it is not that
+[[nodiscard]] TrainingState read_training_state(const std::filesystem::path& checkpoint);
+
+/// Restores the tensors that `save_training` wrote, into a model of the same spec.
 /// @throws DataError if the checkpoint does not fit
-[[nodiscard]] TrainingState load_training(const std::filesystem::path& checkpoint, const model::SentenceEncoder& model,
-                                          kernels::AdamW& optimizer);
+void load_training(const std::filesystem::path& checkpoint, const model::SentenceEncoder& model,
+                   kernels::AdamW& optimizer);
 
 }  // namespace coterie::train

@@ -271,7 +271,7 @@ TEST(CorpusFile, says_how_much_of_a_truncated_file_is_there) {
               testing::HasSubstr(str("expected ", bytes.size(), " bytes from offset 0, found 5000")));
 }
 
-TEST(CorpusFile, must_be_there) { EXPECT_THROW(Corpus("no/such/corpus.h5"), DataError); }
+TEST(CorpusFile, must_be_there) { EXPECT_THROW(Corpus("no/such/corpus.h5"), IoError); }
 
 // Nothing of HDF5 stays open, whether a file was accepted or refused.
 TEST(CorpusFile, leaves_no_handle_open) {

@@ -134,13 +134,14 @@ INSTANTIATE_TEST_SUITE_P(
     Import, BadVis,
     testing::Values(
         BadFile{"", "a.csv)", "empty file"},  //
-        BadFile{"Paper Title,Paper DOI,Abstract\n", "a.csv:1)", "column 'References' is missing"},
-        BadFile{"Paper Title,Paper DOI,Abstract,References,references\n", "a.csv:1)", "got it twice"},
-        BadFile{"Paper Title,Paper DOI,Abstract,References\nA,1,a\n", "a.csv:2)", "4 cells like the header, got 3"},
-        BadFile{"Paper Title,Paper DOI,Abstract,References\nA,1,\"x\ny\",\nB,2,\"b\n\n", "a.csv:4)", "end of the file"},
-        BadFile{"Paper Title,Paper DOI,Abstract,References\nA,1,\"x\"y,\n", "a.csv:2)", "got 'y,?'"},
-        BadFile{"Paper Title,Paper DOI,Abstract,References\nA,,x,\n", "a.csv:2)", "empty cell"},
-        BadFile{"Paper Title,Paper DOI,Abstract,References\nA,1,x,\nA,1,x,\n", "a.csv:3)", "first in line 2"},
+        BadFile{"Paper Title,Paper DOI,Abstract\n", "a.csv:1:1)", "column 'References' is missing"},
+        BadFile{"Paper Title,Paper DOI,Abstract,References,references\n", "a.csv:1:43)", "got it twice"},
+        BadFile{"Paper Title,Paper DOI,Abstract,References\nA,1,a\n", "a.csv:2:1)", "4 cells like the header, got 3"},
+        BadFile{"Paper Title,Paper DOI,Abstract,References\nA,1,\"x\ny\",\nB,2,\"b\n\n", "a.csv:4:5)",
+                "end of the file"},
+        BadFile{"Paper Title,Paper DOI,Abstract,References\nA,1,\"x\"y,\n", "a.csv:2:8)", "got 'y,?'"},
+        BadFile{"Paper Title,Paper DOI,Abstract,References\nA,,x,\n", "a.csv:2:3)", "empty cell"},
+        BadFile{"Paper Title,Paper DOI,Abstract,References\nA,1,x,\nA,1,x,\n", "a.csv:3:3)", "first in line 2"},
         BadFile{"Paper Title,Paper DOI,Abstract,References\nA,1,x\xFF,\n", "a.csv:2:6)", "0xFF"},
         BadFile{"Paper Title,Paper DOI,Abstract,References\nA,1, ,\n", "a.csv)", "got 1 rows"}));
 

@@ -136,7 +136,7 @@ TEST_F(LoaderTest, throws_what_its_thread_threw_and_again) {
     try {
       static_cast<void>(loader.next());
       FAIL() << "no error";
-    } catch (const DataError& error) {
+    } catch (const IoError& error) {
       EXPECT_THAT(error.what(), testing::HasSubstr("absent.h5"));
     }
   }
