@@ -7,15 +7,16 @@
 #include <vector>
 
 #include "kernels/activation.h"
+#include "kernels/parameter_store.h"
 
 namespace coterie::experts {
 
-/// The two matrices of one BERT MLP; parameters are leaves of a ParameterStore.
+/// The two matrices of one BERT MLP, parameters of a ParameterStore.
 struct Mlp {
-  at::Tensor up_weight_FD;
-  at::Tensor up_bias_F;
-  at::Tensor down_weight_DF;
-  at::Tensor down_bias_D;
+  kernels::Operand up_weight_FD;
+  kernels::Operand up_bias_F;
+  kernels::Operand down_weight_DF;
+  kernels::Operand down_bias_D;
 
   /// act(x U^T + u) W^T + w
   /// @param rows_RD  [R, D]; R may be 0

@@ -116,7 +116,8 @@ Exit embed(const CommandLine& line, int& argc, char**& argv) {
           ? pack_corpus(data::Corpus(in), source, options)
           : pack_texts(read_texts(in), in, source, train::unknown_domain(source.spec, options.experts));
   const model::SentenceEncoder model =
-      model::make_sentence_encoder(source.spec, source.read(model::expert_range(source.spec, mesh)), mesh, at::kFloat);
+      model::make_sentence_encoder(source.spec, source.read(model::expert_range(source.spec, mesh)), mesh,
+                                   model::dtypes_of(options.model.precision));
   const at::Tensor embeddings_ND = eval::embed_all(*model.encoder, texts, options.eval.batch_tokens, mesh);
   if (mesh.world().rank() != 0) return Exit::ok;
   const std::span values(embeddings_ND.const_data_ptr<float>(), static_cast<std::size_t>(embeddings_ND.numel()));

@@ -29,7 +29,8 @@ std::vector<eval::DomainResult> classify(const Candidate& candidate, const train
     spec.max_length = std::min(spec.bert.max_position_embeddings, options.model.max_length);
   (void)candidate.source.tokenizer_of(corpus);
   const auto weights = candidate.source.read(model::expert_range(spec, mesh));
-  const model::SentenceEncoder model = model::make_sentence_encoder(spec, weights, mesh, at::kFloat);
+  const model::SentenceEncoder model =
+      model::make_sentence_encoder(spec, weights, mesh, model::dtypes_of(options.model.precision));
   const eval::CorpusView view = train::view_of(corpus, spec, options);
   const auto score = [&](data::Split split) { return eval::score_pairs(*model.encoder, view, split, mesh); };
   const eval::ScoredPairs validation = score(data::Split::validation);

@@ -1,3 +1,4 @@
+// Bias and GELU in one pass.
 #include "kernels/activation.h"
 
 #include <ATen/Functions.h>
@@ -5,10 +6,9 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
-#include <optional>
 
 #include "base/error.h"
-#include "kernels/simd/functions.h"
+#include "kernels/stored.h"
 
 namespace coterie::kernels {
 namespace {
@@ -16,22 +16,20 @@ namespace {
 /// Rows whose bias gradients are summed by one thread: fixed, so that the sum does not depend on the threads.
 constexpr std::int64_t kSumRows = 128;
 
-const float* data_or_null(const at::Tensor& tensor) {
-  return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
-}
-
-/// erf GELU of values, [R, F] in float, plus a bias where there is one.
+/// erf GELU of values plus a bias, [R, F] in float or bf16; the bias is float.
 class Gelu : public torch::autograd::Function<Gelu> {
  public:
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& values,
-                            const std::optional<at::Tensor>& bias) {
-    const at::Tensor bias_F = bias.value_or(at::Tensor());
+                            const at::Tensor& bias_F) {
     const at::Tensor values_RF = values.contiguous();
     const at::Tensor out_RF = at::empty(values_RF.sizes(), values_RF.options());
     const std::int64_t width = values_RF.size(1);
-    at::parallel_for(0, values_RF.size(0), 16, [&](std::int64_t first, std::int64_t last) {
-      simd::function_set().gelu.forward(values_RF.const_data_ptr<float>() + first * width, data_or_null(bias_F),
-                                        last - first, width, out_RF.mutable_data_ptr<float>() + first * width);
+    with_gelu(values_RF, [&](auto stored, const auto& gelu) {
+      using Stored = decltype(stored);
+      at::parallel_for(0, values_RF.size(0), 16, [&](std::int64_t first, std::int64_t last) {
+        gelu.forward(numbers<Stored>(values_RF) + first * width, numbers<float>(bias_F), last - first, width,
+                     writable_numbers<Stored>(out_RF) + first * width);
+      });
     });
     context->save_for_backward({values_RF, bias_F});
     return out_RF;
@@ -47,37 +45,44 @@ class Gelu : public torch::autograd::Function<Gelu> {
     const std::int64_t rows = values_RF.size(0);
     const std::int64_t width = values_RF.size(1);
     const std::int64_t parts = (rows + kSumRows - 1) / kSumRows;
-    const at::Tensor sums_PF = bias_F.defined() ? at::zeros({parts, width}, values_RF.options()) : at::Tensor();
-    at::parallel_for(0, parts, 1, [&](std::int64_t first_part, std::int64_t last_part) {
-      for (std::int64_t p = first_part; p < last_part; ++p) {
-        const std::int64_t first = p * kSumRows;
-        simd::function_set().gelu.backward(gradient_RF.const_data_ptr<float>() + first * width,
-                                           values_RF.const_data_ptr<float>() + first * width, data_or_null(bias_F),
-                                           std::min(kSumRows, rows - first), width,
-                                           out_RF.mutable_data_ptr<float>() + first * width,
-                                           bias_F.defined() ? sums_PF.mutable_data_ptr<float>() + p * width : nullptr);
-      }
+    const at::Tensor sums_PF = at::zeros({parts, width}, bias_F.options().requires_grad(false));
+    with_gelu(values_RF, [&](auto stored, const auto& gelu) {
+      using Stored = decltype(stored);
+      at::parallel_for(0, parts, 1, [&](std::int64_t first_part, std::int64_t last_part) {
+        for (std::int64_t p = first_part; p < last_part; ++p) {
+          const std::int64_t first = p * kSumRows;
+          gelu.backward(numbers<Stored>(gradient_RF) + first * width, numbers<Stored>(values_RF) + first * width,
+                        numbers<float>(bias_F), std::min(kSumRows, rows - first), width,
+                        writable_numbers<Stored>(out_RF) + first * width, writable_numbers<float>(sums_PF) + p * width);
+        }
+      });
     });
-    return {out_RF, bias_F.defined() ? sums_PF.sum(0) : at::Tensor()};
+    return {out_RF, sums_PF.sum(0)};
+  }
+
+ private:
+  // Calls use(Stored{}, loops) for float or bf16.
+  template <class Use>
+  static void with_gelu(const at::Tensor& values_RF, const Use& use) {
+    if (values_RF.scalar_type() == at::kFloat)
+      use(float{}, simd::gelu_of<float>(simd::function_set()));
+    else
+      use(simd::BFloat{}, simd::gelu_of<simd::BFloat>(simd::function_set()));
   }
 };
 
 }  // namespace
 
-at::Tensor activate(const at::Tensor& values, Activation activation) {
-  if (activation == Activation::gelu_tanh) return at::gelu(values, "tanh");
-  if (values.scalar_type() != at::kFloat || values.numel() == 0) return at::gelu(values, "none");
-  const std::int64_t width = values.dim() == 0 ? 1 : values.size(-1);
-  return Gelu::apply(values.reshape({-1, width}), std::optional<at::Tensor>()).view(values.sizes());
-}
-
 at::Tensor bias_activate(const at::Tensor& values_RF, const at::Tensor& bias_F, Activation activation) {
   COTERIE_CHECK(ShapeError, values_RF.dim() == 2 && bias_F.dim() == 1 && bias_F.size(0) == values_RF.size(1),
                 "activation: a bias must have one element per column, got ", bias_F.sizes(), " for ",
                 values_RF.sizes());
-  if (activation == Activation::gelu && values_RF.scalar_type() == at::kFloat)
-    return Gelu::apply(values_RF, std::optional<at::Tensor>(bias_F));
-  return activate(values_RF + bias_F, activation);
+  COTERIE_CHECK(ShapeError, bias_F.scalar_type() == compute_dtype(values_RF.scalar_type()), "activation: the bias of ",
+                values_RF.scalar_type(), " must be ", compute_dtype(values_RF.scalar_type()), ", got ",
+                bias_F.scalar_type());
+  const bool fused = activation == Activation::gelu && bias_F.scalar_type() == at::kFloat;
+  if (fused) return Gelu::apply(values_RF, bias_F);
+  return at::gelu(values_RF + bias_F, activation == Activation::gelu ? "none" : "tanh").to(values_RF.scalar_type());
 }
 
 }  // namespace coterie::kernels

@@ -13,16 +13,14 @@ enum class Activation : std::uint8_t {
   gelu_tanh,  ///< its tanh approximation
 };
 
-/// Element-wise; any shape.
+/// The non-linearity of values + bias in one pass over memory, its backward in one more, the bias's gradient included.
+///
+/// @param values_RF  [R, F], float, double or bf16: rows times a matrix, without the bias
+/// @param bias_F     [F], never bf16
+/// @return           [R, F], same dtype as the values
+/// @throws ShapeError if the bias does not fit
 /// @par Source
 /// Hendrycks and Gimpel 2016 (arXiv:1606.08415).
-[[nodiscard]] at::Tensor activate(const at::Tensor& values, Activation activation);
-
-/// activate(values + bias) in one pass over memory, its backward in one more, the bias's gradient included.
-///
-/// @param values_RF  [R, F]: rows times a matrix, without the bias
-/// @param bias_F     [F]
-/// @throws ShapeError if the bias does not fit
 [[nodiscard]] at::Tensor bias_activate(const at::Tensor& values_RF, const at::Tensor& bias_F, Activation activation);
 
 }  // namespace coterie::kernels

@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "kernels/dropout.h"
-#include "kernels/simd/functions.h"
+#include "kernels/stored.h"
 
 namespace coterie::kernels {
 namespace {
@@ -27,14 +27,14 @@ struct Batch : torch::CustomClassHolder {
   [[nodiscard]] std::int64_t length(std::size_t b) const { return offsets[b + 1] - offsets[b]; }
 };
 
-template <class Scalar>
-simd::Rows<const Scalar> rows_of(const at::Tensor& rows_TD, std::int64_t token, std::int64_t column) {
-  return {rows_TD.const_data_ptr<Scalar>() + token * rows_TD.stride(0) + column, rows_TD.stride(0)};
+template <class Stored>
+simd::Rows<const Stored> rows_of(const at::Tensor& rows_TD, std::int64_t token, std::int64_t column) {
+  return {numbers<Stored>(rows_TD) + token * rows_TD.stride(0) + column, rows_TD.stride(0)};
 }
 
-template <class Scalar>
-simd::Rows<Scalar> writable_rows_of(const at::Tensor& rows_TD, std::int64_t token, std::int64_t column) {
-  return {rows_TD.mutable_data_ptr<Scalar>() + token * rows_TD.stride(0) + column, rows_TD.stride(0)};
+template <class Stored>
+simd::Rows<Stored> writable_rows_of(const at::Tensor& rows_TD, std::int64_t token, std::int64_t column) {
+  return {writable_numbers<Stored>(rows_TD) + token * rows_TD.stride(0) + column, rows_TD.stride(0)};
 }
 
 /// Rows whose elements are neighbours; where that is so already, the same tensor.
@@ -46,14 +46,15 @@ at::Tensor with_dense_rows(const at::Tensor& rows_TD) {
 ///
 /// Threads take the next task when they are free, longest sequences first; each task writes its own rows and columns,
 /// so that who takes it changes nothing.
-template <class Scalar, class Task>
+template <class Stored, class Task>
 void for_heads(const Batch& batch, std::int64_t width, const Task& task) {
   std::vector<std::size_t> order(batch.offsets.size() - 1);
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return batch.length(a) > batch.length(b); });
   const auto count = static_cast<std::int64_t>(order.size()) * batch.heads;
-  const std::int64_t scratch = simd::functions<Scalar>().scratch_size(batch.length(order[0]), width);
+  using Scalar = simd::Compute<Stored>;
+  const std::int64_t scratch = loops<Stored>().scratch_size(batch.length(order[0]), width);
   std::atomic<std::int64_t> next = 0;
   at::parallel_for(0, at::get_num_threads(), 1, [&](std::int64_t, std::int64_t) {
     // A cache line more, to start on one.
@@ -70,11 +71,11 @@ void for_heads(const Batch& batch, std::int64_t width, const Task& task) {
   });
 }
 
-template <class Scalar>
-simd::Head<Scalar> head_of(const Batch& batch, std::size_t b, std::int64_t head, const at::Tensor& query_TD,
+template <class Stored>
+simd::Head<Stored> head_of(const Batch& batch, std::size_t b, std::int64_t head, const at::Tensor& query_TD,
                            const at::Tensor& key_TD, const at::Tensor& value_TD) {
   const std::int64_t width = query_TD.size(1) / batch.heads;
-  const auto part = [&](const at::Tensor& rows_TD) { return rows_of<Scalar>(rows_TD, batch.offsets[b], head * width); };
+  const auto part = [&](const at::Tensor& rows_TD) { return rows_of<Stored>(rows_TD, batch.offsets[b], head * width); };
   return {.query = part(query_TD),
           .key = part(key_TD),
           .value = part(value_TD),
@@ -94,15 +95,17 @@ class Attention : public torch::autograd::Function<Attention> {
     const at::Tensor value_TD = with_dense_rows(value);
     const std::int64_t width = query_TD.size(1) / batch->heads;
     const at::Tensor out_TD = at::empty(query_TD.sizes(), query_TD.options());
-    const at::Tensor log_sum_HT = at::empty({batch->heads, query_TD.size(0)}, query_TD.options());
-    AT_DISPATCH_FLOATING_TYPES(query_TD.scalar_type(), "attention", [&] {
-      for_heads<scalar_t>(*batch, width, [&](std::size_t b, std::int64_t head, scalar_t* scratch) {
+    const at::Tensor log_sum_HT =
+        at::empty({batch->heads, query_TD.size(0)}, query_TD.options().dtype(compute_dtype(query_TD.scalar_type())));
+    with_stored(query_TD.scalar_type(), "attention", [&](auto stored) {
+      using Stored = decltype(stored);
+      using Scalar = simd::Compute<Stored>;
+      for_heads<Stored>(*batch, width, [&](std::size_t b, std::int64_t head, Scalar* scratch) {
         const std::int64_t first = batch->offsets[b];
-        simd::functions<scalar_t>().attend(
-            head_of<scalar_t>(*batch, b, head, query_TD, key_TD, value_TD),
-            {writable_rows_of<scalar_t>(out_TD, first, head * width),
-             log_sum_HT.mutable_data_ptr<scalar_t>() + head * log_sum_HT.size(1) + first},
-            scratch);
+        loops<Stored>().attend(head_of<Stored>(*batch, b, head, query_TD, key_TD, value_TD),
+                               {writable_rows_of<Stored>(out_TD, first, head * width),
+                                writable_numbers<Scalar>(log_sum_HT) + head * log_sum_HT.size(1) + first},
+                               scratch);
       });
     });
     context->save_for_backward({query_TD, key_TD, value_TD, out_TD, log_sum_HT});
@@ -122,19 +125,20 @@ class Attention : public torch::autograd::Function<Attention> {
     const at::Tensor query_TD = like_out();
     const at::Tensor key_TD = like_out();
     const at::Tensor value_TD = like_out();
-    AT_DISPATCH_FLOATING_TYPES(out_TD.scalar_type(), "attention_backward", [&] {
-      for_heads<scalar_t>(batch, width, [&](std::size_t b, std::int64_t head, scalar_t* scratch) {
+    with_stored(out_TD.scalar_type(), "attention", [&](auto stored) {
+      using Stored = decltype(stored);
+      using Scalar = simd::Compute<Stored>;
+      for_heads<Stored>(batch, width, [&](std::size_t b, std::int64_t head, Scalar* scratch) {
         const std::int64_t first = batch.offsets[b];
         const std::int64_t column = head * width;
-        simd::functions<scalar_t>().attend_backward(
-            head_of<scalar_t>(batch, b, head, saved[0], saved[1], saved[2]),
-            {.out = rows_of<scalar_t>(out_TD, first, column),
-             .out_gradient = rows_of<scalar_t>(out_gradient_TD, first, column),
-             .log_sum = saved[4].const_data_ptr<scalar_t>() + head * out_TD.size(0) + first,
-             .query = writable_rows_of<scalar_t>(query_TD, first, column),
-             .key = writable_rows_of<scalar_t>(key_TD, first, column),
-             .value = writable_rows_of<scalar_t>(value_TD, first, column)},
-            scratch);
+        loops<Stored>().attend_backward(head_of<Stored>(batch, b, head, saved[0], saved[1], saved[2]),
+                                        {.out = rows_of<Stored>(out_TD, first, column),
+                                         .out_gradient = rows_of<Stored>(out_gradient_TD, first, column),
+                                         .log_sum = numbers<Scalar>(saved[4]) + head * out_TD.size(0) + first,
+                                         .query = writable_rows_of<Stored>(query_TD, first, column),
+                                         .key = writable_rows_of<Stored>(key_TD, first, column),
+                                         .value = writable_rows_of<Stored>(value_TD, first, column)},
+                                        scratch);
       });
     });
     return {query_TD, key_TD, value_TD, at::Tensor()};

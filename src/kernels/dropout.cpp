@@ -9,6 +9,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "kernels/stored.h"
 
 namespace coterie::kernels {
 namespace {
@@ -40,11 +41,12 @@ at::Tensor dropped(const at::Tensor& tokens, const Noise& noise) {
   const at::Tensor tokens_TD = tokens.contiguous();
   const std::int64_t width = tokens_TD.size(1);
   const at::Tensor out_TD = at::empty(tokens_TD.sizes(), tokens_TD.options());
-  AT_DISPATCH_FLOATING_TYPES(tokens_TD.scalar_type(), "dropout", [&] {
+  with_stored(tokens_TD.scalar_type(), "dropout", [&](auto stored) {
+    using Stored = decltype(stored);
     at::parallel_for(0, tokens_TD.size(0), 32, [&](std::int64_t first, std::int64_t last) {
-      simd::functions<scalar_t>().drop_rows(
-          tokens_TD.const_data_ptr<scalar_t>() + first * width, out_TD.mutable_data_ptr<scalar_t>() + first * width,
-          last - first, width, {noise.places.sequence.data() + first, noise.places.token.data() + first}, noise.drop);
+      loops<Stored>().drop_rows(numbers<Stored>(tokens_TD) + first * width,
+                                writable_numbers<Stored>(out_TD) + first * width, last - first, width,
+                                {noise.places.sequence.data() + first, noise.places.token.data() + first}, noise.drop);
     });
   });
   return out_TD;

@@ -27,7 +27,7 @@ void check_places(const TokenPlaces& places, std::int64_t tokens);
 ///
 /// The bit of an element is Philox(key; sequence, token, channel); backward draws it again, no mask is kept.
 ///
-/// @param tokens_TD  [T, D], float or double
+/// @param tokens_TD  [T, D], float, double or bf16
 /// @param rate       in [0, 1); 0 returns the input
 /// @return           [T, D], same dtype
 /// @throws ShapeError unless each token has a place

@@ -1,14 +1,14 @@
 #include "kernels/fused_norm.h"
 
-#include <ATen/Dispatch.h>
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "base/error.h"
-#include "kernels/simd/functions.h"
+#include "kernels/stored.h"
 
 namespace coterie::kernels {
 namespace {
@@ -36,22 +36,26 @@ class DropoutResidualNorm : public torch::autograd::Function<DropoutResidualNorm
     const at::Tensor residual_TD = residual.contiguous();
     const at::Tensor out_TD = at::empty(tokens_TD.sizes(), tokens_TD.options());
     const at::Tensor normal_TD = at::empty(tokens_TD.sizes(), tokens_TD.options());
-    const at::Tensor inverse_T = at::empty({tokens_TD.size(0)}, tokens_TD.options());
+    const at::Tensor inverse_T = at::empty({tokens_TD.size(0)}, weight_D.options().requires_grad(false));
     const std::int64_t width = tokens_TD.size(1);
-    AT_DISPATCH_FLOATING_TYPES(tokens_TD.scalar_type(), "dropout_residual_norm", [&] {
+    with_stored(tokens_TD.scalar_type(), "norm", [&](auto stored) {
+      using Stored = decltype(stored);
+      using Scalar = simd::Compute<Stored>;
       at::parallel_for(0, tokens_TD.size(0), 32, [&](std::int64_t first, std::int64_t last) {
-        simd::functions<scalar_t>().norm({.tokens = tokens_TD.const_data_ptr<scalar_t>() + first * width,
-                                          .residual = residual_TD.const_data_ptr<scalar_t>() + first * width,
-                                          .weight = weight_D.const_data_ptr<scalar_t>(),
-                                          .bias = bias_D.const_data_ptr<scalar_t>(),
-                                          .rows = last - first,
-                                          .width = width,
-                                          .epsilon = epsilon,
-                                          .places = noise->from(first),
-                                          .drop = noise->drop,
-                                          .out = out_TD.mutable_data_ptr<scalar_t>() + first * width,
-                                          .normal = normal_TD.mutable_data_ptr<scalar_t>() + first * width,
-                                          .inverse = inverse_T.mutable_data_ptr<scalar_t>() + first});
+        std::vector<Scalar> row(static_cast<std::size_t>(width) + simd::kWidestVector);
+        loops<Stored>().norm({.tokens = numbers<Stored>(tokens_TD) + first * width,
+                              .residual = numbers<Stored>(residual_TD) + first * width,
+                              .weight = numbers<Scalar>(weight_D),
+                              .bias = numbers<Scalar>(bias_D),
+                              .rows = last - first,
+                              .width = width,
+                              .epsilon = epsilon,
+                              .places = noise->from(first),
+                              .drop = noise->drop,
+                              .out = writable_numbers<Stored>(out_TD) + first * width,
+                              .normal = writable_numbers<Stored>(normal_TD) + first * width,
+                              .inverse = writable_numbers<Scalar>(inverse_T) + first,
+                              .row = row.data()});
       });
     });
     context->save_for_backward({normal_TD, inverse_T, weight_D});
@@ -71,23 +75,25 @@ class DropoutResidualNorm : public torch::autograd::Function<DropoutResidualNorm
     const at::Tensor residual_TD = at::empty(gradient_TD.sizes(), gradient_TD.options());
     const at::Tensor tokens_TD = drops ? at::empty(gradient_TD.sizes(), gradient_TD.options()) : residual_TD;
     const std::int64_t parts = (rows + kSumRows - 1) / kSumRows;
-    const at::Tensor sums_P2D = at::zeros({parts, 2, width}, gradient_TD.options());
-    AT_DISPATCH_FLOATING_TYPES(gradient_TD.scalar_type(), "dropout_residual_norm_backward", [&] {
+    const at::Tensor sums_P2D = at::zeros({parts, 2, width}, saved[1].options());
+    with_stored(gradient_TD.scalar_type(), "norm", [&](auto stored) {
+      using Stored = decltype(stored);
+      using Scalar = simd::Compute<Stored>;
       at::parallel_for(0, parts, 1, [&](std::int64_t first_part, std::int64_t last_part) {
         for (std::int64_t p = first_part; p < last_part; ++p) {
           const std::int64_t first = p * kSumRows;
-          scalar_t* const sums = sums_P2D.mutable_data_ptr<scalar_t>() + p * 2 * width;
-          simd::functions<scalar_t>().norm_backward(
-              {.gradient = gradient_TD.const_data_ptr<scalar_t>() + first * width,
-               .normal = saved[0].const_data_ptr<scalar_t>() + first * width,
-               .inverse = saved[1].const_data_ptr<scalar_t>() + first,
-               .weight = saved[2].const_data_ptr<scalar_t>(),
+          Scalar* const sums = writable_numbers<Scalar>(sums_P2D) + p * 2 * width;
+          loops<Stored>().norm_backward(
+              {.gradient = numbers<Stored>(gradient_TD) + first * width,
+               .normal = numbers<Stored>(saved[0]) + first * width,
+               .inverse = numbers<Scalar>(saved[1]) + first,
+               .weight = numbers<Scalar>(saved[2]),
                .rows = std::min(kSumRows, rows - first),
                .width = width,
                .places = noise.from(first),
                .drop = noise.drop,
-               .tokens = drops ? tokens_TD.mutable_data_ptr<scalar_t>() + first * width : nullptr,
-               .residual = residual_TD.mutable_data_ptr<scalar_t>() + first * width,
+               .tokens = drops ? writable_numbers<Stored>(tokens_TD) + first * width : nullptr,
+               .residual = writable_numbers<Stored>(residual_TD) + first * width,
                .weight_gradient = sums,
                .bias_gradient = sums + width});
         }
@@ -107,6 +113,9 @@ at::Tensor dropout_residual_norm(const at::Tensor& tokens_TD, const at::Tensor& 
   COTERIE_CHECK(ShapeError, norm.weight_D.numel() == tokens_TD.size(1) && norm.bias_D.numel() == tokens_TD.size(1),
                 "norm: weight and bias must have ", tokens_TD.size(1), " elements, got ", norm.weight_D.numel(),
                 " and ", norm.bias_D.numel());
+  COTERIE_CHECK(ShapeError, norm.weight_D.scalar_type() == compute_dtype(tokens_TD.scalar_type()),
+                "norm: parameters for ", tokens_TD.scalar_type(), " must be ", compute_dtype(tokens_TD.scalar_type()),
+                ", got ", norm.weight_D.scalar_type());
   auto noise = c10::make_intrusive<Noise>();
   noise->drop = drop_of(rate, key);
   if (noise->drop.limit != 0) {

@@ -17,7 +17,7 @@ struct NormParameters {
 
 /// LayerNorm(residual + dropout(tokens)), with the bits of `dropout`; its backward draws them again and keeps no mask.
 ///
-/// @param tokens_TD, residual_TD  [T, D], float or double
+/// @param tokens_TD, residual_TD  [T, D], float, double or bf16; the parameters are never bf16
 /// @param rate                    in [0, 1)
 /// @return                        [T, D], same dtype
 /// @throws ShapeError if the shapes differ, or a token has no place though something is dropped

@@ -12,7 +12,7 @@ AdamW::AdamW(const AdamWOptions& options, const ParameterStore& store) : options
   }
 }
 
-void AdamW::step(const ParameterStore& store, const LearningRates& rates, double divisor) {
+void AdamW::step(ParameterStore& store, const LearningRates& rates, double divisor) {
   const c10::NoGradGuard no_grad;
   ++steps_;
   const at::Tensor count = at::full({}, static_cast<double>(steps_), at::kFloat);
@@ -25,6 +25,7 @@ void AdamW::step(const ParameterStore& store, const LearningRates& rates, double
     at::_fused_adamw_({segment.values}, {segment.gradients}, {first_[s]}, {second_[s]}, {}, {count}, rate,
                       options_.beta1, options_.beta2, decay, options_.epsilon, /*amsgrad=*/false, /*maximize=*/false);
   }
+  store.refresh();
 }
 
 }  // namespace coterie::kernels

@@ -32,9 +32,9 @@ class AdamW {
  public:
   AdamW(const AdamWOptions& options, const ParameterStore& store);
 
-  /// One update from the store's gradients.
+  /// One update from the store's gradients; the store's copies for products follow.
   /// @param divisor  gradients are divided by it first, in place: max(1, norm / limit) clips
-  void step(const ParameterStore& store, const LearningRates& rates, double divisor);
+  void step(ParameterStore& store, const LearningRates& rates, double divisor);
 
   /// Number of updates made.
   [[nodiscard]] std::int64_t steps() const noexcept { return steps_; }

@@ -6,7 +6,7 @@
 
 namespace coterie::kernels {
 
-ParameterStore::ParameterStore(const std::vector<Declaration>& declarations, at::ScalarType master) : master_(master) {
+ParameterStore::ParameterStore(const std::vector<Declaration>& declarations, const Dtypes& dtypes) : dtypes_(dtypes) {
   std::map<ParameterKind, std::size_t> segment_of;
   std::vector<std::int64_t> sizes;
   for (const Declaration& d : declarations) {
@@ -23,8 +23,9 @@ ParameterStore::ParameterStore(const std::vector<Declaration>& declarations, at:
     sizes[segment] += d.value.numel();
   }
   for (std::size_t s = 0; s < segments_.size(); ++s) {
-    segments_[s].values = at::empty({sizes[s]}, at::TensorOptions(master));
-    segments_[s].gradients = at::zeros({sizes[s]}, at::TensorOptions(master));
+    segments_[s].values = at::empty({sizes[s]}, at::TensorOptions(dtypes.master));
+    segments_[s].gradients = at::zeros({sizes[s]}, at::TensorOptions(dtypes.master));
+    if (dtypes.product != dtypes.master) copies_.push_back(at::empty({sizes[s]}, at::TensorOptions(dtypes.product)));
   }
   for (const Declaration& d : declarations) {
     const Place place = places_.at(d.name);
@@ -37,12 +38,18 @@ ParameterStore::ParameterStore(const std::vector<Declaration>& declarations, at:
     leaf.mutable_grad() = view(segments_[place.segment].gradients);
     leaves_.emplace(d.name, std::move(leaf));
   }
+  refresh();
 }
 
 const at::Tensor& ParameterStore::at(const std::string& name) const {
   const auto found = leaves_.find(name);
   COTERIE_CHECK(ShapeError, found != leaves_.end(), "parameters: there is no '", name, "'");
   return found->second;
+}
+
+Operand ParameterStore::operand(const std::string& name) const {
+  const at::Tensor& leaf = at(name);
+  return {leaf, copies_.empty() ? leaf : slice(name, copies_)};
 }
 
 at::Tensor ParameterStore::slice(const std::string& name, const std::vector<at::Tensor>& flat_per_segment) const {
@@ -53,6 +60,10 @@ at::Tensor ParameterStore::slice(const std::string& name, const std::vector<at::
 
 void ParameterStore::zero_gradients() {
   for (const Segment& segment : segments_) segment.gradients.zero_();
+}
+
+void ParameterStore::refresh() {
+  for (std::size_t s = 0; s < copies_.size(); ++s) copies_[s].copy_(segments_[s].values);
 }
 
 }  // namespace coterie::kernels

@@ -46,17 +46,35 @@ struct Segment {
   std::vector<std::string> names;  ///< in order of declaration
 };
 
+/// The dtypes of a model.
+struct Dtypes {
+  at::ScalarType master;   ///< of parameters, gradients and moments: float, or double in tests
+  at::ScalarType product;  ///< of matrix products and what flows between them: the master dtype or bf16
+
+  Dtypes(at::ScalarType master_dtype, at::ScalarType product_dtype) : master(master_dtype), product(product_dtype) {}
+  /// One dtype for both.
+  Dtypes(at::ScalarType both) : Dtypes(both, both) {}  // NOLINT(google-explicit-constructor)
+};
+
+/// A parameter as matrix products read it.
+struct Operand {
+  at::Tensor leaf;   ///< the master: receives the gradient
+  at::Tensor value;  ///< its copy in the dtype of products; the leaf itself where that is the master dtype
+};
+
 /// Owns every parameter of this rank. A named parameter is an autograd leaf whose storage, and whose gradient's
 /// storage, are slices of its segment's buffers: reduction, clipping, the optimizer and saving see few large buffers.
 class ParameterStore {
  public:
-  /// @param master  dtype of parameters, gradients and moments: float, or double in tests
   /// @throws ShapeError if a name is declared twice
-  ParameterStore(const std::vector<Declaration>& declarations, at::ScalarType master);
+  ParameterStore(const std::vector<Declaration>& declarations, const Dtypes& dtypes);
 
   /// The leaf of that name.
   /// @throws ShapeError if there is none
   [[nodiscard]] const at::Tensor& at(const std::string& name) const;
+  /// The same parameter for products. Its copy is as old as the last `refresh`.
+  /// @throws ShapeError if there is none
+  [[nodiscard]] Operand operand(const std::string& name) const;
   /// Whether this rank holds a parameter of that name.
   [[nodiscard]] bool contains(const std::string& name) const { return leaves_.contains(name); }
   /// The flat buffers, one for each kind that occurs.
@@ -64,7 +82,9 @@ class ParameterStore {
   /// Names in order of declaration.
   [[nodiscard]] const std::vector<std::string>& names() const noexcept { return names_; }
   /// Dtype of every parameter and gradient.
-  [[nodiscard]] at::ScalarType master() const noexcept { return master_; }
+  [[nodiscard]] at::ScalarType master() const noexcept { return dtypes_.master; }
+  /// Dtype of matrix products.
+  [[nodiscard]] at::ScalarType product() const noexcept { return dtypes_.product; }
 
   /// A tensor of one parameter's shape that is a slice of `flat`, a buffer parallel to its segment (a moment, say).
   [[nodiscard]] at::Tensor slice(const std::string& name, const std::vector<at::Tensor>& flat_per_segment) const;
@@ -72,13 +92,17 @@ class ParameterStore {
   /// Every step begins with it: backward adds.
   void zero_gradients();
 
+  /// Brings the copies for products up to date. Whoever writes to the values calls it.
+  void refresh();
+
  private:
   struct Place {
     std::size_t segment = 0;
     std::int64_t offset = 0;
   };
-  at::ScalarType master_;
+  Dtypes dtypes_;
   std::vector<Segment> segments_;
+  std::vector<at::Tensor> copies_;  // of the segments' values, in the dtype of products; empty where that is the master
   std::vector<std::string> names_;
   std::map<std::string, at::Tensor> leaves_;
   std::map<std::string, Place> places_;

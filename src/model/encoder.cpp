@@ -11,6 +11,7 @@
 #include "kernels/attention.h"
 #include "kernels/dropout.h"
 #include "kernels/fused_norm.h"
+#include "kernels/linear.h"
 #include "kernels/pooling.h"
 
 namespace coterie::model {
@@ -37,7 +38,7 @@ kernels::TokenPlaces places_of(const data::PackedSequences& sequences) {
 }
 
 experts::Mlp mlp_of(const kernels::ParameterStore& store, const std::vector<std::string>& names) {
-  return {store.at(names[0]), store.at(names[1]), store.at(names[2]), store.at(names[3])};
+  return {store.operand(names[0]), store.operand(names[1]), store.operand(names[2]), store.operand(names[3])};
 }
 
 }  // namespace
@@ -52,6 +53,7 @@ struct Encoder::Pass {
 Encoder::Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, const ExpertRange& range,
                  const dist::ProcessGroup& expert_group)
     : spec_(spec),
+      product_(store.product()),
       words_VD_(store.at("embeddings.word_embeddings.weight")),
       positions_(store.at("embeddings.position_embeddings.weight")),
       types_(store.at("embeddings.token_type_embeddings.weight")) {
@@ -59,7 +61,7 @@ Encoder::Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, co
     return Norm{store.at(prefix + ".weight"), store.at(prefix + ".bias")};
   };
   const auto linear = [&](const std::string& prefix) {
-    return Linear{store.at(prefix + ".weight"), store.at(prefix + ".bias")};
+    return Linear{store.operand(prefix + ".weight"), store.operand(prefix + ".bias")};
   };
   embedding_norm_ = norm("embeddings.LayerNorm");
   const auto router = std::make_shared<experts::DomainRouter>(spec.experts());
@@ -115,11 +117,11 @@ at::Tensor Encoder::embeddings(const data::PackedSequences& sequences) const {
 }
 
 at::Tensor Encoder::attend(const Layer& layer, const at::Tensor& tokens_TD, const Pass& pass, RandomKey key) const {
-  const auto apply = [&](const Linear& linear) { return at::linear(tokens_TD, linear.weight, linear.bias); };
+  const auto apply = [&](const Linear& linear) { return kernels::linear(tokens_TD, linear.weight, linear.bias); };
   const at::Tensor mixed_TD =
       kernels::attention(apply(layer.query), apply(layer.key), apply(layer.value), spec_.bert.heads,
                          pass.sequences.offsets, pass.sequences.sequence_index, {pass.noise.attention, key});
-  return at::linear(mixed_TD, layer.output.weight, layer.output.bias);
+  return kernels::linear(mixed_TD, layer.output.weight, layer.output.bias);
 }
 
 at::Tensor Encoder::feed_forward(const Layer& layer, const at::Tensor& tokens_TD, Pass& pass) const {
@@ -137,7 +139,7 @@ at::Tensor Encoder::forward(const data::PackedSequences& sequences, const Noise&
     return kernels::dropout_residual_norm(
         added_TD, residual_TD, {norm.weight_D, norm.bias_D, spec_.bert.layer_norm_eps}, noise.hidden, key, pass.places);
   };
-  at::Tensor tokens_TD = kernels::dropout(normalized(embeddings(sequences), embedding_norm_), noise.hidden,
+  at::Tensor tokens_TD = kernels::dropout(normalized(embeddings(sequences), embedding_norm_).to(product_), noise.hidden,
                                           site_key(noise.key, 0, Site::embeddings), pass.places);
   if (states) states->push_back(tokens_TD);
   for (std::uint64_t n = 0; n < layers_.size(); ++n) {
@@ -148,7 +150,7 @@ at::Tensor Encoder::forward(const data::PackedSequences& sequences, const Noise&
     tokens_TD = add_and_norm(hidden_TD, tokens_TD, layer.mlp_norm, site_key(noise.key, n, Site::mlp_output));
     if (states) states->push_back(tokens_TD);
   }
-  return tokens_TD;
+  return tokens_TD.to(words_VD_.scalar_type());
 }
 
 at::Tensor Encoder::embed(const data::PackedSequences& sequences, const Noise& noise) const {

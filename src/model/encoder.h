@@ -37,8 +37,9 @@ class Encoder {
   Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, const ExpertRange& range,
           const dist::ProcessGroup& expert_group);
 
-  /// @param states  where given, takes the embedding output and the output of each layer, each [T, D]
-  /// @return        [T, D], the last layer's output
+  /// @param states  where given, takes the embedding output and the output of each layer, each [T, D], in the
+  ///                dtype of products
+  /// @return        [T, D], the last layer's output in the master dtype
   /// @throws DataError if a sequence is longer than the position table, or has a domain the model does not know
   /// @note collective over the expert group when the model has experts
   [[nodiscard]] at::Tensor forward(const data::PackedSequences& sequences, const Noise& noise,
@@ -55,8 +56,8 @@ class Encoder {
     at::Tensor bias_D;
   };
   struct Linear {
-    at::Tensor weight;
-    at::Tensor bias;
+    kernels::Operand weight;
+    kernels::Operand bias;
   };
   struct Layer {
     Linear query, key, value, output;
@@ -73,6 +74,7 @@ class Encoder {
   [[nodiscard]] at::Tensor normalized(const at::Tensor& tokens_TD, const Norm& norm) const;
 
   ModelSpec spec_;
+  at::ScalarType product_;  // of what flows between the layers
   at::Tensor words_VD_;
   at::Tensor positions_;
   at::Tensor types_;

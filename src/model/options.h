@@ -16,9 +16,14 @@ enum class Dropout : std::uint8_t {
   none,        ///< no dropout
 };
 
+/// What matrix products and attention run in; masters, reductions, softmax, LayerNorm statistics and the loss never
+/// leave fp32.
+enum class Precision : std::uint8_t { fp32, bf16 };
+
 struct ModelOptions {
   std::string checkpoint = "all-MiniLM-L6-v2";
   std::int64_t max_length = 0;
+  Precision precision = Precision::fp32;
   Dropout hidden_dropout = Dropout::checkpoint;
   Dropout attention_dropout = Dropout::checkpoint;
 };
@@ -28,6 +33,8 @@ inline void describe(config::Visitor& v, ModelOptions& o) {
   v.field("checkpoint", o.checkpoint, "directory of the pretrained model, or the name of a cached one");
   v.field("max_length", o.max_length, "tokens per text, [CLS] and [SEP] counted; 0: as the checkpoint says",
           {0, 65536});
+  v.choice("precision", o.precision, std::to_array<std::string_view>({"fp32", "bf16"}),
+           "of matrix products and attention; masters, softmax, statistics, reductions and the loss stay in fp32");
   v.choice("hidden_dropout", o.hidden_dropout, kDropouts, "dropout after embeddings and sublayers while training");
   v.choice("attention_dropout", o.attention_dropout, kDropouts, "dropout of attention probabilities while training");
 }

@@ -78,12 +78,16 @@ ExpertRange expert_range(const ModelSpec& spec, const dist::Mesh& mesh) {
   return {mesh.shape().first_expert(spec.experts()), mesh.shape().local_experts(spec.experts())};
 }
 
+kernels::Dtypes dtypes_of(Precision precision) {
+  return {at::kFloat, precision == Precision::bf16 ? at::kBFloat16 : at::kFloat};
+}
+
 SentenceEncoder make_sentence_encoder(const ModelSpec& spec, const Weights& weights, const dist::Mesh& mesh,
-                                      at::ScalarType master, const std::vector<kernels::Declaration>& extra) {
+                                      const kernels::Dtypes& dtypes, const std::vector<kernels::Declaration>& extra) {
   const ExpertRange range = expert_range(spec, mesh);
   std::vector<kernels::Declaration> declarations = declare(spec, range, weights);
   declarations.insert(declarations.end(), extra.begin(), extra.end());
-  SentenceEncoder model{spec, std::make_unique<kernels::ParameterStore>(declarations, master), nullptr};
+  SentenceEncoder model{spec, std::make_unique<kernels::ParameterStore>(declarations, dtypes), nullptr};
   model.encoder = std::make_unique<Encoder>(spec, *model.parameters, range, mesh.expert_group());
   return model;
 }

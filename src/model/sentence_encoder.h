@@ -8,6 +8,7 @@
 #include "data/tokenizer.h"
 #include "dist/mesh.h"
 #include "model/encoder.h"
+#include "model/options.h"
 
 namespace coterie::model {
 
@@ -41,10 +42,13 @@ struct SentenceEncoder {
   std::unique_ptr<Encoder> encoder;
 };
 
+/// Float masters, and products as `precision` says.
+[[nodiscard]] kernels::Dtypes dtypes_of(Precision precision);
+
 /// @param extra  further parameters to keep in the same store, for example a learned scale
 /// @param mesh   must outlive the encoder
 [[nodiscard]] SentenceEncoder make_sentence_encoder(const ModelSpec& spec, const Weights& weights,
-                                                    const dist::Mesh& mesh, at::ScalarType master,
+                                                    const dist::Mesh& mesh, const kernels::Dtypes& dtypes,
                                                     const std::vector<kernels::Declaration>& extra = {});
 
 }  // namespace coterie::model

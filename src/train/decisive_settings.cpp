@@ -17,6 +17,7 @@ const std::set<std::string>& decisive_keys() {
                                               "optim",
                                               "seed",
                                               "model.max_length",
+                                              "model.precision",
                                               "model.hidden_dropout",
                                               "model.attention_dropout",
                                               "data.batch_pairs",

@@ -30,7 +30,8 @@ model::SentenceEncoder make_model(const RunOptions& options, const data::Corpus&
   const model::ModelSpec spec = trained_spec(options, corpus, source.spec);
   const data::Tokenizer tokenizer = source.tokenizer_of(corpus);
   const model::Weights weights = model::extend_weights(source.read({}), spec, tokenizer.cls_id());
-  return model::make_sentence_encoder(spec, weights, mesh, at::kFloat, loss_parameters(options.loss));
+  return model::make_sentence_encoder(spec, weights, mesh, model::dtypes_of(options.model.precision),
+                                      loss_parameters(options.loss));
 }
 
 model::Noise dropout_of(const model::ModelOptions& options, const model::BertConfig& checkpoint) {

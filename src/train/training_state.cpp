@@ -113,6 +113,7 @@ void load_training(const fs::path& checkpoint, const model::SentenceEncoder& mod
     restore(model.parameters->slice(name, optimizer.first_moments()), reader, kFirstMoment + name);
     restore(model.parameters->slice(name, optimizer.second_moments()), reader, kSecondMoment + name);
   }
+  model.parameters->refresh();
   optimizer.set_steps(reader.read(kSteps).item<std::int64_t>());
 }
 

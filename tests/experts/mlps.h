@@ -13,20 +13,23 @@ inline constexpr std::int64_t kWidth = 3;
 inline constexpr std::int64_t kHidden = 5;
 
 inline std::vector<at::Tensor> tensors_of(const Mlp& mlp) {
-  return {mlp.up_weight_FD, mlp.up_bias_F, mlp.down_weight_DF, mlp.down_bias_D};
+  return {mlp.up_weight_FD.leaf, mlp.up_bias_F.leaf, mlp.down_weight_DF.leaf, mlp.down_bias_D.leaf};
 }
 
 /// Expert number `expert`, as leaves.
 inline Mlp random_mlp(std::int64_t expert) {
   const auto stream = 1000 + 10 * static_cast<std::uint64_t>(expert);
-  return {test::random_leaf({kHidden, kWidth}, stream), test::random_leaf({kHidden}, stream + 1),
-          test::random_leaf({kWidth, kHidden}, stream + 2), test::random_leaf({kWidth}, stream + 3)};
+  const auto operand = [&](at::IntArrayRef shape, std::uint64_t number) {
+    const at::Tensor leaf = test::random_leaf(shape, stream + number);
+    return kernels::Operand{leaf, leaf};
+  };
+  return {operand({kHidden, kWidth}, 0), operand({kHidden}, 1), operand({kWidth, kHidden}, 2), operand({kWidth}, 3)};
 }
 
 /// The MLP on one token, written out: W (h Phi(h)) + w with h = U x + u.
 inline at::Tensor plain_mlp(const Mlp& mlp, const at::Tensor& token_D) {
-  const at::Tensor hidden_F = mlp.up_weight_FD.mv(token_D) + mlp.up_bias_F;
-  return mlp.down_weight_DF.mv(hidden_F * 0.5 * (1 + (hidden_F / std::sqrt(2.0)).erf())) + mlp.down_bias_D;
+  const at::Tensor hidden_F = mlp.up_weight_FD.leaf.mv(token_D) + mlp.up_bias_F.leaf;
+  return mlp.down_weight_DF.leaf.mv(hidden_F * 0.5 * (1 + (hidden_F / std::sqrt(2.0)).erf())) + mlp.down_bias_D.leaf;
 }
 
 }  // namespace coterie::experts

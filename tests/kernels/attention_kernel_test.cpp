@@ -19,11 +19,12 @@ struct Case {
   std::vector<std::int64_t> lengths;
 };
 
-// Widths and lengths on both sides of vectors, panels and blocks of queries; the last is longer than 256, where blocks
-// are smaller.
+// Widths and lengths on both sides of vectors, panels and blocks of queries; the last on both sides of 256, above which
+// blocks are smaller.
 const std::vector<Case>& cases() {
-  static const std::vector<Case> all = {{1, 1, {1, 2}},          {3, 5, {7, 0, 1, 33}},   {2, 32, {64, 65, 31, 16, 17}},
-                                        {2, 64, {130, 1, 8, 9}}, {1, 24, {63, 100, 128}}, {2, 32, {257, 300}}};
+  static const std::vector<Case> all = {
+      {1, 1, {1, 2}},          {3, 5, {7, 0, 1, 33}},   {2, 32, {64, 65, 31, 16, 17}},
+      {2, 64, {130, 1, 8, 9}}, {1, 24, {63, 100, 128}}, {2, 32, {257, 300, 256, 200}}};
   return all;
 }
 
@@ -130,25 +131,24 @@ TEST(BlockedAttentionValues, of_huge_scores_stay_finite_and_not_a_number_is_not_
   EXPECT_TRUE(blocked(in, c, packing, 0.0).isnan().all().item<bool>());
 }
 
-struct Loops {
-  const simd::FunctionSet* set;
-  bool supported;
-};
+// Sequences of one batch share scratch memory sized for the longest.
+TEST(AttentionScratch, of_a_longer_sequence_is_never_smaller) {
+  for (const simd::FunctionSet* set : {&simd::kBase, &simd::kAvx2, &simd::kAvx512})
+    for (const std::int64_t width : {20, 32, 64})
+      for (std::int64_t length = 1; length < 1100; ++length) {
+        ASSERT_LE(set->single.scratch_size(length, width), set->single.scratch_size(length + 1, width)) << length;
+        ASSERT_LE(set->twice.scratch_size(length, width), set->twice.scratch_size(length + 1, width)) << length;
+      }
+}
 
-class LoopsOfAllInstructionSets : public testing::TestWithParam<Loops> {};
+class LoopsOfAllInstructionSets : public testing::TestWithParam<const simd::FunctionSet*> {};
 
-INSTANTIATE_TEST_SUITE_P(
-    Sets, LoopsOfAllInstructionSets,
-    testing::Values(Loops{&simd::kBase, true},
-                    Loops{&simd::kAvx2, __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0},
-                    Loops{&simd::kAvx512,
-                          __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
-                              __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0}),
-    [](const auto& loops) { return std::string(loops.param.set->name).substr(0, 3) + std::to_string(loops.index); });
+INSTANTIATE_TEST_SUITE_P(Sets, LoopsOfAllInstructionSets, testing::Values(&simd::kBase, &simd::kAvx2, &simd::kAvx512),
+                         [](const auto& set) { return std::string(set.param->name); });
 
 TEST_P(LoopsOfAllInstructionSets, attend_alike) {
-  if (!GetParam().supported) GTEST_SKIP() << "this processor has no " << GetParam().set->name;
-  const simd::Functions<double>& loops = GetParam().set->twice;
+  if (!simd::runs(*GetParam())) GTEST_SKIP() << "this processor has no " << GetParam()->name;
+  const simd::Functions<double>& loops = GetParam()->twice;
   for (const std::int64_t length : {1, 5, 16, 70, 270}) {
     const Case c{1, 20, {length}};
     const Packing packing(c.lengths);
@@ -178,7 +178,7 @@ TEST_P(LoopsOfAllInstructionSets, attend_alike) {
 }
 
 TEST_P(LoopsOfAllInstructionSets, drop_the_same_elements) {
-  if (!GetParam().supported) GTEST_SKIP() << "this processor has no " << GetParam().set->name;
+  if (!simd::runs(*GetParam())) GTEST_SKIP() << "this processor has no " << GetParam()->name;
   const std::int64_t width = 301;
   const std::vector<std::int64_t> sequence = {3, 900};
   const std::vector<std::int64_t> token = {0, 511};
@@ -186,7 +186,7 @@ TEST_P(LoopsOfAllInstructionSets, drop_the_same_elements) {
   const std::vector<float> in(static_cast<std::size_t>(2 * width), 1.0F);
   std::vector<float> out(in.size());
 
-  GetParam().set->single.drop_rows(in.data(), out.data(), 2, width, {sequence.data(), token.data()}, drop);
+  GetParam()->single.drop_rows(in.data(), out.data(), 2, width, {sequence.data(), token.data()}, drop);
 
   for (std::size_t r = 0; r < 2; ++r)
     for (std::uint32_t i = 0; i < width; ++i) {

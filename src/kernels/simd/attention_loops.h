@@ -12,6 +12,9 @@
 namespace coterie::kernels::simd {
 namespace {
 
+/// Queries of a block; half as many where there are many keys, so that the scores stay in the second cache.
+constexpr std::int64_t kLargeBlock = 64;
+
 /// Sizes of the scratch matrices of one head.
 template <class Scalar>
 struct Extents {
@@ -21,7 +24,7 @@ struct Extents {
         row(round_up(width, kLanes<Scalar>)),
         // A stride that is no power of two spreads the rows over the cache.
         score_row(panels + kLanes<Scalar>),
-        block(length > 256 ? 32 : 64) {}
+        block(length > 256 ? kLargeBlock / 2 : kLargeBlock) {}
   std::int64_t keys;       ///< columns of the scores
   std::int64_t panels;     ///< columns of the transposed matrices
   std::int64_t row;        ///< padded d
@@ -49,30 +52,31 @@ std::int64_t scratch_size(std::int64_t length, std::int64_t width) {
   const Extents<Scalar> extents(length, width);
   const std::int64_t rows = round_up(length, kRowStep) + kRowStep;
   const std::int64_t words = 2 * (extents.score_row + kWordStep);  // 32-bit words, counted as elements
-  return 2 * width * extents.panels + 3 * rows * extents.row + 3 * extents.block * extents.row +
-         2 * extents.block * extents.score_row + words + 16 * kPanel<Scalar>;
+  // The larger block at any length: sequences of one batch share the memory that the longest needs.
+  return 2 * width * extents.panels + 3 * rows * extents.row + 3 * kLargeBlock * extents.row +
+         2 * kLargeBlock * extents.score_row + words + 16 * kPanel<Scalar>;
 }
 
 /// Copies rows to a stride of whole vectors, zeros behind the columns and below the rows up to kRowStep.
-template <class Scalar>
-inline void copy_rows(Rows<const Scalar> from, std::int64_t rows, std::int64_t width, Scalar factor, Rows<Scalar> to) {
-  for (std::int64_t i = 0; i < rows; ++i) {
-    for (std::int64_t c = 0; c < width; ++c) to.data[i * to.stride + c] = factor * from.data[i * from.stride + c];
-    for (std::int64_t c = width; c < to.stride; ++c) to.data[i * to.stride + c] = 0;
-  }
+template <class Stored>
+inline void copy_rows(Rows<const Stored> from, std::int64_t rows, std::int64_t width, Compute<Stored> factor,
+                      Rows<Compute<Stored>> to) {
+  for (std::int64_t i = 0; i < rows; ++i)
+    for (std::int64_t c = 0; c < to.stride; c += kLanes<Compute<Stored>>)
+      store(to.data + i * to.stride + c, factor * load_some(from.data + i * from.stride + c, width - c));
   for (std::int64_t i = rows * to.stride; i < round_up(rows, kRowStep) * to.stride; ++i) to.data[i] = 0;
 }
 
 /// Transposes rows into panels: [padded / panel][d][panel], zeros behind the last row.
-template <class Scalar>
-inline void transpose_rows(Rows<const Scalar> from, std::int64_t rows, std::int64_t padded, std::int64_t width,
+template <class Stored, class Scalar = Compute<Stored>>
+inline void transpose_rows(Rows<const Stored> from, std::int64_t rows, std::int64_t padded, std::int64_t width,
                            Scalar* to) {
   for (std::int64_t first = 0; first < padded; first += kPanel<Scalar>) {
     const std::int64_t left = rows > first ? rows - first : 0;
     const std::int64_t here = left < kPanel<Scalar> ? left : kPanel<Scalar>;
-    const Scalar* const source = from.data + first * from.stride;
+    const Stored* const source = from.data + first * from.stride;
     for (std::int64_t c = 0; c < width; ++c, to += kPanel<Scalar>) {
-      for (std::int64_t j = 0; j < here; ++j) to[j] = source[j * from.stride + c];
+      for (std::int64_t j = 0; j < here; ++j) to[j] = widened(source[j * from.stride + c]);
       for (std::int64_t j = here; j < kPanel<Scalar>; ++j) to[j] = 0;
     }
   }
@@ -110,19 +114,27 @@ inline Softmax<Scalar> exponentials(Scalar* scores, std::int64_t count, std::int
 }
 
 /// The random words of one query and all keys.
-template <class Scalar>
-inline void draw(const Head<Scalar>& head, std::int64_t query, std::uint32_t* words) {
+template <class Stored>
+inline void draw(const Head<Stored>& head, std::int64_t query, std::uint32_t* words) {
   const std::uint32_t place[3] = {head.sequence, (head.head << 16) | static_cast<std::uint32_t>(query), 1};
   random_words(head.drop.key, place, 0, head.length, words);
 }
 
-template <class Scalar>
-inline Scalar score_scale(const Head<Scalar>& head) {
-  return static_cast<Scalar>(1.0 / __builtin_sqrt(static_cast<double>(head.width)));
+template <class Stored>
+inline Compute<Stored> score_scale(const Head<Stored>& head) {
+  return static_cast<Compute<Stored>>(1.0 / __builtin_sqrt(static_cast<double>(head.width)));
 }
 
-template <class Scalar>
-void attend(const Head<Scalar>& head, const HeadOutput<Scalar>& output, Scalar* memory) {
+template <class Scalar, class Stored>
+inline void write_rows(Rows<Scalar> from, std::int64_t rows, std::int64_t width, Scalar factor, Rows<Stored> to) {
+  for (std::int64_t i = 0; i < rows; ++i)
+    for (std::int64_t c = 0; c < width; c += kLanes<Scalar>)
+      store_some(to.data + i * to.stride + c, factor * load(from.data + i * from.stride + c), width - c);
+}
+
+template <class Stored>
+void attend(const Head<Stored>& head, const HeadOutput<Stored>& output, Compute<Stored>* memory) {
+  using Scalar = Compute<Stored>;
   const Extents<Scalar> extents(head.length, head.width);
   Scratch<Scalar> scratch(memory);
   Scalar* const key_dN = scratch.take(head.width * extents.panels);
@@ -131,14 +143,14 @@ void attend(const Head<Scalar>& head, const HeadOutput<Scalar>& output, Scalar* 
   const Rows<Scalar> out_Md = {scratch.take(extents.block * extents.row), extents.row};
   const Rows<Scalar> scores_MN = {scratch.take(extents.block * extents.score_row), extents.score_row};
   auto* const words = reinterpret_cast<std::uint32_t*>(scratch.take(2 * (extents.score_row + kWordStep)));
-  transpose_rows(head.key, head.length, extents.keys, head.width, key_dN);
-  copy_rows(head.value, head.length, head.width, Scalar{1}, value_Nd);
-  Scalar inverse[64];
+  transpose_rows<Stored>(head.key, head.length, extents.keys, head.width, key_dN);
+  copy_rows<Stored>(head.value, head.length, head.width, Scalar{1}, value_Nd);
+  Scalar inverse[kLargeBlock];
   for (std::int64_t first = 0; first < head.length; first += extents.block) {
     const std::int64_t here = head.length - first < extents.block ? head.length - first : extents.block;
     const std::int64_t rows = round_up(here, kRowStep);
-    copy_rows({head.query.data + first * head.query.stride, head.query.stride}, here, head.width, score_scale(head),
-              query_Md);
+    copy_rows<Stored>({head.query.data + first * head.query.stride, head.query.stride}, here, head.width,
+                      score_scale(head), query_Md);
     multiply_panels<Scalar>({query_Md.data, query_Md.stride, 1}, rows, head.width, key_dN, extents.keys, scores_MN);
     for (std::int64_t i = 0; i < here; ++i) {
       Scalar* const row = scores_MN.data + i * scores_MN.stride;
@@ -152,8 +164,8 @@ void attend(const Head<Scalar>& head, const HeadOutput<Scalar>& output, Scalar* 
     multiply<Into::overwrite, Scalar>({scores_MN.data, scores_MN.stride, 1}, rows, head.length,
                                       {value_Nd.data, value_Nd.stride}, extents.row, out_Md);
     for (std::int64_t i = 0; i < here; ++i)
-      for (std::int64_t c = 0; c < head.width; ++c)
-        output.out.data[(first + i) * output.out.stride + c] = out_Md.data[i * out_Md.stride + c] * inverse[i];
+      write_rows<Scalar, Stored>({out_Md.data + i * out_Md.stride, out_Md.stride}, 1, head.width, inverse[i],
+                                 {output.out.data + (first + i) * output.out.stride, output.out.stride});
   }
 }
 
@@ -175,14 +187,9 @@ inline void score_gradients(Scalar* scores, Scalar* gradients, std::int64_t padd
   }
 }
 
-template <class Scalar>
-inline void write_rows(Rows<Scalar> from, std::int64_t rows, std::int64_t width, Scalar factor, Rows<Scalar> to) {
-  for (std::int64_t i = 0; i < rows; ++i)
-    for (std::int64_t c = 0; c < width; ++c) to.data[i * to.stride + c] = factor * from.data[i * from.stride + c];
-}
-
-template <class Scalar>
-void attend_backward(const Head<Scalar>& head, const HeadGradient<Scalar>& gradient, Scalar* memory) {
+template <class Stored>
+void attend_backward(const Head<Stored>& head, const HeadGradient<Stored>& gradient, Compute<Stored>* memory) {
+  using Scalar = Compute<Stored>;
   const Extents<Scalar> extents(head.length, head.width);
   const std::int64_t padded_rows = round_up(head.length, kRowStep);
   const Scalar scale = score_scale(head);
@@ -200,27 +207,28 @@ void attend_backward(const Head<Scalar>& head, const HeadGradient<Scalar>& gradi
   const Rows<Scalar> scores_MN = matrix(extents.block, extents.score_row);
   const Rows<Scalar> gradients_MN = matrix(extents.block, extents.score_row);
   auto* const words = reinterpret_cast<std::uint32_t*>(scratch.take(2 * (extents.score_row + kWordStep)));
-  transpose_rows(head.key, head.length, extents.keys, head.width, key_dN);
-  transpose_rows(head.value, head.length, extents.keys, head.width, value_dN);
-  copy_rows(head.key, head.length, head.width, Scalar{1}, key_Nd);
+  transpose_rows<Stored>(head.key, head.length, extents.keys, head.width, key_dN);
+  transpose_rows<Stored>(head.value, head.length, extents.keys, head.width, value_dN);
+  copy_rows<Stored>(head.key, head.length, head.width, Scalar{1}, key_Nd);
   for (std::int64_t i = 0; i < padded_rows * extents.row; ++i) key_gradient_Nd.data[i] = value_gradient_Nd.data[i] = 0;
   for (std::int64_t first = 0; first < head.length; first += extents.block) {
-    const auto from = [&](Rows<const Scalar> all) {
-      return Rows<const Scalar>{all.data + first * all.stride, all.stride};
+    const auto from = [&](Rows<const Stored> all) {
+      return Rows<const Stored>{all.data + first * all.stride, all.stride};
     };
     const std::int64_t here = head.length - first < extents.block ? head.length - first : extents.block;
     const std::int64_t rows = round_up(here, kRowStep);
-    copy_rows(from(head.query), here, head.width, scale, query_Md);
-    copy_rows(from(gradient.out_gradient), here, head.width, Scalar{1}, out_gradient_Md);
+    copy_rows<Stored>(from(head.query), here, head.width, scale, query_Md);
+    copy_rows<Stored>(from(gradient.out_gradient), here, head.width, Scalar{1}, out_gradient_Md);
     multiply_panels<Scalar>({query_Md.data, query_Md.stride, 1}, rows, head.width, key_dN, extents.keys, scores_MN);
     multiply_panels<Scalar>({out_gradient_Md.data, out_gradient_Md.stride, 1}, rows, head.width, value_dN, extents.keys,
                             gradients_MN);
     for (std::int64_t i = 0; i < here; ++i) {
       // The sum over keys of probability times its gradient is that over columns of the output times its own.
-      Scalar delta = 0;
-      const Scalar* const out = from(gradient.out).data + i * gradient.out.stride;
-#pragma omp simd reduction(+ : delta)
-      for (std::int64_t c = 0; c < head.width; ++c) delta += out[c] * out_gradient_Md.data[i * extents.row + c];
+      Vector<Scalar> products = {};
+      const Stored* const out = from(gradient.out).data + i * gradient.out.stride;
+      for (std::int64_t c = 0; c < head.width; c += kLanes<Scalar>)
+        products += load_some(out + c, head.width - c) * load(out_gradient_Md.data + i * extents.row + c);
+      const Scalar delta = sum_of<Scalar>(products);
       if (head.drop.limit != 0) draw(head, first + i, words);
       score_gradients(scores_MN.data + i * scores_MN.stride, gradients_MN.data + i * gradients_MN.stride, extents.keys,
                       gradient.log_sum[first + i], delta, kept, words, head.drop.limit);
@@ -231,11 +239,11 @@ void attend_backward(const Head<Scalar>& head, const HeadGradient<Scalar>& gradi
                                 {query_Md.data, extents.row}, extents.row, key_gradient_Nd);
     multiply<Into::overwrite, Scalar>({gradients_MN.data, gradients_MN.stride, 1}, rows, head.length,
                                       {key_Nd.data, extents.row}, extents.row, query_gradient_Md);
-    write_rows(query_gradient_Md, here, head.width, scale,
-               {gradient.query.data + first * gradient.query.stride, gradient.query.stride});
+    write_rows<Scalar, Stored>(query_gradient_Md, here, head.width, scale,
+                               {gradient.query.data + first * gradient.query.stride, gradient.query.stride});
   }
-  write_rows(key_gradient_Nd, head.length, head.width, Scalar{1}, gradient.key);
-  write_rows(value_gradient_Nd, head.length, head.width, kept, gradient.value);
+  write_rows<Scalar, Stored>(key_gradient_Nd, head.length, head.width, Scalar{1}, gradient.key);
+  write_rows<Scalar, Stored>(value_gradient_Nd, head.length, head.width, kept, gradient.value);
 }
 
 }  // namespace

@@ -7,6 +7,6 @@
 namespace coterie::kernels::simd {
 
 extern const FunctionSet kAvx512 = {
-    "AVX-512", all_loops<float>(), all_loops<double>(), {gelu_rows, gelu_rows_backward}};
+    "avx512", all_loops<float>(), all_loops<double>(), all_loops<BFloat>(), gelu_loops<float>(), gelu_loops<BFloat>()};
 
 }  // namespace coterie::kernels::simd

@@ -6,6 +6,7 @@
 
 namespace coterie::kernels::simd {
 
-extern const FunctionSet kBase = {"SSE2", all_loops<float>(), all_loops<double>(), {gelu_rows, gelu_rows_backward}};
+extern const FunctionSet kBase = {
+    "sse2", all_loops<float>(), all_loops<double>(), all_loops<BFloat>(), gelu_loops<float>(), gelu_loops<BFloat>()};
 
 }  // namespace coterie::kernels::simd

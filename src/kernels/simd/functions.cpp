@@ -1,31 +1,61 @@
+// The choice among the instruction sets.
 #include "kernels/simd/functions.h"
+
+#include <cstdlib>
+#include <string_view>
+
+#include "base/error.h"
 
 namespace coterie::kernels::simd {
 namespace {
 
-const FunctionSet& widest() {
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl"))
-    return kAvx512;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return kAvx2;
-  return kBase;
+const FunctionSet& chosen() {
+  const char* const wanted = std::getenv("COTERIE_INSTRUCTIONS");
+  for (const FunctionSet* set : {&kAvx512, &kAvx2, &kBase})
+    if (runs(*set) && (wanted == nullptr || std::string_view(wanted) == set->name)) return *set;
+  throw ConfigError(
+      str("kernels: COTERIE_INSTRUCTIONS must be sse2, avx2 or avx512, as far as this processor runs it, got '", wanted,
+          "'"));
 }
 
 }  // namespace
 
+bool runs(const FunctionSet& set) {
+  if (&set == &kAvx512)
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if (&set == &kAvx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  return true;
+}
+
 const FunctionSet& function_set() {
-  static const FunctionSet& set = widest();
+  static const FunctionSet& set = chosen();
   return set;
 }
 
 template <>
-const Functions<float>& functions<float>() {
-  return function_set().single;
+const Functions<float>& functions_of<float>(const FunctionSet& set) {
+  return set.single;
 }
 
 template <>
-const Functions<double>& functions<double>() {
-  return function_set().twice;
+const Functions<double>& functions_of<double>(const FunctionSet& set) {
+  return set.twice;
+}
+
+template <>
+const Functions<BFloat>& functions_of<BFloat>(const FunctionSet& set) {
+  return set.half;
+}
+
+template <>
+const GeluFunctions<float>& gelu_of<float>(const FunctionSet& set) {
+  return set.gelu;
+}
+
+template <>
+const GeluFunctions<BFloat>& gelu_of<BFloat>(const FunctionSet& set) {
+  return set.half_gelu;
 }
 
 }  // namespace coterie::kernels::simd

@@ -9,12 +9,32 @@
 
 namespace coterie::kernels::simd {
 
+/// A number in bf16: the upper half of a float.
+struct BFloat {
+  std::uint16_t bits;
+};
+
+/// What numbers stored as `Stored` are computed in.
+template <class Stored>
+struct ComputeOf {
+  using Type = Stored;
+};
+template <>
+struct ComputeOf<BFloat> {
+  using Type = float;
+};
+template <class Stored>
+using Compute = typename ComputeOf<Stored>::Type;
+
 /// A matrix whose rows may lie apart; within a row elements are neighbours.
 template <class Element>
 struct Rows {
   Element* data = nullptr;
   std::int64_t stride = 0;  ///< elements from one row to the next
 };
+
+/// Elements of a vector in any set, at most.
+inline constexpr std::int64_t kWidestVector = 16;
 
 /// What is dropped: an element whose 32 random bits are below `limit`; the others are multiplied by `kept`.
 struct Drop {
@@ -24,9 +44,9 @@ struct Drop {
 };
 
 /// One head of one sequence: N rows of d columns each.
-template <class Scalar>
+template <class Stored>
 struct Head {
-  Rows<const Scalar> query, key, value;
+  Rows<const Stored> query, key, value;
   std::int64_t length = 0;     ///< N
   std::int64_t width = 0;      ///< d
   std::uint32_t sequence = 0;  ///< coordinates of the dropout bits
@@ -35,18 +55,18 @@ struct Head {
 };
 
 /// What the forward pass of a head writes.
-template <class Scalar>
+template <class Stored>
 struct HeadOutput {
-  Rows<Scalar> out;
-  Scalar* log_sum = nullptr;  ///< [N] logarithm of the softmax's denominator
+  Rows<Stored> out;
+  Compute<Stored>* log_sum = nullptr;  ///< [N] logarithm of the softmax's denominator
 };
 
 /// What the backward pass of a head reads and writes.
-template <class Scalar>
+template <class Stored>
 struct HeadGradient {
-  Rows<const Scalar> out, out_gradient;
-  const Scalar* log_sum = nullptr;
-  Rows<Scalar> query, key, value;  ///< the gradients
+  Rows<const Stored> out, out_gradient;
+  const Compute<Stored>* log_sum = nullptr;
+  Rows<Stored> query, key, value;  ///< the gradients
 };
 
 /// Where rows of width D stand, for their dropout bits.
@@ -56,49 +76,52 @@ struct RowPlaces {
 };
 
 /// LayerNorm(residual + dropout(tokens)) of R rows.
-template <class Scalar>
+template <class Stored>
 struct NormRows {
-  const Scalar *tokens = nullptr, *residual = nullptr, *weight = nullptr, *bias = nullptr;
+  const Stored *tokens = nullptr, *residual = nullptr;
+  const Compute<Stored>*weight = nullptr, *bias = nullptr;
   std::int64_t rows = 0, width = 0;
   double epsilon = 0.0;
   RowPlaces places;
   Drop drop;
-  Scalar* out = nullptr;
-  Scalar* normal = nullptr;   ///< [R, D] the normalised sum, before weight and bias
-  Scalar* inverse = nullptr;  ///< [R] 1 / sqrt(variance + epsilon)
+  Stored* out = nullptr;
+  Stored* normal = nullptr;            ///< [R, D] the normalised sum, before weight and bias
+  Compute<Stored>* inverse = nullptr;  ///< [R] 1 / sqrt(variance + epsilon)
+  Compute<Stored>* row = nullptr;      ///< [D] scratch, with room for a vector more
 };
 
 /// Its backward; the gradients of weight and bias are added to.
-template <class Scalar>
+template <class Stored>
 struct NormGradientRows {
-  const Scalar *gradient = nullptr, *normal = nullptr, *inverse = nullptr, *weight = nullptr;
+  const Stored *gradient = nullptr, *normal = nullptr;
+  const Compute<Stored>*inverse = nullptr, *weight = nullptr;
   std::int64_t rows = 0, width = 0;
   RowPlaces places;
   Drop drop;
-  Scalar *tokens = nullptr, *residual = nullptr;  ///< [R, D] gradients; `tokens` may be null where nothing is dropped
-  Scalar *weight_gradient = nullptr, *bias_gradient = nullptr;  ///< [D]
+  Stored *tokens = nullptr, *residual = nullptr;  ///< [R, D] gradients; `tokens` may be null where nothing is dropped
+  Compute<Stored>*weight_gradient = nullptr, *bias_gradient = nullptr;  ///< [D]
 };
 
-/// The loops of one instruction set.
-template <class Scalar>
+/// The loops of one instruction set over numbers of one kind; they compute in `Compute<Stored>`.
+template <class Stored>
 struct Functions {
-  /// Elements of scratch memory that `attend` and `attend_backward` need.
+  /// Elements of scratch memory that `attend` and `attend_backward` need; more for a longer sequence.
   std::int64_t (*scratch_size)(std::int64_t length, std::int64_t width);
-  void (*attend)(const Head<Scalar>&, const HeadOutput<Scalar>&, Scalar* scratch);
-  void (*attend_backward)(const Head<Scalar>&, const HeadGradient<Scalar>&, Scalar* scratch);
+  void (*attend)(const Head<Stored>&, const HeadOutput<Stored>&, Compute<Stored>* scratch);
+  void (*attend_backward)(const Head<Stored>&, const HeadGradient<Stored>&, Compute<Stored>* scratch);
   /// out = in with dropout, [rows, width].
-  void (*drop_rows)(const Scalar* in, Scalar* out, std::int64_t rows, std::int64_t width, RowPlaces, Drop);
-  void (*norm)(const NormRows<Scalar>&);
-  void (*norm_backward)(const NormGradientRows<Scalar>&);
+  void (*drop_rows)(const Stored* in, Stored* out, std::int64_t rows, std::int64_t width, RowPlaces, Drop);
+  void (*norm)(const NormRows<Stored>&);
+  void (*norm_backward)(const NormGradientRows<Stored>&);
 };
 
-/// erf GELU of values + bias, in float only.
+/// erf GELU of values + bias, computed in float.
+template <class Stored>
 struct GeluFunctions {
-  /// `bias` may be null.
-  void (*forward)(const float* values, const float* bias, std::int64_t rows, std::int64_t width, float* out);
-  /// Adds the columns' sums of `values_gradient` to `bias_gradient`, where that is not null.
-  void (*backward)(const float* gradient, const float* values, const float* bias, std::int64_t rows, std::int64_t width,
-                   float* values_gradient, float* bias_gradient);
+  void (*forward)(const Stored* values, const float* bias, std::int64_t rows, std::int64_t width, Stored* out);
+  /// Adds the columns' sums of `values_gradient` to `bias_gradient`.
+  void (*backward)(const Stored* gradient, const Stored* values, const float* bias, std::int64_t rows,
+                   std::int64_t width, Stored* values_gradient, float* bias_gradient);
 };
 
 /// All loops of one instruction set.
@@ -106,18 +129,25 @@ struct FunctionSet {
   const char* name;
   Functions<float> single;
   Functions<double> twice;
-  GeluFunctions gelu;
+  Functions<BFloat> half;
+  GeluFunctions<float> gelu;
+  GeluFunctions<BFloat> half_gelu;
 };
 
 extern const FunctionSet kBase;    ///< SSE2, which every x86-64 has
 extern const FunctionSet kAvx2;    ///< AVX2 with FMA
 extern const FunctionSet kAvx512;  ///< AVX-512 F, BW, DQ and VL
 
-/// The widest set this processor runs.
+/// Whether this processor runs it.
+[[nodiscard]] bool runs(const FunctionSet& set);
+/// The widest set this processor runs, or the narrower one that COTERIE_INSTRUCTIONS names: bits differ between sets.
+/// @throws ConfigError if it names none that runs here
 [[nodiscard]] const FunctionSet& function_set();
 
-/// Its part for one scalar type.
-template <class Scalar>
-[[nodiscard]] const Functions<Scalar>& functions();
+/// The part of a set for one kind of numbers.
+template <class Stored>
+[[nodiscard]] const Functions<Stored>& functions_of(const FunctionSet& set);
+template <class Stored>
+[[nodiscard]] const GeluFunctions<Stored>& gelu_of(const FunctionSet& set);
 
 }  // namespace coterie::kernels::simd

@@ -1,7 +1,5 @@
-// erf GELU of values plus a bias, and its gradient, in float.
+// erf GELU of values plus a bias, and its gradient, computed in float.
 #pragma once
-
-#include <cstddef>
 
 #include "kernels/simd/lanes.h"
 
@@ -31,44 +29,35 @@ struct Normal {
   return {x < 0.0F ? tail : 1.0F - tail, bell};
 }
 
-/// Up to a vector of floats; those behind `count` are 0.
-[[gnu::always_inline]] inline Floats load_some(const float* from, std::int64_t count) {
-  if (count >= kLanes<float>) return load(from);
-  Floats out = {};
-  __builtin_memcpy(&out, from, static_cast<std::size_t>(count) * sizeof(float));
-  return out;
-}
-
-[[gnu::always_inline]] inline void store_some(float* to, Floats value, std::int64_t count) {
-  if (count >= kLanes<float>)
-    store(to, value);
-  else
-    __builtin_memcpy(to, &value, static_cast<std::size_t>(count) * sizeof(float));
-}
-
-void gelu_rows(const float* values, const float* bias, std::int64_t rows, std::int64_t width, float* out) {
+template <class Stored>
+void gelu_rows(const Stored* values, const float* bias, std::int64_t rows, std::int64_t width, Stored* out) {
   for (std::int64_t r = 0; r < rows; ++r)
     for (std::int64_t i = 0; i < width; i += kLanes<float>) {
-      Floats x = load_some(values + r * width + i, width - i);
-      if (bias) x += load_some(bias + i, width - i);
-      store_some(out + r * width + i, x * normal_of(x).below, width - i);
+      const std::int64_t left = width - i;
+      const Floats x = load_some(values + r * width + i, left) + load_some(bias + i, left);
+      store_some(out + r * width + i, x * normal_of(x).below, left);
     }
 }
 
-void gelu_rows_backward(const float* gradient, const float* values, const float* bias, std::int64_t rows,
-                        std::int64_t width, float* values_gradient, float* bias_gradient) {
+template <class Stored>
+void gelu_rows_backward(const Stored* gradient, const Stored* values, const float* bias, std::int64_t rows,
+                        std::int64_t width, Stored* values_gradient, float* bias_gradient) {
   constexpr float kDensity = 0.398942280F;  // 1 / sqrt(2 pi)
   for (std::int64_t r = 0; r < rows; ++r)
     for (std::int64_t i = 0; i < width; i += kLanes<float>) {
       const std::int64_t left = width - i;
-      Floats x = load_some(values + r * width + i, left);
-      if (bias) x += load_some(bias + i, left);
+      const Floats x = load_some(values + r * width + i, left) + load_some(bias + i, left);
       const Normal normal = normal_of(x);
       const Floats slope = normal.below + x * normal.bell * kDensity;
       const Floats change = load_some(gradient + r * width + i, left) * slope;
       store_some(values_gradient + r * width + i, change, left);
-      if (bias_gradient) store_some(bias_gradient + i, load_some(bias_gradient + i, left) + change, left);
+      store_some(bias_gradient + i, load_some(bias_gradient + i, left) + change, left);
     }
+}
+
+template <class Stored>
+constexpr GeluFunctions<Stored> gelu_loops() {
+  return {gelu_rows<Stored>, gelu_rows_backward<Stored>};
 }
 
 }  // namespace

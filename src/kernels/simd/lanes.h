@@ -5,7 +5,10 @@
 
 #include <immintrin.h>
 
+#include <cstddef>
 #include <cstdint>
+
+#include "kernels/simd/functions.h"
 
 namespace coterie::kernels::simd {
 namespace {
@@ -49,6 +52,53 @@ template <class Scalar>
 template <class Scalar>
 [[gnu::always_inline]] inline void store(Scalar* to, Vector<Scalar> value) {
   __builtin_memcpy(to, &value, sizeof(value));
+}
+
+// bf16 is widened when it is loaded, and rounded to the nearest, ties to even, when it is stored.
+typedef std::uint16_t Halves __attribute__((vector_size(kBytes / 2)));
+
+[[gnu::always_inline]] inline Vector<float> load(const BFloat* from) {
+  Halves halves;
+  __builtin_memcpy(&halves, from, sizeof(halves));
+  return reinterpret_cast<Vector<float>>(__builtin_convertvector(halves, LaneTypes<float>::Bits) << 16);
+}
+
+[[gnu::always_inline]] inline void store(BFloat* to, Vector<float> value) {
+  using Bits = LaneTypes<float>::Bits;
+  const Bits bits = reinterpret_cast<Bits>(value);
+  const Bits rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
+  const Bits quiet = Bits{} + 0x7FC0;  // not a number: rounding could turn one into infinity
+  const Halves halves = __builtin_convertvector(value == value ? rounded : quiet, Halves);
+  __builtin_memcpy(to, &halves, sizeof(halves));
+}
+
+/// Up to a vector; the lanes behind `count` are 0.
+template <class Stored>
+[[gnu::always_inline]] inline Vector<Compute<Stored>> load_some(const Stored* from, std::int64_t count) {
+  constexpr std::int64_t kAll = kLanes<Compute<Stored>>;
+  if (count >= kAll) return load(from);
+  Stored some[kAll] = {};
+  __builtin_memcpy(some, from, static_cast<std::size_t>(count) * sizeof(Stored));
+  return load(some);
+}
+
+template <class Stored>
+[[gnu::always_inline]] inline void store_some(Stored* to, Vector<Compute<Stored>> value, std::int64_t count) {
+  constexpr std::int64_t kAll = kLanes<Compute<Stored>>;
+  if (count >= kAll) return store(to, value);
+  Stored some[kAll];
+  store(some, value);
+  __builtin_memcpy(to, some, static_cast<std::size_t>(count) * sizeof(Stored));
+}
+
+/// One number.
+inline float widened(float value) { return value; }
+inline double widened(double value) { return value; }
+inline float widened(BFloat value) {
+  const std::uint32_t bits = static_cast<std::uint32_t>(value.bits) << 16;
+  float out;
+  __builtin_memcpy(&out, &bits, sizeof(out));
+  return out;
 }
 
 template <class Scalar>
@@ -129,6 +179,17 @@ constexpr Wide kCount = {0, 1, 2, 3};
 [[gnu::always_inline]] inline Wide zip_second(Wide a, Wide b) { return __builtin_shufflevector(a, b, 1, 3); }
 constexpr Wide kCount = {0, 1};
 #endif
+
+/// From random words to the factors of neighbouring elements.
+template <class Scalar>
+[[gnu::always_inline]] inline Vector<Scalar> factors_of(const std::uint32_t* words, std::uint32_t limit, Scalar kept) {
+  typedef std::uint32_t Words __attribute__((vector_size(kLanes<Scalar> * sizeof(std::uint32_t))));
+  Words some;
+  __builtin_memcpy(&some, words, sizeof(some));
+  const auto drawn = __builtin_convertvector(some, typename LaneTypes<Scalar>::Bits);
+  const Vector<Scalar> none = {};
+  return drawn < limit ? none : none + kept;
+}
 
 /// Words that `random_words` writes at least: its output has room for a multiple of them.
 constexpr std::int64_t kWordStep = 4 * kLanes<double>;
