@@ -20,7 +20,7 @@ class Dispatcher {
   Dispatcher(const dist::ProcessGroup& group, std::int64_t experts) : group_(group), experts_(experts) {}
 
   /// @note collective over the group
-  [[nodiscard]] Plan plan(const Routing& routing, std::int64_t tokens) const;
+  [[nodiscard]] Plan plan(const Choice& choice, std::int64_t tokens) const;
 
   /// @param tokens_TD  [T, D]
   /// @return           [R, D], the rows of local expert 0 first
@@ -30,10 +30,12 @@ class Dispatcher {
 
   /// Sum over each token's experts of weight times output, always in the same order.
   ///
-  /// @param rows_RD  [R, D], in the order of `dispatch`
-  /// @return         [T, D]
+  /// @param rows_RD   [R, D], in the order of `dispatch`
+  /// @param weight_S  [S] in the order of the choice; undefined: all one
+  /// @return          [T, D], same dtype as the rows; weighted sums are taken in the dtype of the weights
+  /// @throws ShapeError if there are not S weights
   /// @note collective over the group; R D elements leave this rank
-  [[nodiscard]] at::Tensor combine(const at::Tensor& rows_RD, const Plan& plan) const;
+  [[nodiscard]] at::Tensor combine(const at::Tensor& rows_RD, const Plan& plan, const at::Tensor& weight_S) const;
 
  private:
   const dist::ProcessGroup& group_;

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -12,8 +13,7 @@
 
 namespace coterie::experts {
 
-/// The plan of a batch whose route follows from the layout alone, kept from the first layer that needs it.
-using SharedPlan = std::optional<Plan>;
+class Plans;
 
 /// Sparse counterpart of `Mlp::forward`.
 class MoeLayer {
@@ -22,18 +22,30 @@ class MoeLayer {
       : router_(std::move(router)), dispatcher_(dispatcher), experts_(std::move(experts)) {}
 
   /// @param tokens_TD  [T, D]
-  /// @param shared     the batch's plan, made here when still missing; neither read nor written unless the router is
-  ///                   fixed by the layout
+  /// @param plans      of these tokens; this layer's is made here if it is still missing
   /// @return           [T, D]
   /// @note collective over the expert group
-  [[nodiscard]] at::Tensor forward(const at::Tensor& tokens_TD, const BatchLayout& layout, SharedPlan& shared) const;
+  [[nodiscard]] at::Tensor forward(const at::Tensor& tokens_TD, const BatchLayout& layout, Plans& plans) const;
+
+  [[nodiscard]] const Router& router() const noexcept { return *router_; }
 
  private:
-  [[nodiscard]] at::Tensor through_experts(const at::Tensor& tokens_TD, const Plan& plan) const;
-
   std::shared_ptr<const Router> router_;
   Dispatcher dispatcher_;
   ExpertFfn experts_;
+};
+
+/// The plans of one batch of tokens, from the first pass over it to the last: who goes where is decided once, also
+/// where activations are computed again. Layers whose route follows from the layout share one plan.
+class Plans {
+ public:
+  /// A layer's plan, empty until that layer has made it.
+  [[nodiscard]] std::optional<Plan>& of(const MoeLayer& layer) {
+    return plans_[layer.router().fixed_by_layout() ? nullptr : &layer];
+  }
+
+ private:
+  std::map<const MoeLayer*, std::optional<Plan>> plans_;
 };
 
 }  // namespace coterie::experts

@@ -48,29 +48,26 @@ at::Tensor order_by_expert(const CountMatrix& matrix, std::int64_t ranks, std::i
 
 }  // namespace
 
-Plan make_plan(const Routing& routing, std::int64_t tokens, std::int64_t experts, const dist::ProcessGroup& group) {
+Plan make_plan(const Choice& choice, std::int64_t tokens, std::int64_t experts, const dist::ProcessGroup& group) {
   const std::int64_t ranks = group.size();
   const std::int64_t local = experts / ranks;
   const std::int64_t first = local * group.rank();
   COTERIE_CHECK(ShapeError, local * ranks == experts, "plan: ", experts, " experts on ", ranks, " ranks");
-  COTERIE_CHECK(ShapeError, routing.expert_S.sizes() == routing.token_S.sizes(), "plan: ", routing.token_S.sizes(),
-                " tokens and ", routing.expert_S.sizes(), " experts assigned");
-  COTERIE_CHECK(ShapeError, !routing.weight_S.defined() || routing.weight_S.sizes() == routing.token_S.sizes(),
-                "plan: ", routing.weight_S.sizes(), " weights for ", routing.token_S.sizes(), " assignments");
+  COTERIE_CHECK(ShapeError, choice.expert_S.sizes() == choice.token_S.sizes(), "plan: ", choice.token_S.sizes(),
+                " tokens and ", choice.expert_S.sizes(), " experts assigned");
   // `combine` takes each token's rows as neighbours, and one_expert_each takes them in the order of the tokens.
-  COTERIE_CHECK(ShapeError, routing.token_S.diff().ge(0).all().item<bool>(), "plan: tokens must be assigned ascending");
+  COTERIE_CHECK(ShapeError, choice.token_S.diff().ge(0).all().item<bool>(), "plan: tokens must be assigned ascending");
 
   Plan plan;
   plan.tokens = tokens;
-  plan.token_S = routing.token_S;
-  plan.weight_S = routing.weight_S;
-  plan.assigned_T = at::bincount(routing.token_S, {}, tokens);
+  plan.choice = choice;
+  plan.assigned_T = at::bincount(choice.token_S, {}, tokens);
   COTERIE_CHECK(ShapeError, plan.assigned_T.size(0) == tokens, "plan: a token above ", tokens - 1, " was assigned");
   plan.one_expert_each = plan.assigned_T.eq(1).all().item<bool>();
-  plan.send_order_S = routing.expert_S.argsort(/*stable=*/true, 0, /*descending=*/false);
+  plan.send_order_S = choice.expert_S.argsort(/*stable=*/true, 0, /*descending=*/false);
   plan.send_inverse_S = inverse_of(plan.send_order_S);
 
-  const at::Tensor counts_E = at::bincount(routing.expert_S, {}, experts);
+  const at::Tensor counts_E = at::bincount(choice.expert_S, {}, experts);
   COTERIE_CHECK(ShapeError, counts_E.size(0) == experts, "plan: an expert above ", experts - 1, " was assigned");
   const std::span mine(counts_E.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(experts));
   const CountMatrix matrix{group.all_gather_counts(mine), experts};

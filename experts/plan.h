@@ -18,9 +18,8 @@ namespace coterie::experts {
 struct Plan {
   std::int64_t tokens = 0;                    ///< T
   bool one_expert_each = true;                ///< every token has exactly one expert: S = T, in token order
-  at::Tensor token_S;                         ///< token of each assignment, in routing order
+  Choice choice;                              ///< what it was made for
   at::Tensor assigned_T;                      ///< int64 [T], number of experts of each token
-  at::Tensor weight_S;                        ///< from the routing, in routing order; undefined where all are one
   at::Tensor send_order_S;                    ///< assignments in the order in which they leave
   at::Tensor send_inverse_S;                  ///< its inverse
   dist::Splits send;                          ///< rows to each rank
@@ -30,12 +29,12 @@ struct Plan {
   std::vector<std::int64_t> rows_per_expert;  ///< [L]
 };
 
-/// Plans the exchange for a routing.
+/// Plans the exchange for a choice.
 ///
 /// @param experts  E, divisible by the size of the group; rank r owns the experts r E/n to (r + 1) E/n - 1
-/// @throws ShapeError if the routing does not fit
+/// @throws ShapeError if the choice does not fit
 /// @note collective over the group; E counts travel from each rank to each
-[[nodiscard]] Plan make_plan(const Routing& routing, std::int64_t tokens, std::int64_t experts,
+[[nodiscard]] Plan make_plan(const Choice& choice, std::int64_t tokens, std::int64_t experts,
                              const dist::ProcessGroup& group);
 
 }  // namespace coterie::experts

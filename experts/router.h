@@ -20,20 +20,26 @@ struct BatchLayout {
 /// A router's decision for one batch of tokens: S assignments of a token to an expert.
 ///
 /// A list, not a [T, K] table, so that every router fits: one expert per token, K of them, a number that differs.
-struct Routing {
+struct Choice {
   at::Tensor token_S;   ///< int64, in [0, T), ascending
   at::Tensor expert_S;  ///< int64, in [0, E); the experts of one token are distinct
-  at::Tensor weight_S;  ///< what the expert's output is multiplied by; undefined where all weights are one
 };
 
-/// Chooses experts for tokens. Rank-local: a router never communicates.
+/// Chooses experts for tokens and weighs their outputs. Rank-local: a router never communicates.
+///
+/// The two are apart because a choice is made once, and kept by every further pass over the same tokens, while the
+/// weights are computed with a gradient in each.
 class Router {
  public:
   virtual ~Router() = default;
 
   /// @param tokens_TD  [T, D], the layer's input
   /// @throws DataError if a sequence cannot be routed
-  [[nodiscard]] virtual Routing route(const at::Tensor& tokens_TD, const BatchLayout& layout) const = 0;
+  [[nodiscard]] virtual Choice choose(const at::Tensor& tokens_TD, const BatchLayout& layout) const = 0;
+
+  /// What the output of each assignment is multiplied by.
+  /// @return  [S] in the master dtype; undefined where all weights are one
+  [[nodiscard]] virtual at::Tensor weigh(const at::Tensor& tokens_TD, const Choice& choice) const = 0;
 
   /// Whether the route follows from the layout alone: one plan then serves every layer and the backward pass.
   [[nodiscard]] virtual bool fixed_by_layout() const noexcept = 0;

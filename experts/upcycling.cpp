@@ -47,6 +47,8 @@ std::string dense_tensor(std::int64_t layer, const std::string& tensor) {
   return str("encoder.layer.", layer, ".", tensor);
 }
 
+std::string gate_tensor(std::int64_t layer) { return str("encoder.layer.", layer, ".router.weight"); }
+
 void upcycle(std::map<std::string, at::Tensor>& weights, const std::vector<std::int64_t>& layers,
              std::int64_t experts) {
   for (const std::int64_t layer : layers) {

@@ -27,6 +27,9 @@ namespace coterie::experts {
 /// Name of the dense layer's tensor: `encoder.layer.3.intermediate.dense.weight`.
 [[nodiscard]] std::string dense_tensor(std::int64_t layer, const std::string& tensor);
 
+/// Name of a learned router's gate: `encoder.layer.3.router.weight`.
+[[nodiscard]] std::string gate_tensor(std::int64_t layer);
+
 /// Replaces the MLPs of `layers` by `experts` copies each. Function-preserving for every router whose weights sum to
 /// one for each token.
 /// @throws ShapeError if a layer's MLP is missing

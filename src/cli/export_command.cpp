@@ -47,9 +47,12 @@ Exit export_model(const CommandLine& line) {
   if (!options.json.empty()) expect_writable(options.json);
   const auto source = model::ModelSource::open(line.positional[0]);
   const model::ModelSpec& spec = source.spec;
+  if (spec.router == experts::RouterKind::top_k_token)
+    throw ConfigError(str("export: only a route by domain splits into dense models, got a model with a learned route (",
+                          source.folder.string(), ")"));
   if (!spec.domains.empty() && options.domain.empty())
     throw ConfigError("export: a model with domains is exported one by one, got no domain=NAME");
-  model::Weights weights = source.read({0, spec.experts()});
+  model::Weights weights = source.read({0, spec.expert_count});
   if (!options.domain.empty())
     weights = model::dense_weights(std::move(weights), spec, spec.domain(options.domain), source.tokenizer().cls_id());
   const model::DenseModel dense{.config = spec.bert,

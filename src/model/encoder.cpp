@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "experts/domain_router.h"
+#include "experts/top_k_router.h"
 #include "experts/upcycling.h"
 #include "kernels/attention.h"
 #include "kernels/dropout.h"
@@ -47,7 +48,7 @@ struct Encoder::Pass {
   const data::PackedSequences& sequences;
   const Noise& noise;
   kernels::TokenPlaces places;
-  experts::SharedPlan plan;
+  experts::Plans& plans;
 };
 
 Encoder::Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, const ExpertRange& range,
@@ -64,7 +65,11 @@ Encoder::Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, co
     return Linear{store.operand(prefix + ".weight"), store.operand(prefix + ".bias")};
   };
   embedding_norm_ = norm("embeddings.LayerNorm");
-  const auto router = std::make_shared<experts::DomainRouter>(spec.experts());
+  const auto by_domain = std::make_shared<experts::DomainRouter>(spec.expert_count);
+  const auto router = [&](std::int64_t layer) -> std::shared_ptr<const experts::Router> {
+    if (spec.router == experts::RouterKind::domain) return by_domain;
+    return std::make_shared<experts::TopKRouter>(store.at(experts::gate_tensor(layer)), spec.top_k);
+  };
   const auto mlp = [&](std::int64_t layer) -> std::variant<experts::Mlp, experts::MoeLayer> {
     const auto names = [&](auto name_of) {
       std::vector<std::string> all;
@@ -76,7 +81,7 @@ Encoder::Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, co
     std::vector<experts::Mlp> mine;
     for (std::int64_t e = range.first; e < range.first + range.count; ++e)
       mine.push_back(mlp_of(store, names([&](const auto& t) { return experts::expert_tensor(layer, e, t); })));
-    return experts::MoeLayer(router, experts::Dispatcher(expert_group, spec.experts()),
+    return experts::MoeLayer(router(layer), experts::Dispatcher(expert_group, spec.expert_count),
                              experts::ExpertFfn(std::move(mine), spec.bert.activation));
   };
   for (std::int64_t n = 0; n < spec.bert.layers; ++n) {
@@ -128,12 +133,12 @@ at::Tensor Encoder::feed_forward(const Layer& layer, const at::Tensor& tokens_TD
   if (const auto* dense = std::get_if<experts::Mlp>(&layer.mlp))
     return dense->forward(tokens_TD, spec_.bert.activation);
   return std::get<experts::MoeLayer>(layer.mlp).forward(tokens_TD, {pass.sequences.offsets, pass.sequences.domain},
-                                                        pass.plan);
+                                                        pass.plans);
 }
 
-at::Tensor Encoder::forward(const data::PackedSequences& sequences, const Noise& noise,
+at::Tensor Encoder::forward(const data::PackedSequences& sequences, const Noise& noise, experts::Plans& plans,
                             std::vector<at::Tensor>* states) const {
-  Pass pass{sequences, noise, places_of(sequences), {}};
+  Pass pass{sequences, noise, places_of(sequences), plans};
   const auto add_and_norm = [&](const at::Tensor& added_TD, const at::Tensor& residual_TD, const Norm& norm,
                                 RandomKey key) {
     return kernels::dropout_residual_norm(
@@ -154,7 +159,12 @@ at::Tensor Encoder::forward(const data::PackedSequences& sequences, const Noise&
 }
 
 at::Tensor Encoder::embed(const data::PackedSequences& sequences, const Noise& noise) const {
-  const at::Tensor pooled_BD = kernels::pool(forward(sequences, noise), sequences.offsets, spec_.pooling);
+  experts::Plans plans;
+  return embed(sequences, noise, plans);
+}
+
+at::Tensor Encoder::embed(const data::PackedSequences& sequences, const Noise& noise, experts::Plans& plans) const {
+  const at::Tensor pooled_BD = kernels::pool(forward(sequences, noise, plans), sequences.offsets, spec_.pooling);
   return spec_.normalize ? kernels::normalize_rows(pooled_BD) : pooled_BD;
 }
 

@@ -37,18 +37,22 @@ class Encoder {
   Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, const ExpertRange& range,
           const dist::ProcessGroup& expert_group);
 
+  /// @param plans   of these sequences: empty for the first pass, what that pass left for every further one
   /// @param states  where given, takes the embedding output and the output of each layer, each [T, D], in the
   ///                dtype of products
   /// @return        [T, D], the last layer's output in the master dtype
   /// @throws DataError if a sequence is longer than the position table, or has a domain the model does not know
   /// @note collective over the expert group when the model has experts
-  [[nodiscard]] at::Tensor forward(const data::PackedSequences& sequences, const Noise& noise,
+  [[nodiscard]] at::Tensor forward(const data::PackedSequences& sequences, const Noise& noise, experts::Plans& plans,
                                    std::vector<at::Tensor>* states = nullptr) const;
 
   /// The pooled token vectors, normalised or not.
   /// @return  [B, D]
   /// @note collective over the expert group when the model has experts
   [[nodiscard]] at::Tensor embed(const data::PackedSequences& sequences, const Noise& noise) const;
+  /// The same in one of several passes.
+  [[nodiscard]] at::Tensor embed(const data::PackedSequences& sequences, const Noise& noise,
+                                 experts::Plans& plans) const;
 
  private:
   struct Norm {

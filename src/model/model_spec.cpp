@@ -11,7 +11,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
+constexpr std::int64_t kMaxExperts = 4096;
 constexpr const char* kPoolings[] = {"mean", "cls", "max"};
 
 Pooling pooling_of(const std::string& name) {
@@ -26,8 +27,28 @@ std::int64_t integer(const json& value, const char* key) {
   return value.get<std::int64_t>();
 }
 
-// A learned route does not follow from the domain: such a model could be neither run nor split into dense ones here.
-const char* router_of(const ModelSpec& spec) { return spec.expert_layers.empty() ? "none" : "domain"; }
+experts::RouterKind router_of(const std::string& name) {
+  const auto found = std::find(experts::kRouterNames.begin(), experts::kRouterNames.end(), name);
+  if (found == experts::kRouterNames.end())
+    throw DataError(str("router must be one of none, domain, top_k_token, got '", name, "'"));
+  return static_cast<experts::RouterKind>(found - experts::kRouterNames.begin());
+}
+
+void check_experts(const ModelSpec& spec) {
+  const bool routed = spec.router != experts::RouterKind::none;
+  if (routed == spec.expert_layers.empty())
+    throw DataError(str("router must be none exactly where no layer has experts, got '",
+                        experts::kRouterNames[static_cast<std::size_t>(spec.router)], "' and ",
+                        spec.expert_layers.size(), " layers"));
+  if (spec.expert_count < (routed ? 1 : 0) || spec.expert_count > (routed ? kMaxExperts : 0))
+    throw DataError(
+        str("experts must be ", routed ? str("1..", kMaxExperts) : "0 without a router", ", got ", spec.expert_count));
+  if (spec.router == experts::RouterKind::domain && spec.expert_count != static_cast<std::int64_t>(spec.domains.size()))
+    throw DataError(str("experts must be as many as domains (", spec.domains.size(), ") when routed by them, got ",
+                        spec.expert_count));
+  if (routed && (spec.top_k < 1 || spec.top_k > spec.expert_count))
+    throw DataError(str("top_k must be 1..", spec.expert_count, ", got ", spec.top_k));
+}
 
 void check(const ModelSpec& spec) {
   for (std::size_t i = 0; i < spec.expert_layers.size(); ++i) {
@@ -36,8 +57,9 @@ void check(const ModelSpec& spec) {
     if (!ascending || layer < 0 || layer >= spec.bert.layers)
       throw DataError(str("expert_layers must ascend within 0..", spec.bert.layers - 1, ", got ", layer));
   }
-  if (spec.domains.empty() && (spec.domain_tokens || !spec.expert_layers.empty()))
-    throw DataError("domains must not be empty in a model with experts or domain tokens");
+  check_experts(spec);
+  if (spec.domains.empty() && spec.domain_tokens)
+    throw DataError("domains must not be empty in a model with domain tokens");
   if (std::set<std::string>(spec.domains.begin(), spec.domains.end()).size() != spec.domains.size())
     throw DataError("domains must differ, got one twice");
   if (spec.max_length < 3 || spec.max_length > spec.bert.max_position_embeddings)
@@ -62,7 +84,9 @@ void write_model_spec(FileOps& ops, const fs::path& folder, const ModelSpec& spe
                           {"normalize", spec.normalize},
                           {"max_length", spec.max_length},
                           {"domains", spec.domains},
-                          {"router", router_of(spec)},
+                          {"router", experts::kRouterNames[static_cast<std::size_t>(spec.router)]},
+                          {"experts", spec.expert_count},
+                          {"top_k", spec.top_k},
                           {"expert_layers", spec.expert_layers},
                           {"domain_tokens", spec.domain_tokens}};
   write_file_atomically(ops, folder / "config.json", bert_config_json(spec.bert));
@@ -85,8 +109,9 @@ ModelSpec read_model_spec(const fs::path& folder) {
     for (const json& layer : extension.at("expert_layers").get<std::vector<json>>())
       spec.expert_layers.push_back(integer(layer, "expert_layers"));
     extension.at("domain_tokens").get_to(spec.domain_tokens);
-    if (const std::string router = extension.at("router"); router != "none" && router != "domain")
-      throw DataError(str("router must be one of none, domain in this version, got '", router, "'"));
+    spec.router = router_of(extension.at("router"));
+    spec.expert_count = integer(extension.at("experts"), "experts");
+    spec.top_k = integer(extension.at("top_k"), "top_k");
     check(spec);
   } catch (const json::exception& error) {
     throw DataError(str("model: ", error.what(), " (", path.string(), ")"));

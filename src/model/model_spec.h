@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/file_ops.h"
+#include "experts/options.h"
 #include "model/bert_config.h"
 #include "model/hf_directory.h"
 
@@ -16,16 +17,15 @@ namespace coterie::model {
 struct ModelSpec {
   BertConfig bert;  ///< of the dense encoder: its vocabulary has no domain tokens
   Pooling pooling = Pooling::mean;
-  bool normalize = true;                    ///< embeddings are divided by their L2 norm
-  std::int64_t max_length = 0;              ///< longer texts are cut, [CLS] and [SEP] counted
-  std::vector<std::string> domains;         ///< empty: the model knows no domains
-  std::vector<std::int64_t> expert_layers;  ///< layers with one expert per domain, ascending
-  bool domain_tokens = false;               ///< token vocab_size + d stands for [CLS] in domain d
+  bool normalize = true;                                   ///< embeddings are divided by their L2 norm
+  std::int64_t max_length = 0;                             ///< longer texts are cut, [CLS] and [SEP] counted
+  std::vector<std::string> domains;                        ///< empty: the model knows no domains
+  std::vector<std::int64_t> expert_layers;                 ///< layers with experts, ascending
+  experts::RouterKind router = experts::RouterKind::none;  ///< none exactly where no layer has experts
+  std::int64_t expert_count = 0;                           ///< E; as many as domains when routed by them
+  std::int64_t top_k = 1;                                  ///< of a learned router
+  bool domain_tokens = false;                              ///< token vocab_size + d stands for [CLS] in domain d
 
-  /// E; 0 for a dense model.
-  [[nodiscard]] std::int64_t experts() const {
-    return expert_layers.empty() ? 0 : static_cast<std::int64_t>(domains.size());
-  }
   /// Rows of the word embeddings, domain tokens included.
   [[nodiscard]] std::int64_t vocabulary() const {
     return bert.vocab_size + (domain_tokens ? static_cast<std::int64_t>(domains.size()) : 0);

@@ -74,8 +74,8 @@ data::Tokenizer ModelSource::tokenizer_of(const data::Corpus& corpus) const {
 }
 
 ExpertRange expert_range(const ModelSpec& spec, const dist::Mesh& mesh) {
-  if (spec.experts() == 0) return {};
-  return {mesh.shape().first_expert(spec.experts()), mesh.shape().local_experts(spec.experts())};
+  if (spec.expert_count == 0) return {};
+  return {mesh.shape().first_expert(spec.expert_count), mesh.shape().local_experts(spec.expert_count)};
 }
 
 kernels::Dtypes dtypes_of(Precision precision) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "experts/top_k_router.h"
 #include "experts/upcycling.h"
 #include "model/hf_weights.h"
 
@@ -14,6 +15,8 @@ namespace {
 constexpr const char* kWordEmbeddings = "embeddings.word_embeddings.weight";
 
 bool is_expert(const std::string& name) { return name.find(".experts.") != std::string::npos; }
+
+bool has_gates(const ModelSpec& spec) { return spec.router == experts::RouterKind::top_k_token; }
 
 bool decays(const std::string& name) { return !name.ends_with(".bias") && name.find("LayerNorm") == std::string::npos; }
 
@@ -36,16 +39,23 @@ std::vector<TensorSpec> model_tensors(const ModelSpec& spec, const ExpertRange& 
     for (std::int64_t e = range.first; e < range.first + range.count; ++e)
       tensors.push_back({experts::expert_tensor(found->second, e, suffix), tensor.shape});
   }
+  if (has_gates(spec))
+    for (const std::int64_t layer : spec.expert_layers)
+      tensors.push_back({experts::gate_tensor(layer), {spec.expert_count, spec.bert.hidden_size}});
   return tensors;
 }
 
-Weights extend_weights(Weights dense, const ModelSpec& spec, std::int64_t cls) {
+Weights extend_weights(Weights dense, const ModelSpec& spec, std::int64_t cls, RandomKey key) {
   if (spec.domain_tokens) {
     at::Tensor& rows_VD = dense.at(kWordEmbeddings);
     const auto domains = static_cast<std::int64_t>(spec.domains.size());
     rows_VD = at::cat({rows_VD, rows_VD.narrow(0, cls, 1).expand({domains, rows_VD.size(1)})});
   }
-  experts::upcycle(dense, spec.expert_layers, spec.experts());
+  experts::upcycle(dense, spec.expert_layers, spec.expert_count);
+  if (has_gates(spec))
+    for (const std::int64_t layer : spec.expert_layers)
+      dense[experts::gate_tensor(layer)] = experts::initial_gate(spec.expert_count, spec.bert.hidden_size,
+                                                                 key.derive(static_cast<std::uint64_t>(layer)));
   return dense;
 }
 
@@ -56,7 +66,7 @@ Weights dense_weights(Weights weights, const ModelSpec& spec, std::int32_t domai
     kept_VD.select(0, cls).copy_(rows_VD.select(0, spec.bert.vocab_size + domain));
     rows_VD = kept_VD;
   }
-  experts::extract_expert(weights, spec.expert_layers, domain, spec.experts());
+  experts::extract_expert(weights, spec.expert_layers, domain, spec.expert_count);
   return weights;
 }
 

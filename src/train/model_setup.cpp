@@ -8,6 +8,25 @@
 
 namespace coterie::train {
 
+namespace {
+
+void add_experts(model::ModelSpec& spec, const experts::ExpertsOptions& options, std::int64_t domains) {
+  if (options.router == experts::RouterKind::none) return;
+  spec.expert_layers = experts::expert_layers(options.layers, spec.bert.layers);
+  if (spec.expert_layers.empty()) return;
+  spec.router = options.router;
+  spec.expert_count = options.count == 0 ? domains : options.count;
+  if (spec.router == experts::RouterKind::domain && spec.expert_count != domains)
+    throw ConfigError(str("config: experts.count must be 0 or the number of domains (", domains,
+                          ") when routed by domain, got ", options.count));
+  spec.top_k = spec.router == experts::RouterKind::top_k_token ? options.top_k : 1;
+  if (spec.top_k > spec.expert_count)
+    throw ConfigError(
+        str("config: experts.top_k must be in 1..", spec.expert_count, " (the number of experts), got ", spec.top_k));
+}
+
+}  // namespace
+
 model::ModelSpec trained_spec(const RunOptions& options, const data::Corpus& corpus,
                               const model::ModelSpec& checkpoint) {
   if (!checkpoint.domains.empty())
@@ -18,10 +37,9 @@ model::ModelSpec trained_spec(const RunOptions& options, const data::Corpus& cor
   if (spec.max_length < 3 || spec.max_length > spec.bert.max_position_embeddings)
     throw ConfigError(
         str("config: model.max_length must be 3..", spec.bert.max_position_embeddings, ", got ", spec.max_length));
-  const bool routed = options.experts.router != experts::RouterKind::none;
-  if (routed) spec.expert_layers = experts::expert_layers(options.experts.layers, spec.bert.layers);
+  add_experts(spec, options.experts, static_cast<std::int64_t>(corpus.domains().size()));
   spec.domain_tokens = options.experts.domain_tokens;
-  if (!spec.expert_layers.empty() || spec.domain_tokens) spec.domains = corpus.domains();
+  if (spec.router == experts::RouterKind::domain || spec.domain_tokens) spec.domains = corpus.domains();
   return spec;
 }
 
@@ -29,7 +47,8 @@ model::SentenceEncoder make_model(const RunOptions& options, const data::Corpus&
                                   const model::ModelSource& source, const dist::Mesh& mesh) {
   const model::ModelSpec spec = trained_spec(options, corpus, source.spec);
   const data::Tokenizer tokenizer = source.tokenizer_of(corpus);
-  const model::Weights weights = model::extend_weights(source.read({}), spec, tokenizer.cls_id());
+  const model::Weights weights = model::extend_weights(
+      source.read({}), spec, tokenizer.cls_id(), RandomKey{static_cast<std::uint64_t>(options.seed)}.derive("gate"));
   return model::make_sentence_encoder(spec, weights, mesh, model::dtypes_of(options.model.precision),
                                       loss_parameters(options.loss));
 }

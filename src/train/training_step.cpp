@@ -69,8 +69,9 @@ void TrainingStep::clamp_scale() const {
   log_scale.clamp_(-limit, limit);
 }
 
-at::Tensor TrainingStep::embed(const data::PackedSequences& sequences, const model::Noise& noise) const {
-  return kernels::normalize_rows(model_.encoder->embed(sequences, noise));
+at::Tensor TrainingStep::embed(const data::PackedSequences& sequences, const model::Noise& noise,
+                               experts::Plans& plans) const {
+  return kernels::normalize_rows(model_.encoder->embed(sequences, noise, plans));
 }
 
 StepResult TrainingStep::gradients(const data::Batch& batch, const NegativeMask& mask, const model::Noise& noise) {
@@ -78,10 +79,11 @@ StepResult TrainingStep::gradients(const data::Batch& batch, const NegativeMask&
   model_.parameters->zero_gradients();
   const auto pieces = micro_batches(batch.sequences, micro_batch_tokens_, mesh_.expert_group());
   const bool cached = pieces.size() > 1;
+  std::vector<experts::Plans> plans(pieces.size());
   std::vector<at::Tensor> rows;
   {
     const at::AutoGradMode graph(!cached);
-    for (const auto& piece : pieces) rows.push_back(embed(piece, noise));
+    for (std::size_t i = 0; i < pieces.size(); ++i) rows.push_back(embed(pieces[i], noise, plans[i]));
   }
   const at::Tensor embeddings_BD = cached ? at::cat(rows) : rows.front();
   StepResult result;
@@ -94,7 +96,7 @@ StepResult TrainingStep::gradients(const data::Batch& batch, const NegativeMask&
   std::int64_t first = 0;
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     const std::int64_t count = pieces[i].sequences();
-    const at::Tensor again_BD = cached ? embed(pieces[i], noise) : embeddings_BD;
+    const at::Tensor again_BD = cached ? embed(pieces[i], noise, plans[i]) : embeddings_BD;
     torch::autograd::backward({again_BD}, {loss.gradient.narrow(0, first, count)});
     first += count;
   }

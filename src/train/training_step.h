@@ -41,8 +41,8 @@ struct StepResult {
 ///
 /// A share of more than `micro_batch_tokens` tokens runs in pieces: all are embedded without a graph, the loss is taken
 /// over the whole batch, then each piece is embedded again with one and gets its rows of the gradient. Dropout bits are
-/// functions of the place of a token in the global batch, so both passes draw the same. The result is that of one
-/// piece.
+/// functions of the place of a token in the global batch, and routes are kept, so both passes do the same. The result
+/// is that of one piece.
 ///
 /// @par Source
 /// Gao et al. 2021 (arXiv:2101.06983), gradient caching.
@@ -65,7 +65,8 @@ class TrainingStep {
   [[nodiscard]] const kernels::AdamW& optimizer() const noexcept { return optimizer_; }
 
  private:
-  [[nodiscard]] at::Tensor embed(const data::PackedSequences& sequences, const model::Noise& noise) const;
+  [[nodiscard]] at::Tensor embed(const data::PackedSequences& sequences, const model::Noise& noise,
+                                 experts::Plans& plans) const;
   [[nodiscard]] double scale() const;
   [[nodiscard]] double gradient_norm() const;
   void clamp_scale() const;

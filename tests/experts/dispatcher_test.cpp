@@ -19,10 +19,10 @@ at::Tensor marked_tokens(int rank, std::int64_t tokens) {
 
 class Dispatch : public OnRanks {
  protected:
-  [[nodiscard]] Plan plan(const at::Tensor& weight_S = {}) const {
-    Routing routing = to_routing(mine());
-    routing.weight_S = weight_S;
-    return dispatcher_.plan(routing, mine().tokens);
+  [[nodiscard]] Plan plan() const { return dispatcher_.plan(to_choice(mine()), mine().tokens); }
+  [[nodiscard]] at::Tensor there_and_back(const at::Tensor& tokens_TD, const Plan& plan,
+                                          const at::Tensor& weight_S = {}) const {
+    return dispatcher_.combine(dispatcher_.dispatch(tokens_TD, plan), plan, weight_S);
   }
   /// Number of experts of each token, [T, 1].
   [[nodiscard]] at::Tensor experts_of_tokens() const {
@@ -51,7 +51,7 @@ TEST_P(Dispatch, there_and_back_multiplies_by_the_number_of_experts) {
   const at::Tensor tokens_TD = marked_tokens(group().rank(), mine().tokens);
 
   const Plan made = plan();
-  const at::Tensor back_TD = dispatcher_.combine(dispatcher_.dispatch(tokens_TD, made), made);
+  const at::Tensor back_TD = there_and_back(tokens_TD, made);
 
   EXPECT_TRUE(at::equal(back_TD, tokens_TD * experts_of_tokens()));
 }
@@ -60,8 +60,8 @@ TEST_P(Dispatch, there_and_back_with_weights_that_sum_to_one_is_the_identity) {
   const at::Tensor tokens_TD = marked_tokens(group().rank(), mine().tokens);
   const at::Tensor count = experts_of_tokens().squeeze(1);
 
-  const Plan made = plan(count.index_select(0, to_routing(mine()).token_S).reciprocal());
-  const at::Tensor back_TD = dispatcher_.combine(dispatcher_.dispatch(tokens_TD, made), made);
+  const at::Tensor back_TD =
+      there_and_back(tokens_TD, plan(), count.index_select(0, to_choice(mine()).token_S).reciprocal());
 
   // Thirds round: 3 * 2^-53 of numbers below 5000. A token without experts becomes zero.
   EXPECT_LT(test::distance(back_TD, tokens_TD * count.gt(0).unsqueeze(1)), 2e-12);
@@ -72,7 +72,7 @@ TEST_P(Dispatch, gradient_there_and_back_multiplies_by_the_number_of_experts) {
   const at::Tensor weights_TD = marked_tokens(group().rank() + 7, mine().tokens).detach();
 
   const Plan made = plan();
-  const at::Tensor back_TD = dispatcher_.combine(dispatcher_.dispatch(tokens_TD, made), made);
+  const at::Tensor back_TD = there_and_back(tokens_TD, made);
   torch::autograd::backward({(back_TD * weights_TD).sum()});
 
   EXPECT_TRUE(at::equal(tokens_TD.grad(), weights_TD * experts_of_tokens()));
@@ -83,10 +83,9 @@ TEST_P(Dispatch, gradient_reaches_the_weights) {
   const at::Tensor weight_S = at::ones({static_cast<std::int64_t>(mine().assignments.size())}, at::kDouble);
   weight_S.requires_grad_();
 
-  const Plan made = plan(weight_S);
-  torch::autograd::backward({dispatcher_.combine(dispatcher_.dispatch(tokens_TD, made), made).sum()});
+  torch::autograd::backward({there_and_back(tokens_TD, plan(), weight_S).sum()});
 
-  const at::Tensor expected = tokens_TD.detach().sum(1).index_select(0, to_routing(mine()).token_S);
+  const at::Tensor expected = tokens_TD.detach().sum(1).index_select(0, to_choice(mine()).token_S);
   EXPECT_TRUE(at::equal(weight_S.grad(), expected));
 }
 
@@ -94,8 +93,8 @@ TEST_P(Dispatch, one_plan_serves_several_layers) {
   const at::Tensor tokens_TD = marked_tokens(group().rank(), mine().tokens);
 
   const Plan made = plan();
-  at::Tensor back_TD = dispatcher_.combine(dispatcher_.dispatch(tokens_TD, made), made);
-  back_TD = dispatcher_.combine(dispatcher_.dispatch(back_TD, made), made);
+  at::Tensor back_TD = there_and_back(tokens_TD, made);
+  back_TD = there_and_back(back_TD, made);
   torch::autograd::backward({back_TD.sum()});
 
   const at::Tensor factor = experts_of_tokens() * experts_of_tokens();

@@ -16,9 +16,9 @@ struct Batch {
   std::vector<std::int32_t> domain;
 };
 
-Routing route(const Batch& batch) {
+Choice route(const Batch& batch) {
   const at::Tensor tokens_TD = at::empty({batch.offsets.back(), 2});
-  return DomainRouter(4).route(tokens_TD, {batch.offsets, batch.domain});
+  return DomainRouter(4).choose(tokens_TD, {batch.offsets, batch.domain});
 }
 
 template <class Kind>
@@ -27,11 +27,11 @@ std::string error_of(const Batch& batch) {
 }
 
 TEST(DomainRouter, sends_every_token_of_a_sequence_to_the_expert_of_its_domain) {
-  const Routing routing = route({{0, 2, 3, 3, 6}, {3, 0, 2, 1}});
+  const Choice choice = route({{0, 2, 3, 3, 6}, {3, 0, 2, 1}});
 
-  EXPECT_TRUE(at::equal(routing.token_S, at::arange(6, at::kLong)));
-  EXPECT_TRUE(at::equal(routing.expert_S, at::tensor({3, 3, 0, 1, 1, 1}, at::kLong)));
-  EXPECT_FALSE(routing.weight_S.defined());
+  EXPECT_TRUE(at::equal(choice.token_S, at::arange(6, at::kLong)));
+  EXPECT_TRUE(at::equal(choice.expert_S, at::tensor({3, 3, 0, 1, 1, 1}, at::kLong)));
+  EXPECT_FALSE(DomainRouter(4).weigh(at::empty({6, 2}), choice).defined());
 }
 
 TEST(DomainRouter, routes_an_empty_batch) {
@@ -55,7 +55,7 @@ TEST(DomainRouter, refuses_a_layout_that_leaves_tokens_out) {
   const std::vector<std::int64_t> offsets = {0, 2};
   const std::vector<std::int32_t> domain = {1};
   EXPECT_THAT(test::error_of<ShapeError>([&] {
-                static_cast<void>(DomainRouter(4).route(at::empty({3, 2}), {offsets, domain}));
+                static_cast<void>(DomainRouter(4).choose(at::empty({3, 2}), {offsets, domain}));
               }),
               HasSubstr("router: offsets end at 2, there are 3 tokens"));
 }

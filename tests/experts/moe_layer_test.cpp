@@ -14,16 +14,19 @@ enum class Fixed : std::uint8_t { yes, no };
 /// Decides what it was told, and counts how often it was asked.
 class GivenRouter final : public Router {
  public:
-  GivenRouter(Routing routing, Fixed fixed) : routing_(std::move(routing)), fixed_(fixed) {}
-  [[nodiscard]] Routing route(const at::Tensor&, const BatchLayout&) const override {
+  GivenRouter(Choice choice, at::Tensor weight_S, Fixed fixed)
+      : choice_(std::move(choice)), weight_S_(std::move(weight_S)), fixed_(fixed) {}
+  [[nodiscard]] Choice choose(const at::Tensor&, const BatchLayout&) const override {
     ++asked_;
-    return routing_;
+    return choice_;
   }
+  [[nodiscard]] at::Tensor weigh(const at::Tensor&, const Choice&) const override { return weight_S_; }
   [[nodiscard]] bool fixed_by_layout() const noexcept override { return fixed_ == Fixed::yes; }
   [[nodiscard]] int asked() const noexcept { return asked_; }
 
  private:
-  Routing routing_;
+  Choice choice_;
+  at::Tensor weight_S_;
   Fixed fixed_;
   mutable int asked_ = 0;
 };
@@ -49,10 +52,8 @@ class LayerOnRanks : public OnRanks {
   [[nodiscard]] static RankRouting routing_in_world(int rank) { return std::get<Scenario>(GetParam()).on_rank(rank); }
 
   [[nodiscard]] at::Tensor forward(const at::Tensor& tokens_TD, const at::Tensor& weight_S) const {
-    Routing routing = to_routing(mine());
-    routing.weight_S = weight_S;
-    SharedPlan plan;
-    return layer(std::make_shared<GivenRouter>(routing, Fixed::no)).forward(tokens_TD, {}, plan);
+    Plans plans;
+    return layer(std::make_shared<GivenRouter>(to_choice(mine()), weight_S, Fixed::no)).forward(tokens_TD, {}, plans);
   }
   [[nodiscard]] MoeLayer layer(std::shared_ptr<const Router> router) const {
     return {std::move(router), Dispatcher(group(), kExperts), ExpertFfn(local_, kernels::Activation::gelu)};
@@ -171,27 +172,26 @@ TEST_P(SmallLayer, gradients_equal_central_differences_of_the_loss_of_all_ranks)
 }
 
 TEST_P(LayerOnRanks, a_route_fixed_by_the_layout_is_planned_once_for_all_layers) {
-  const auto router = std::make_shared<GivenRouter>(to_routing(mine()), Fixed::yes);
-  const MoeLayer stacked = layer(router);
+  const auto router = std::make_shared<GivenRouter>(to_choice(mine()), at::Tensor(), Fixed::yes);
+  const std::vector<MoeLayer> stack = {layer(router), layer(router)};
 
-  SharedPlan plan;
-  const at::Tensor once_TD = stacked.forward(input_.tokens_TD, {}, plan);
-  const at::Tensor twice_TD = stacked.forward(input_.tokens_TD, {}, plan);
+  Plans plans;
+  const at::Tensor once_TD = stack[0].forward(input_.tokens_TD, {}, plans);
+  const at::Tensor twice_TD = stack[1].forward(input_.tokens_TD, {}, plans);
 
   EXPECT_EQ(router->asked(), 1);
   EXPECT_TRUE(at::equal(once_TD, twice_TD));
 }
 
-TEST_P(LayerOnRanks, a_route_of_the_tokens_is_planned_by_each_layer_for_itself) {
-  const auto router = std::make_shared<GivenRouter>(to_routing(mine()), Fixed::no);
-  const MoeLayer stacked = layer(router);
+TEST_P(LayerOnRanks, a_route_of_the_tokens_is_planned_by_each_layer_for_itself_and_once_for_all_passes) {
+  const auto router = std::make_shared<GivenRouter>(to_choice(mine()), at::Tensor(), Fixed::no);
+  const std::vector<MoeLayer> stack = {layer(router), layer(router)};
 
-  SharedPlan plan;
-  static_cast<void>(stacked.forward(input_.tokens_TD, {}, plan));
-  static_cast<void>(stacked.forward(input_.tokens_TD, {}, plan));
+  Plans plans;
+  for (int pass = 0; pass < 2; ++pass)
+    for (const MoeLayer& each : stack) static_cast<void>(each.forward(input_.tokens_TD, {}, plans));
 
   EXPECT_EQ(router->asked(), 2);
-  EXPECT_FALSE(plan.has_value());
 }
 
 class DomainLayer : public LayerOnRanks {};
@@ -210,8 +210,8 @@ TEST_P(DomainLayer, of_identical_experts_equals_the_dense_mlp_on_every_rank) {
   const std::vector<std::int32_t> domain = {7, 2, static_cast<std::int32_t>(world_rank())};
   const at::Tensor tokens_TD = test::random_tensor({offsets.back(), kWidth}, 5);
 
-  SharedPlan plan;
-  const at::Tensor sparse_TD = sparse.forward(tokens_TD, {offsets, domain}, plan);
+  Plans plans;
+  const at::Tensor sparse_TD = sparse.forward(tokens_TD, {offsets, domain}, plans);
 
   // Sums of 3 and 5 terms below 1 in another order: 10 * 2^-53.
   EXPECT_LT(test::distance(sparse_TD, dense.forward(tokens_TD, kernels::Activation::gelu)), 2e-15);

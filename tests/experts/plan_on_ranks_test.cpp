@@ -18,7 +18,7 @@ class PlanOnRanks : public OnRanks {
     std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.expert < b.expert; });
     return rows;
   }
-  [[nodiscard]] Plan plan() const { return make_plan(to_routing(mine()), mine().tokens, kExperts, group()); }
+  [[nodiscard]] Plan plan() const { return make_plan(to_choice(mine()), mine().tokens, kExperts, group()); }
 };
 
 INSTANTIATE_TEST_SUITE_P(Routings, PlanOnRanks, every_scenario_and_axis(), OnRanksName());
@@ -52,7 +52,7 @@ TEST_P(PlanOnRanks, rows_leave_in_the_order_of_the_ranks_that_own_their_experts)
   std::vector<std::int64_t> leaving;
   for (int peer = 0; peer < group().size(); ++peer)
     for (const Assignment& row : travelling(group().rank(), peer)) leaving.push_back(row.expert);
-  const at::Tensor experts = to_routing(mine()).expert_S.index_select(0, made.send_order_S);
+  const at::Tensor experts = to_choice(mine()).expert_S.index_select(0, made.send_order_S);
   EXPECT_TRUE(at::equal(experts, at::tensor(leaving, at::kLong)));
 }
 

@@ -16,13 +16,13 @@ using testing::HasSubstr;
 
 class PlanAlone : public testing::Test {
  protected:
-  [[nodiscard]] Plan plan(const Routing& routing, std::int64_t tokens, std::int64_t experts) const {
-    return make_plan(routing, tokens, experts, *solo_);
+  [[nodiscard]] Plan plan(const Choice& choice, std::int64_t tokens, std::int64_t experts) const {
+    return make_plan(choice, tokens, experts, *solo_);
   }
-  [[nodiscard]] std::string error(const std::vector<std::int64_t>& tokens, const std::vector<std::int64_t>& experts,
-                                  const at::Tensor& weights = {}) const {
+  [[nodiscard]] std::string error(const std::vector<std::int64_t>& tokens,
+                                  const std::vector<std::int64_t>& experts) const {
     return test::error_of<ShapeError>([&] {
-      static_cast<void>(plan({at::tensor(tokens, at::kLong), at::tensor(experts, at::kLong), weights}, 3, 4));
+      static_cast<void>(plan({at::tensor(tokens, at::kLong), at::tensor(experts, at::kLong)}, 3, 4));
     });
   }
 
@@ -30,7 +30,7 @@ class PlanAlone : public testing::Test {
 };
 
 TEST_F(PlanAlone, sorts_assignments_by_expert_and_keeps_their_order_within_one) {
-  const Plan made = plan({at::tensor({0, 0, 1, 2, 2}, at::kLong), at::tensor({3, 1, 3, 1, 0}, at::kLong), {}}, 4, 4);
+  const Plan made = plan({at::tensor({0, 0, 1, 2, 2}, at::kLong), at::tensor({3, 1, 3, 1, 0}, at::kLong)}, 4, 4);
 
   EXPECT_TRUE(at::equal(made.send_order_S, at::tensor({4, 1, 3, 0, 2}, at::kLong)));
   EXPECT_TRUE(at::equal(made.send_inverse_S, at::tensor({3, 1, 4, 2, 0}, at::kLong)));
@@ -43,9 +43,9 @@ TEST_F(PlanAlone, sorts_assignments_by_expert_and_keeps_their_order_within_one) 
 }
 
 TEST_F(PlanAlone, knows_when_each_token_has_one_expert) {
-  EXPECT_TRUE(plan({at::arange(3, at::kLong), at::tensor({2, 0, 2}, at::kLong), {}}, 3, 4).one_expert_each);
-  EXPECT_FALSE(plan({at::arange(2, at::kLong), at::tensor({2, 0}, at::kLong), {}}, 3, 4).one_expert_each);
-  EXPECT_FALSE(plan({at::tensor({0, 0, 2}, at::kLong), at::tensor({2, 0, 1}, at::kLong), {}}, 3, 4).one_expert_each);
+  EXPECT_TRUE(plan({at::arange(3, at::kLong), at::tensor({2, 0, 2}, at::kLong)}, 3, 4).one_expert_each);
+  EXPECT_FALSE(plan({at::arange(2, at::kLong), at::tensor({2, 0}, at::kLong)}, 3, 4).one_expert_each);
+  EXPECT_FALSE(plan({at::tensor({0, 0, 2}, at::kLong), at::tensor({2, 0, 1}, at::kLong)}, 3, 4).one_expert_each);
 }
 
 TEST_F(PlanAlone, refuses_a_routing_that_does_not_fit) {
@@ -53,7 +53,6 @@ TEST_F(PlanAlone, refuses_a_routing_that_does_not_fit) {
   EXPECT_THAT(error({0, 1}, {0, 4}), HasSubstr("plan: an expert above 3 was assigned"));
   EXPECT_THAT(error({0, 3}, {0, 1}), HasSubstr("plan: a token above 2 was assigned"));
   EXPECT_THAT(error({1, 0, 2}, {0, 1, 2}), HasSubstr("plan: tokens must be assigned ascending"));
-  EXPECT_THAT(error({0, 1}, {0, 1}, at::ones({3})), HasSubstr("plan: [3] weights for [2] assignments"));
 }
 
 }  // namespace

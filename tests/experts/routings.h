@@ -83,15 +83,15 @@ inline std::vector<Scenario> scenarios() {
   };
 }
 
-/// As a router would hand it over, without weights.
-inline Routing to_routing(const RankRouting& from) {
+/// As a router would hand it over.
+inline Choice to_choice(const RankRouting& from) {
   std::vector<std::int64_t> token;
   std::vector<std::int64_t> expert;
   for (const Assignment& assignment : from.assignments) {
     token.push_back(assignment.token);
     expert.push_back(assignment.expert);
   }
-  return {at::tensor(token, at::kLong), at::tensor(expert, at::kLong), {}};
+  return {at::tensor(token, at::kLong), at::tensor(expert, at::kLong)};
 }
 
 /// How GoogleTest spells a scenario.

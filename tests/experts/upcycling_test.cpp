@@ -123,8 +123,8 @@ TEST(Upcycling, preserves_the_function_under_routing_by_domain) {
   const std::vector<std::int32_t> domain = {2, 0, 2, 3};
   const at::Tensor tokens_TD = test::random_tensor({90, 64}, 1).to(at::kFloat);
 
-  SharedPlan plan;
-  const at::Tensor sparse_TD = layer.forward(tokens_TD, {offsets, domain}, plan);
+  Plans plans;
+  const at::Tensor sparse_TD = layer.forward(tokens_TD, {offsets, domain}, plans);
 
   const at::Tensor dense_TD = mlp_of(dense, "encoder.layer.1.").forward(tokens_TD, kernels::Activation::gelu);
   // Only the shapes of the matrix products differ, and with them the order of sums: 256 terms of |w h| below 0.05 * 0.2

@@ -54,6 +54,10 @@ inline model::ModelSpec tiny_spec(std::vector<std::string> domains = {}, std::ve
   spec.max_length = spec.bert.max_position_embeddings;
   spec.domain_tokens = !domains.empty();
   spec.domains = std::move(domains);
+  if (!layers.empty()) {
+    spec.router = experts::RouterKind::domain;
+    spec.expert_count = static_cast<std::int64_t>(spec.domains.size());
+  }
   spec.expert_layers = std::move(layers);
   return spec;
 }
@@ -63,7 +67,7 @@ inline model::Weights tiny_weights(const model::ModelSpec& spec, std::uint64_t s
                                    at::ScalarType dtype = at::kFloat) {
   const at::Generator generator = at::detail::createCPUGenerator(seed);
   model::Weights weights;
-  for (const model::TensorSpec& tensor : model::model_tensors(spec, {0, spec.experts()})) {
+  for (const model::TensorSpec& tensor : model::model_tensors(spec, {0, spec.expert_count})) {
     const at::Tensor noise = at::randn(tensor.shape, generator, at::kDouble);
     const bool scale = tensor.name.ends_with("LayerNorm.weight");
     weights[tensor.name] = (scale ? 1.0 + 0.1 * noise : 0.4 * noise).to(dtype);

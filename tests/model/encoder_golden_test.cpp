@@ -70,7 +70,8 @@ TEST_F(EncoderGolden, hidden_states_of_every_layer_are_those_of_the_reference) {
     const at::Tensor expected = golden("hidden_states_" + std::to_string(k) + ".npy");
     std::vector<at::Tensor> states;
 
-    (void)model_.encoder->forward(test::pack_texts(source_.tokenizer(), {texts_[rows[k]]}, 512), {}, &states);
+    experts::Plans plans;
+    (void)model_.encoder->forward(test::pack_texts(source_.tokenizer(), {texts_[rows[k]]}, 512), {}, plans, &states);
 
     const at::Tensor all = at::stack(states);
     ASSERT_EQ(all.sizes(), expected.sizes()) << "text " << rows[k];

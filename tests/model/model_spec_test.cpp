@@ -73,7 +73,7 @@ TEST_F(Spec, of_a_dense_model_reads_back) {
   const ModelSpec read = read_model_spec(folder());
 
   EXPECT_TRUE(read.domains.empty());
-  EXPECT_EQ(read.experts(), 0);
+  EXPECT_EQ(read.expert_count, 0);
   EXPECT_EQ(read.vocabulary(), read.bert.vocab_size);
   EXPECT_FALSE(read.domain_tokens);
 }
@@ -88,9 +88,9 @@ TEST_F(Spec, each_pooling_reads_back) {
 }
 
 TEST_F(Spec, counts_experts_and_rows) {
-  EXPECT_EQ(tiny_spec({"a", "b", "c"}, {0}).experts(), 3);
+  EXPECT_EQ(tiny_spec({"a", "b", "c"}, {0}).expert_count, 3);
   EXPECT_EQ(tiny_spec({"a", "b", "c"}, {0}).vocabulary(), 43);
-  EXPECT_EQ(tiny_spec({"a", "b", "c"}, {}).experts(), 0);
+  EXPECT_EQ(tiny_spec({"a", "b", "c"}, {}).expert_count, 0);
 }
 
 TEST_F(Spec, finds_a_domain_and_lists_them_if_there_is_none) {
@@ -111,14 +111,14 @@ TEST_F(Spec, must_be_json) { EXPECT_THAT(said_of("{"), HasSubstr("parse")); }
 TEST_F(Spec, must_be_an_object) { EXPECT_NE(said_of("[]"), ""); }
 
 TEST_F(Spec, must_have_every_key) {
-  for (const char* key : {"format", "version", "pooling", "normalize", "max_length", "domains", "router",
-                          "expert_layers", "domain_tokens"})
+  for (const char* key : {"format", "version", "pooling", "normalize", "max_length", "domains", "router", "experts",
+                          "top_k", "expert_layers", "domain_tokens"})
     EXPECT_THAT(with(key, kAbsent), HasSubstr(key));
 }
 
 TEST_F(Spec, must_be_of_this_format_and_version) {
   EXPECT_THAT(with("format", "other"), HasSubstr("got \"other\""));
-  EXPECT_THAT(with("version", 2), HasSubstr("version 1, got \"coterie-model\", 2"));
+  EXPECT_THAT(with("version", 1), HasSubstr("version 2, got \"coterie-model\", 1"));
 }
 
 TEST_F(Spec, pooling_must_be_known) {
@@ -134,8 +134,29 @@ TEST_F(Spec, max_length_must_fit_the_position_table) {
   EXPECT_THAT(with("max_length", "16"), HasSubstr("max_length"));
 }
 
-TEST_F(Spec, a_learned_router_is_of_another_version) {
-  EXPECT_THAT(with("router", "topk"), HasSubstr("router must be one of none, domain in this version, got 'topk'"));
+TEST_F(Spec, with_a_learned_router_reads_back) {
+  ModelSpec spec = tiny_spec();
+  spec.expert_layers = {1};
+  spec.router = experts::RouterKind::top_k_token;
+  spec.expert_count = 5;
+  spec.top_k = 2;
+
+  write(spec);
+  const ModelSpec read = read_model_spec(folder());
+
+  EXPECT_EQ(read.router, experts::RouterKind::top_k_token);
+  EXPECT_EQ(read.expert_count, 5);
+  EXPECT_EQ(read.top_k, 2);
+}
+
+TEST_F(Spec, the_router_must_fit_layers_experts_and_domains) {
+  EXPECT_THAT(with("router", "topk"), HasSubstr("router must be one of none, domain, top_k_token, got 'topk'"));
+  EXPECT_THAT(with("router", "none"), HasSubstr("router must be none exactly where no layer has experts, got 'none'"));
+  EXPECT_THAT(with("experts", 3), HasSubstr("experts must be as many as domains (2) when routed by them, got 3"));
+  EXPECT_THAT(with("experts", 0), HasSubstr("experts must be 1..4096, got 0"));
+  EXPECT_THAT(with("experts", 1 << 20), HasSubstr("experts must be 1..4096, got 1048576"));
+  EXPECT_THAT(with("top_k", 3), HasSubstr("top_k must be 1..2, got 3"));
+  EXPECT_THAT(with("top_k", 0), HasSubstr("top_k must be 1..2, got 0"));
 }
 
 TEST_F(Spec, expert_layers_must_ascend_within_the_model) {

@@ -48,9 +48,26 @@ TEST_P(Upcycling, the_extended_model_embeds_as_the_dense_one) {
   const ModelSpec extended = test::tiny_spec(kDomains, GetParam());
   const data::PackedSequences packed = texts(mesh_.world().rank());
 
-  const at::Tensor routed = embed(extended, extend_weights(dense, extended, test::kTinyCls), mesh_, packed);
+  const at::Tensor routed = embed(extended, extend_weights(dense, extended, test::kTinyCls, {1}), mesh_, packed);
 
   EXPECT_LE(max_difference(routed, embed(test::tiny_spec(), dense, solo_, packed)), kBound);
+}
+
+TEST_P(Upcycling, the_extended_model_with_learned_routes_embeds_as_the_dense_one) {
+  const Weights dense = test::tiny_weights(test::tiny_spec(), 3);
+  const data::PackedSequences packed = texts(mesh_.world().rank());
+  for (const std::int64_t top_k : {1, 3}) {
+    ModelSpec extended = test::tiny_spec();
+    extended.expert_layers = GetParam();
+    if (extended.expert_layers.empty()) continue;
+    extended.router = experts::RouterKind::top_k_token;
+    extended.expert_count = 8;
+    extended.top_k = top_k;
+
+    const at::Tensor routed = embed(extended, extend_weights(dense, extended, test::kTinyCls, {1}), mesh_, packed);
+
+    EXPECT_LE(max_difference(routed, embed(test::tiny_spec(), dense, solo_, packed)), kBound) << "top " << top_k;
+  }
 }
 
 TEST_P(Upcycling, the_dense_model_of_a_domain_embeds_as_the_routed_one) {

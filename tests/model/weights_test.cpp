@@ -91,7 +91,7 @@ TEST(Extension, copies_the_row_of_cls_and_every_mlp) {
   const ModelSpec spec = tiny_spec({"a", "b", "c"}, {0, 1});
   const Weights dense = tiny_weights(tiny_spec(), 3);
 
-  const Weights extended = extend_weights(dense, spec, kTinyCls);
+  const Weights extended = extend_weights(dense, spec, kTinyCls, {1});
 
   const at::Tensor& rows = extended.at(kWords);
   ASSERT_EQ(rows.size(0), 43);
@@ -109,7 +109,7 @@ TEST(Extension, leaves_the_dense_weights_as_they_were) {
   const Weights dense = tiny_weights(tiny_spec(), 3);
   const at::Tensor before = dense.at(kWords).clone();
 
-  (void)extend_weights(dense, tiny_spec({"a"}, {0}), kTinyCls);
+  (void)extend_weights(dense, tiny_spec({"a"}, {0}), kTinyCls, {1});
 
   EXPECT_TRUE(same_bits(dense.at(kWords), before));
 }
@@ -122,7 +122,7 @@ TEST(Extension, changes_no_embedding) {
   for (const auto& layers : std::vector<std::vector<std::int64_t>>{{}, {1}, {0, 1}})
     for (const std::int32_t domain : {0, 1, 2}) {
       const ModelSpec spec = tiny_spec({"a", "b", "c"}, layers);
-      EXPECT_LE(distance(embed(spec, extend_weights(dense, spec, kTinyCls), domain), expected), 1e-14);
+      EXPECT_LE(distance(embed(spec, extend_weights(dense, spec, kTinyCls, {1}), domain), expected), 1e-14);
     }
 }
 

@@ -1,0 +1,135 @@
+// Learned routing of tokens against a loop over them.
+#include "experts/top_k_router.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/error.h"
+#include "tests/harness/tensors.h"
+
+namespace coterie::experts {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::int64_t kTokens = 9;
+constexpr std::int64_t kGates = 5;
+constexpr std::int64_t kDim = 4;
+
+class TopK : public testing::TestWithParam<std::int64_t> {
+ protected:
+  [[nodiscard]] std::int64_t k() const { return GetParam(); }
+
+  // Softmax of a token's logits, written out.
+  [[nodiscard]] std::vector<double> scores(std::int64_t token) const {
+    std::vector<double> out;
+    for (std::int64_t e = 0; e < kGates; ++e) out.push_back(std::exp((tokens_[token] * gate_[e]).sum().item<double>()));
+    const double sum = std::accumulate(out.begin(), out.end(), 0.0);
+    for (double& score : out) score /= sum;
+    return out;
+  }
+
+  const at::Tensor tokens_ = test::random_leaf({kTokens, kDim}, 1);
+  const at::Tensor gate_ = test::random_leaf({kGates, kDim}, 2);
+  const TopKRouter router_{gate_, GetParam()};
+  const Choice choice_ = router_.choose(tokens_, {});
+};
+
+INSTANTIATE_TEST_SUITE_P(Experts, TopK, testing::Values(1, 2, kGates));
+
+TEST_P(TopK, chooses_the_highest_scores_of_each_token) {
+  ASSERT_EQ(choice_.expert_S.numel(), kTokens * k());
+  EXPECT_TRUE(at::equal(choice_.token_S, at::arange(kTokens, at::kLong).repeat_interleave(k())));
+  for (std::int64_t t = 0; t < kTokens; ++t) {
+    const std::vector<double> all = scores(t);
+    std::vector<double> sorted = all;
+    std::sort(sorted.rbegin(), sorted.rend());
+    std::vector<double> chosen;
+    for (std::int64_t n = 0; n < k(); ++n)
+      chosen.push_back(all[static_cast<std::size_t>(choice_.expert_S[t * k() + n].item<std::int64_t>())]);
+    std::sort(chosen.rbegin(), chosen.rend());
+    EXPECT_TRUE(std::equal(chosen.begin(), chosen.end(), sorted.begin())) << "token " << t;
+  }
+}
+
+TEST_P(TopK, weighs_by_the_scores_divided_by_the_sum_of_the_chosen) {
+  const at::Tensor weight_S = router_.weigh(tokens_, choice_);
+
+  for (std::int64_t t = 0; t < kTokens; ++t) {
+    const std::vector<double> all = scores(t);
+    const auto score = [&](std::int64_t n) {
+      return all[static_cast<std::size_t>(choice_.expert_S[t * k() + n].item<std::int64_t>())];
+    };
+    double sum = 0;
+    for (std::int64_t n = 0; n < k(); ++n) sum += score(n);
+    // Exponentials and sums of two libraries: some ulp.
+    for (std::int64_t n = 0; n < k(); ++n)
+      EXPECT_NEAR(weight_S[t * k() + n].item<double>(), score(n) / sum, 1e-14) << "token " << t;
+  }
+}
+
+TEST_P(TopK, lets_the_gate_learn_by_the_formula_with_the_sum_of_a_single_score_held_constant) {
+  const at::Tensor loss_S = test::random_tensor({kTokens * k()}, 3);
+
+  torch::autograd::backward({(router_.weigh(tokens_, choice_) * loss_S).sum()});
+
+  const at::Tensor gradient = gate_.grad().clone();
+  EXPECT_GT(gradient.abs().max().item<double>(), 1e-3) << "the gate does not learn";
+  const c10::NoGradGuard no_grad;
+  const at::Tensor scores = at::linear(tokens_, gate_).softmax(-1);
+  const at::Tensor fixed = scores.gather(-1, choice_.expert_S.view({-1, k()})).sum(-1, true);
+  const auto loss = [&] {
+    const at::Tensor chosen = at::linear(tokens_, gate_).softmax(-1).gather(-1, choice_.expert_S.view({-1, k()}));
+    return ((chosen / (k() == 1 ? fixed : chosen.sum(-1, true))).flatten() * loss_S).sum().item<double>();
+  };
+  double* const elements = gate_.data_ptr<double>();
+  for (std::int64_t i = 0; i < gate_.numel(); ++i) {
+    const double before = elements[i];
+    elements[i] = before + 1e-5;
+    const double above = loss();
+    elements[i] = before - 1e-5;
+    const double below = loss();
+    elements[i] = before;
+    // Truncation: 1e-10 / 6 times a third derivative below 100; rounding: 2^-53 * 10 / 1e-5.
+    EXPECT_NEAR(gradient.flatten()[i].item<double>(), (above - below) / 2e-5, 3e-9) << i;
+  }
+}
+
+TEST_P(TopK, runs_its_gate_in_the_master_dtype) {
+  const at::Tensor half = tokens_.detach().to(at::kBFloat16);
+
+  EXPECT_EQ(router_.weigh(half, router_.choose(half, {})).scalar_type(), at::kDouble);
+}
+
+TEST_P(TopK, routes_no_tokens) {
+  const at::Tensor none = tokens_.narrow(0, 0, 0);
+
+  EXPECT_EQ(router_.weigh(none, router_.choose(none, {})).numel(), 0);
+}
+
+TEST(TopKRouter, does_not_follow_from_the_layout) { EXPECT_FALSE(TopKRouter(at::zeros({2, 3}), 1).fixed_by_layout()); }
+
+TEST(TopKRouter, refuses_more_choices_than_experts) {
+  for (const std::int64_t k : {0, 9})
+    EXPECT_THAT(test::error_of<ConfigError>([&] {
+                  TopKRouter(at::zeros({8, 3}), k);
+                }),
+                HasSubstr(str("router: top_k must be in 1..8 (the number of experts), got ", k)));
+}
+
+TEST(InitialGate, is_uniform_below_one_over_the_root_of_the_width_and_a_function_of_the_key) {
+  const at::Tensor gate = initial_gate(64, 100, {7});
+
+  EXPECT_LE(gate.abs().max().item<double>(), 0.1);
+  // 6400 draws: the mean is within five deviations, 0.0577 / 80 each.
+  EXPECT_NEAR(gate.mean().item<double>(), 0.0, 5 * 0.0577 / 80);
+  EXPECT_NEAR(gate.std().item<double>(), 0.1 / std::sqrt(3.0), 2e-3);
+  EXPECT_TRUE(at::equal(gate, initial_gate(64, 100, {7})));
+  EXPECT_FALSE(at::equal(gate, initial_gate(64, 100, {8})));
+}
+
+}  // namespace
+}  // namespace coterie::experts
