@@ -60,6 +60,11 @@ struct Dtypes {
 struct Operand {
   at::Tensor leaf;   ///< the master: receives the gradient
   at::Tensor value;  ///< its copy in the dtype of products; the leaf itself where that is the master dtype
+
+  Operand() = default;
+  Operand(at::Tensor master, at::Tensor copy) : leaf(std::move(master)), value(std::move(copy)) {}
+  /// Where products run in the master dtype.
+  Operand(const at::Tensor& master) : Operand(master, master) {}  // NOLINT(google-explicit-constructor)
 };
 
 /// Owns every parameter of this rank. A named parameter is an autograd leaf whose storage, and whose gradient's

@@ -36,7 +36,7 @@ TEST(ExpertFfn, gives_an_expert_without_rows_a_zero_gradient) {
     ASSERT_TRUE(tensor.grad().defined());
     EXPECT_TRUE(at::equal(tensor.grad(), at::zeros_like(tensor)));
   }
-  EXPECT_GT(experts[0].up_weight_FD.grad().norm().item<double>(), 0);
+  EXPECT_GT(experts[0].up_weight_FD.leaf.grad().norm().item<double>(), 0);
 }
 
 TEST(ExpertFfn, takes_the_activation_it_is_told) {

@@ -19,11 +19,8 @@ inline std::vector<at::Tensor> tensors_of(const Mlp& mlp) {
 /// Expert number `expert`, as leaves.
 inline Mlp random_mlp(std::int64_t expert) {
   const auto stream = 1000 + 10 * static_cast<std::uint64_t>(expert);
-  const auto operand = [&](at::IntArrayRef shape, std::uint64_t number) {
-    const at::Tensor leaf = test::random_leaf(shape, stream + number);
-    return kernels::Operand{leaf, leaf};
-  };
-  return {operand({kHidden, kWidth}, 0), operand({kHidden}, 1), operand({kWidth, kHidden}, 2), operand({kWidth}, 3)};
+  return {test::random_leaf({kHidden, kWidth}, stream), test::random_leaf({kHidden}, stream + 1),
+          test::random_leaf({kWidth, kHidden}, stream + 2), test::random_leaf({kWidth}, stream + 3)};
 }
 
 /// The MLP on one token, written out: W (h Phi(h)) + w with h = U x + u.

@@ -142,7 +142,7 @@ INSTANTIATE_TEST_SUITE_P(Routings, SmallLayer,
 
 TEST_P(SmallLayer, gradients_equal_central_differences_of_the_loss_of_all_ranks) {
   torch::autograd::backward({(forward(input_.tokens_TD, input_.weight_S) * input_.loss_TD).sum()});
-  const std::vector<at::Tensor> leaves = {input_.tokens_TD, input_.weight_S, local_.back().down_bias_D};
+  const std::vector<at::Tensor> leaves = {input_.tokens_TD, input_.weight_S, local_.back().down_bias_D.leaf};
   const at::NoGradGuard no_gradient;
   const auto loss = [&] {
     at::Tensor sum = (forward(input_.tokens_TD, input_.weight_S) * input_.loss_TD).sum().reshape({1});
