@@ -17,11 +17,19 @@ struct Cursor {
   friend bool operator==(const Cursor&, const Cursor&) = default;
 };
 
+/// How the window that a batch comes from was cut.
+struct WindowSize {
+  std::int64_t batches = 0;
+  std::int64_t dropped_pairs = 0;  ///< fitted no full batch
+  std::int64_t windows = 0;        ///< in its epoch
+};
+
 /// The pairs of one global batch, the same on every rank. No document stands in it twice.
 struct GlobalBatch {
   Cursor cursor;                 ///< of this batch
   std::vector<std::uint32_t> a;  ///< [n] document of each pair's first side, after the random swap
   std::vector<std::uint32_t> b;  ///< [n] document of its second side
+  WindowSize window;
   [[nodiscard]] std::int64_t pairs() const { return static_cast<std::int64_t>(a.size()); }
 };
 

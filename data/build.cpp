@@ -114,6 +114,7 @@ class Builder {
     auto& report = report_.domains.emplace_back();
     report.domain = collection.domain;
     report.dropped = collection.dropped;
+    report_.notes.insert(report_.notes.end(), collection.notes.begin(), collection.notes.end());
     for (Document& document : collection.documents) {
       content_.ids.push_back(collection.domain + ":" + document.id);
       content_.texts.push_back(std::move(document.text));

@@ -50,7 +50,7 @@ struct DomainReport {
 /// What `data build` prints.
 struct BuildReport {
   std::vector<DomainReport> domains;
-  std::vector<std::string> notes;  ///< what is unwise about this corpus: too few negatives, an empty part
+  std::vector<std::string> notes;  ///< the importers', and what is unwise about this corpus: too few negatives, ...
 
   /// Two tables, one of the parts and one of the dropped pairs, and the notes.
   [[nodiscard]] std::string text() const;

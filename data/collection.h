@@ -39,6 +39,8 @@ struct Collection {
   std::vector<Pair> pairs;
   /// Pairs left out by the importer, for the table: reason -> count.
   std::vector<std::pair<std::string, std::uint64_t>> dropped;
+  /// What else the importer noticed, for the report.
+  std::vector<std::string> notes = {};
 };
 
 }  // namespace coterie::data

@@ -7,10 +7,10 @@
 
 #include "base/error.h"
 #include "base/file_ops.h"
+#include "base/utf8.h"
 #include "data/corpus.h"
 #include "data/corpus_tables.h"
 #include "data/hdf5.h"
-#include "data/unicode.h"
 
 namespace coterie::data {
 namespace {

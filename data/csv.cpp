@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/excerpt.h"
 #include "data/import_text.h"
 
 namespace coterie::data {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <string_view>
@@ -35,11 +36,12 @@ std::uint64_t little_endian(std::span<const unsigned char, 8> bytes) {
 // Refuses what is no HDF5 file, or one in an older layout, before the library parses anything: layouts before
 // superblock 2 have no checksum over their metadata, and most of libhdf5's known crashes need them.
 void check_superblock(const std::filesystem::path& path) {
+  errno = 0;
+  std::ifstream in(path, std::ios::binary);
+  COTERIE_CHECK(IoError, in, "hdf5: cannot open '", path.string(), "': ", errno_text(errno));
   std::error_code error;
   const std::uint64_t size = std::filesystem::file_size(path, error);
-  std::ifstream in(path, std::ios::binary);
-  COTERIE_CHECK(IoError, !error && in, "hdf5: cannot open '", path.string(),
-                "': ", error ? error.message() : "permission denied");
+  COTERIE_CHECK(IoError, !error, "hdf5: cannot open '", path.string(), "': ", error.message());
   std::array<unsigned char, 48> head{};
   in.read(reinterpret_cast<char*>(head.data()), head.size());
   const std::string_view text(reinterpret_cast<const char*>(head.data()), static_cast<std::size_t>(in.gcount()));

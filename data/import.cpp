@@ -3,22 +3,32 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "base/error.h"
 #include "data/import_formats.h"
+#include "data/options.h"
 
 namespace coterie::data {
 namespace {
 
 constexpr std::array<Importer, 5> kImporters = {{
-    {"cacm", "cacm/cacm.all", "CACM in SMART format; co-citations of type 6", import_cacm},
-    {"cca", "cca_digital_media_health", "folder with RIS records and the papers that cite them as JSON", import_cca},
-    {"cisi", "cisi/CISI.ALL", "CISI in SMART format; co-citation weights in .X", import_cisi},
-    {"plain", "plain", "folder with documents.jsonl and pairs.jsonl", import_plain},
-    {"vis", "vis", "IEEE VIS papers as CSV; co-citations derived from the references", import_vis},
+    {"cacm", "cacm/cacm.all", import_cacm},
+    {"cca", "cca_digital_media_health", import_cca},
+    {"cisi", "cisi/CISI.ALL", import_cisi},
+    {"plain", "plain", import_plain},
+    {"vis", "vis", import_vis},
 }};
 
 }  // namespace
+
+std::string source_formats() {
+  std::set<std::string_view> formats = {kSynth};
+  for (const Importer& importer : kImporters) formats.insert(importer.format);
+  std::string all;
+  for (const std::string_view format : formats) all += str(all.empty() ? "" : ", ", format);
+  return all;
+}
 
 std::span<const Importer> importers() { return kImporters; }
 
@@ -27,12 +37,9 @@ std::vector<Collection> import_source(std::string_view source, const std::filesy
   const std::string_view format = source.substr(0, colon);
   const auto importer =
       std::find_if(kImporters.begin(), kImporters.end(), [&](const Importer& i) { return i.format == format; });
-  if (importer == kImporters.end()) {
-    std::string formats;
-    for (const Importer& known : kImporters) formats += str(formats.empty() ? "" : ", ", known.format);
-    throw ConfigError(str("import: the format of a source must be one of ", formats, ", got '", format,
+  if (importer == kImporters.end())
+    throw ConfigError(str("import: the format of a source must be one of ", source_formats(), ", got '", format,
                           "' (data.sources: '", source, "')"));
-  }
   if (colon + 1 == source.size())
     throw ConfigError(str("import: a path must follow the colon, got none (data.sources: '", source, "')"));
   const std::string_view path = colon < source.size() ? source.substr(colon + 1) : importer->default_path;

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/excerpt.h"
 #include "base/file_ops.h"
 #include "data/import_formats.h"
 #include "data/import_graph.h"
@@ -55,25 +56,30 @@ Index add_documents(const std::filesystem::path& file, Collection& collection) {
 }
 
 // For every citing paper the documents it cites, from a JSON object of `DOI -> {"citations": [citing DOI, ...]}`.
-std::vector<ReferenceList> reference_lists(const std::filesystem::path& file, const Index& index) {
+std::vector<ReferenceList> reference_lists(const std::filesystem::path& file, const Index& index,
+                                           Collection& collection) {
   const auto seeds = parse_json(read_file(file), file, 1);
   const auto fail = [&](const std::string& what) { throw DataError(str("cca: ", what, " (", file.string(), ")")); };
   if (!seeds.is_object()) fail("the file must hold an object, got " + type_name(seeds));
   std::map<std::string, std::vector<std::uint32_t>> cited_by;
+  std::size_t strangers = 0;
   for (const auto& [key, seed] : seeds.items()) {
     if (!seed.is_object()) fail(str(excerpt(key), " must be an object, got ", type_name(seed)));
     const auto citations = seed.find("citations");
     if (citations == seed.end()) fail(str("field 'citations' of ", excerpt(key), " is missing"));
     if (!citations->is_array())
       fail(str("field 'citations' of ", excerpt(key), " must be an array, got ", type_name(*citations)));
-    const auto document = index.find(ascii_lower(key));
+    const auto document = index.find(bare_doi(key));
+    strangers += document == index.end() ? 1 : 0;
     for (const auto& citing : *citations) {
       if (!citing.is_string())
         fail(str("field 'citations' of ", excerpt(key), " must hold strings, got ", type_name(citing)));
-      if (document != index.end())
-        cited_by[ascii_lower(citing.get_ref<const std::string&>())].push_back(document->second);
+      if (document != index.end()) cited_by[bare_doi(citing.get_ref<const std::string&>())].push_back(document->second);
     }
   }
+  if (strangers > 0)
+    collection.notes.push_back(str("cca: of ", seeds.size(), " papers with citations, ", strangers,
+                                   " are no documents: without a record that has DO and AB"));
   std::vector<ReferenceList> lists;
   for (auto& [citing, documents] : cited_by)
     lists.push_back({str(excerpt(citing), " (", file.string(), ")"), std::move(documents)});
@@ -85,7 +91,7 @@ std::vector<ReferenceList> reference_lists(const std::filesystem::path& file, co
 std::vector<Collection> import_cca(const std::filesystem::path& folder) {
   Collection collection{.domain = "cca", .documents = {}, .pairs = {}, .dropped = {}};
   const auto index = add_documents(folder / "tiab_screening_results.ris", collection);
-  collection.pairs = co_citations(reference_lists(folder / "detailed_references_citations.json", index));
+  collection.pairs = co_citations(reference_lists(folder / "detailed_references_citations.json", index, collection));
   return {std::move(collection)};
 }
 

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/excerpt.h"
+#include "base/file_ops.h"
 #include "data/import_text.h"
 
 namespace coterie::data {
@@ -52,8 +54,8 @@ std::string type_name(const Json& value) {
   return (name == "object" || name == "array" ? "an " : "a ") + name;
 }
 
-JsonLine::JsonLine(std::string_view text, const std::filesystem::path& path, std::int64_t line)
-    : path_(path), line_(line), object_(std::make_unique<Json>(parse_json(text, path, line))) {
+JsonLine::JsonLine(const char* unit, std::string_view text, const std::filesystem::path& path, std::int64_t line)
+    : unit_(unit), path_(path), line_(line), object_(std::make_unique<Json>(parse_json(text, path, line))) {
   if (!object_->is_object()) fail("a line must be an object, got " + type_name(*object_));
 }
 
@@ -95,7 +97,15 @@ std::int64_t JsonLine::integer(const char* name, std::int64_t min, std::int64_t 
 }
 
 void JsonLine::fail(const std::string& what) const {
-  throw DataError(str("plain: ", what, " (", place(path_, line_), ")"));
+  throw DataError(str(unit_, ": ", what, " (", place(path_, line_), ")"));
+}
+
+void for_each_json_line(const char* unit, const std::filesystem::path& file,
+                        const std::function<void(const JsonLine&, std::int64_t)>& use) {
+  const std::string text = read_file(file);
+  LineReader lines(text);
+  while (const auto line = lines.next())
+    if (!trimmed(*line).empty()) use(JsonLine(unit, *line, file, lines.number()), lines.number());
 }
 
 }  // namespace coterie::data

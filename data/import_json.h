@@ -1,8 +1,9 @@
-// JSON in imported files: parsing with the place of an error, and fields of a required type.
+// JSON in files that are imported or embedded: parsing with the place of an error, and fields of a required type.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -26,8 +27,9 @@ inline constexpr int kMaxJsonDepth = 64;
 /// A line of a JSONL file: an object, and the place it stands at.
 class JsonLine {
  public:
+  /// @param unit  who reads, for messages
   /// @throws DataError if the line is no JSON object
-  JsonLine(std::string_view text, const std::filesystem::path& path, std::int64_t line);
+  JsonLine(const char* unit, std::string_view text, const std::filesystem::path& path, std::int64_t line);
   JsonLine(const JsonLine&) = delete;
   JsonLine& operator=(const JsonLine&) = delete;
   ~JsonLine();
@@ -48,9 +50,16 @@ class JsonLine {
  private:
   [[nodiscard]] const nlohmann::json& field(const char* name) const;
 
+  const char* unit_;
   const std::filesystem::path& path_;
   std::int64_t line_;
   std::unique_ptr<nlohmann::json> object_;
 };
+
+/// Calls `use` with every line of a JSONL file that is not blank, and with its number, from 1.
+/// @param unit  who reads, for messages
+/// @throws IoError if the file cannot be read; DataError if a line is no JSON object, and what `use` throws
+void for_each_json_line(const char* unit, const std::filesystem::path& file,
+                        const std::function<void(const JsonLine&, std::int64_t)>& use);
 
 }  // namespace coterie::data

@@ -3,7 +3,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
-#include "base/file_ops.h"
+#include "base/excerpt.h"
 #include "data/import.h"
 #include "data/import_formats.h"
 #include "data/import_graph.h"
@@ -53,19 +53,10 @@ class PlainImporter {
   }
 
  private:
-  // Calls `use` for every line that is not blank.
-  template <class Use>
-  static void for_each_line(const std::filesystem::path& file, const Use& use) {
-    const std::string text = read_file(file);
-    LineReader lines(text);
-    while (const auto line = lines.next())
-      if (!trimmed(*line).empty()) use(JsonLine(*line, file, lines.number()), lines.number());
-  }
-
   void read_documents(const std::filesystem::path& file) {
     const std::string default_domain =
         std::filesystem::absolute(folder_ / "").lexically_normal().parent_path().filename().string();
-    for_each_line(file, [&](const JsonLine& line, std::int64_t number) {
+    for_each_json_line("plain", file, [&](const JsonLine& line, std::int64_t number) {
       std::string id = line.id("id");
       const std::string domain = line.has("domain") ? line.text("domain") : default_domain;
       if (!is_domain_name(domain)) {
@@ -96,7 +87,7 @@ class PlainImporter {
 
   void read_pairs(const std::filesystem::path& file) {
     std::unordered_map<std::uint64_t, std::int64_t> first_line;
-    for_each_line(file, [&](const JsonLine& line, std::int64_t number) {
+    for_each_json_line("plain", file, [&](const JsonLine& line, std::int64_t number) {
       const Location& a = locate(line, "a");
       const Location& b = locate(line, "b");
       const auto weight =

@@ -42,9 +42,6 @@ class LineReader {
 /// ASCII letters in lower case; other bytes stay. Enough for DOIs, which ignore the case of ASCII letters only.
 [[nodiscard]] std::string ascii_lower(std::string_view text);
 
-/// A cell or word as a message quotes it: at most 60 bytes, control bytes replaced by `?`.
-[[nodiscard]] std::string excerpt(std::string_view text);
-
 /// A decimal number without sign, or nothing when the word is anything else or above `max`.
 [[nodiscard]] std::optional<std::uint64_t> to_number(std::string_view word, std::uint64_t max);
 

@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/excerpt.h"
 #include "data/csv.h"
 #include "data/import_formats.h"
 #include "data/import_graph.h"

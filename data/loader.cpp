@@ -87,6 +87,11 @@ bool Loader::hand_over(Ready ready) {
   return true;
 }
 
+std::int64_t Loader::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::int64_t>(queue_.size());
+}
+
 Batch Loader::next() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return !queue_.empty() || failure_ != nullptr; });

@@ -50,6 +50,8 @@ class Loader {
   /// The next batch; waits until it is ready.
   /// @throws what opening the corpus, sampling or reading threw
   [[nodiscard]] Batch next();
+  /// Batches that wait to be taken, at most `read_ahead`; one more may be in the making.
+  [[nodiscard]] std::int64_t waiting() const;
   /// Where to start another loader so that its first batch is the one that `next` would give.
   [[nodiscard]] Cursor cursor() const { return cursor_; }
 
@@ -66,7 +68,7 @@ class Loader {
   const LoaderOptions options_;
   Cursor cursor_;
 
-  std::mutex mutex_;  // guards the four below
+  mutable std::mutex mutex_;  // guards the four below
   std::condition_variable changed_;
   std::deque<Ready> queue_;
   std::exception_ptr failure_;

@@ -27,6 +27,9 @@ inline void describe(config::Visitor& v, SynthOptions& o) {
   v.field("words", o.words, "mean words per document", {8, 400});
 }
 
+/// Every format that `sources` may name, `a, b, c`.
+[[nodiscard]] std::string source_formats();
+
 struct DataOptions {
   std::string corpus = "corpora/corpus.h5";
   std::string root = ".";
@@ -43,8 +46,7 @@ struct DataOptions {
 inline void describe(config::Visitor& v, DataOptions& o) {
   v.field("corpus", o.corpus, "the corpus file that `data build` and `data synth` write and every other command reads");
   v.field("root", o.root, "folder that holds the sources");
-  v.field("sources", o.sources,
-          "collections to read, FORMAT or FORMAT:PATH below the root: plain, cisi, cacm, vis, cca, synth");
+  v.field("sources", o.sources, "collections to read, FORMAT or FORMAT:PATH below the root: " + source_formats());
   v.field("min_weight", o.min_weight, "least co-citation weight of a training pair; the graph keeps all", {1, 1000000});
   v.field("validation_fraction", o.validation_fraction, "share of the documents kept for validation", {0.0, 0.9});
   v.field("test_fraction", o.test_fraction, "share of the documents kept for the test", {0.0, 0.9});

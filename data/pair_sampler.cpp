@@ -52,6 +52,11 @@ PairSampler::Window PairSampler::plan(std::int64_t epoch, std::int64_t window) c
   return result;
 }
 
+std::int64_t PairSampler::dropped_pairs(const Window& window) const {
+  return static_cast<std::int64_t>(window.pairs) -
+         static_cast<std::int64_t>(window.batches.size()) * options_.batch_pairs;
+}
+
 // Moves the cursor from the end of a window to the next batch there is.
 void PairSampler::settle() {
   // A whole epoch, and its first window again, without a batch: there will be none.
@@ -71,6 +76,7 @@ GlobalBatch PairSampler::next() {
   const RandomKey swaps = key_.derive("swap").derive(static_cast<std::uint64_t>(cursor_.epoch));
   GlobalBatch batch;
   batch.cursor = cursor_;
+  batch.window = {static_cast<std::int64_t>(window_.batches.size()), dropped_pairs(window_), windows_};
   for (const std::uint32_t position : window_.batches[static_cast<std::size_t>(cursor_.batch)]) {
     const std::uint64_t index = pair_at(cursor_.epoch, window_.first_pair + position);
     const Pair& pair = pairs[index];
@@ -93,17 +99,6 @@ void PairSampler::seek(Cursor cursor) {
   cursor_ = cursor;
   window_ = std::move(window);
   settle();
-}
-
-EpochSize PairSampler::size_of(std::int64_t epoch) const {
-  EpochSize size;
-  for (std::int64_t window = 0; window < windows_; ++window) {
-    const Window planned = plan(epoch, window);
-    const auto batches = static_cast<std::int64_t>(planned.batches.size());
-    size.batches += batches;
-    size.dropped_pairs += static_cast<std::int64_t>(planned.pairs) - batches * options_.batch_pairs;
-  }
-  return size;
 }
 
 }  // namespace coterie::data

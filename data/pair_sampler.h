@@ -16,12 +16,6 @@ struct SamplerOptions {
   std::int64_t window_pairs = 65536;  ///< least pairs that are planned at a time, if there are as many
 };
 
-/// What one epoch gives.
-struct EpochSize {
-  std::int64_t batches = 0;
-  std::int64_t dropped_pairs = 0;  ///< fitted no full batch
-};
-
 /// Hands out the global batches of the training pairs, epoch after epoch.
 ///
 /// An epoch is a keyed permutation of the pairs, cut into windows of equal size. The plan of a window is a pure
@@ -42,9 +36,6 @@ class PairSampler {
   void seek(Cursor cursor);
   /// Number of windows in every epoch.
   [[nodiscard]] std::int64_t windows() const { return windows_; }
-  /// Plans a whole epoch to count it.
-  /// @note as much time as sampling the epoch without reading any token
-  [[nodiscard]] EpochSize size_of(std::int64_t epoch) const;
 
  private:
   struct Window {
@@ -52,6 +43,8 @@ class PairSampler {
     std::uint64_t pairs = 0;
     std::vector<std::vector<std::uint32_t>> batches;  ///< positions in the epoch, after `first_pair`
   };
+
+  [[nodiscard]] std::int64_t dropped_pairs(const Window& window) const;
 
   [[nodiscard]] Window plan(std::int64_t epoch, std::int64_t window) const;
   [[nodiscard]] std::uint64_t pair_at(std::int64_t epoch, std::uint64_t position) const;

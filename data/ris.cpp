@@ -2,6 +2,7 @@
 #include "data/ris.h"
 
 #include "base/error.h"
+#include "base/excerpt.h"
 #include "data/import_text.h"
 
 namespace coterie::data {

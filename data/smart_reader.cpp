@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/excerpt.h"
 #include "base/file_ops.h"
 #include "data/import_text.h"
 

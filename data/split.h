@@ -18,9 +18,9 @@ struct SplitFractions {
 ///
 /// With the fractions v and t rounded to a millionth, n documents give floor(n t) test documents and
 /// floor(n (t + v)) - floor(n t) validation documents. The documents are put into a random order that depends on the
-/// key, the domain's name and n only; the first are the test, the next the validation. Documents of equal text are one
-/// paper: they stand together in that order and all take the split of the first of them, so that counts can differ by
-/// the size of such a group less one.
+/// key, the domain's name, n, and which texts are equal; the first are the test, the next the validation. Documents of
+/// equal text are one paper: they stand together in that order, where the first of them by the random order would, and
+/// all take the split of that one, so that counts can differ by the size of such a group less one.
 ///
 /// A collection whose documents all carry a split keeps them.
 ///

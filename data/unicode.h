@@ -1,34 +1,14 @@
-// Unicode as BERT's tokenizer sees it: UTF-8, classes of code points, canonical decomposition, lower case.
+// Unicode as BERT's tokenizer sees it: classes of code points, canonical decomposition, lower case.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <string>
-#include <string_view>
 #include <vector>
 
+#include "base/utf8.h"
+
 namespace coterie::data {
-
-/// One code point and the bytes it took.
-struct DecodedChar {
-  char32_t value;
-  std::size_t bytes;
-};
-
-/// What stands for bytes that are not UTF-8.
-inline constexpr char32_t kReplacementChar = 0xfffd;
-
-/// The first code point of a text that is not empty.
-///
-/// A maximal bad subpart (Unicode, table 3-7) counts as one U+FFFD, as in Python's `errors="replace"`.
-[[nodiscard]] DecodedChar decode_char(std::string_view text);
-
-/// Whether all of a text is well-formed UTF-8.
-[[nodiscard]] bool is_utf8(std::string_view text);
-
-/// Appends a code point in UTF-8.
-void append_char(std::string& text, char32_t c);
 
 /// Classes of code points; a code point may be in several.
 namespace char_class {

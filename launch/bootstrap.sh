@@ -22,7 +22,7 @@ be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037  tokenizer.json
 # A tool may come from anywhere in the PATH (command:package); a library is asked of dpkg by name.
 readonly TOOLS=(g++:g++ cmake:cmake ninja:ninja-build pkg-config:pkg-config mpirun:openmpi-bin flock:util-linux)
 readonly LIBRARIES=(libopenmpi-dev libhdf5-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev
-  nlohmann-json3-dev libutf8proc-dev libssl-dev libgtest-dev libgmock-dev libbenchmark-dev)
+  nlohmann-json3-dev libutf8proc-dev libssl-dev libgtest-dev libgmock-dev)
 
 stage=
 clean_up() { if [ -n "$stage" ]; then rm -rf -- "$stage"; fi; }

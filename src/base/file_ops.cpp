@@ -1,14 +1,17 @@
 #include "base/file_ops.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
-#include <fstream>
-#include <sstream>
+#include <charconv>
+#include <vector>
 
 #include "base/error.h"
+#include "base/handle.h"
 
 namespace coterie {
 namespace {
@@ -19,6 +22,12 @@ namespace {
 }
 
 fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+struct DescriptorTraits {
+  using Raw = int;
+  static Raw null() noexcept { return -1; }
+  static void release(Raw raw) noexcept { ::close(raw); }
+};
 
 class PosixFile final : public OutputFile {
  public:
@@ -83,6 +92,54 @@ class PosixFileOps final : public FileOps {
   }
 };
 
+// Where content for a path goes.
+struct Destination {
+  fs::path path;
+  bool replaceable;  // by a rename; otherwise it is written to
+};
+
+Destination destination_of(fs::path path) {
+  constexpr int kMostLinks = 40;
+  std::error_code error;
+  for (int links = 0; links < kMostLinks; ++links) {
+    const fs::file_type type = fs::symlink_status(path, error).type();
+    if (type == fs::file_type::fifo || type == fs::file_type::character || type == fs::file_type::block)
+      return {path, false};
+    if (type != fs::file_type::symlink) return {path, true};
+    // The links of /proc stand for open files: `/dev/stdout` leads here.
+    const fs::path folder = fs::weakly_canonical(folder_of(path), error);
+    if (folder.string().starts_with("/proc/")) return {path, false};
+    path = folder_of(path) / fs::read_symlink(path, error);
+  }
+  errno = ELOOP;
+  fail("write", path);
+}
+
+// Temporary names of a file on this host; the process's number follows. Hosts may share the folder.
+std::string temporary_prefix(const fs::path& path) {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  return str(".tmp-", path.filename().string(), "-", host.data(), "-");
+}
+
+bool is_alive(const std::string& process) {
+  pid_t id = 0;
+  const auto parsed = std::from_chars(process.data(), process.data() + process.size(), id);
+  if (parsed.ec != std::errc() || parsed.ptr != process.data() + process.size()) return true;
+  return id != ::getpid() && (::kill(id, 0) == 0 || errno != ESRCH);
+}
+
+// What killed processes left; a name with our own number is that of an earlier process.
+void remove_leftovers(FileOps& ops, const fs::path& folder, const std::string& prefix) {
+  std::error_code error;
+  std::vector<fs::path> leftovers;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (name.starts_with(prefix) && !is_alive(name.substr(prefix.size()))) leftovers.push_back(entry->path());
+  }
+  for (const fs::path& leftover : leftovers) ops.remove_all(leftover);
+}
+
 }  // namespace
 
 std::shared_ptr<FileOps> real_file_ops() { return std::make_shared<PosixFileOps>(); }
@@ -92,16 +149,23 @@ void write_file_atomically(FileOps& ops, const fs::path& path, std::string_view 
 }
 
 void write_file_atomically(FileOps& ops, const fs::path& path, std::span<const std::string_view> pieces) {
-  const fs::path folder = folder_of(path);
-  const fs::path temporary = folder / str(".tmp-", path.filename().string());
-  ops.remove_all(temporary);
+  const Destination destination = destination_of(path);
+  if (!destination.replaceable) {
+    const auto file = ops.append(destination.path);
+    for (const std::string_view piece : pieces) file->write(piece);
+    return;
+  }
+  const fs::path folder = folder_of(destination.path);
+  const std::string prefix = temporary_prefix(destination.path);
+  remove_leftovers(ops, folder, prefix);
+  const fs::path temporary = folder / str(prefix, ::getpid());
   try {
     {
       const auto file = ops.create(temporary);
       for (const std::string_view piece : pieces) file->write(piece);
       file->sync();
     }
-    ops.rename(temporary, path);
+    ops.rename(temporary, destination.path);
   } catch (...) {
     std::error_code ignored;
     fs::remove(temporary, ignored);
@@ -111,20 +175,33 @@ void write_file_atomically(FileOps& ops, const fs::path& path, std::span<const s
 }
 
 void expect_writable(const fs::path& path) {
-  if (fs::is_directory(path)) throw IoError(str("file: cannot write '", path.string(), "': is a directory"));
+  const Destination destination = destination_of(path);
+  std::error_code ignored;
+  if (fs::is_directory(destination.path, ignored))
+    throw IoError(str("file: cannot write '", path.string(), "': is a directory"));
+  if (destination.replaceable) return expect_folder_writable(destination.path);
+  if (::access(destination.path.c_str(), W_OK) != 0) fail("write", path);
+}
+
+void expect_folder_writable(const fs::path& path) {
   if (::access(folder_of(path).c_str(), W_OK | X_OK) != 0) fail("write", path);
 }
 
 std::string read_file(const fs::path& path) {
   std::error_code error;
   if (fs::is_directory(path, error)) throw IoError(str("file: cannot read '", path.string(), "': is a directory"));
-  errno = 0;
-  std::ifstream in(path, std::ios::binary);
-  if (!in) fail("read", path);
-  std::ostringstream content;
-  content << in.rdbuf();
-  if (in.bad()) fail("read", path);
-  return std::move(content).str();
+  const Handle<DescriptorTraits> file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) fail("read", path);
+  std::string content;
+  if (const auto size = fs::file_size(path, error); !error) content.reserve(size);
+  std::vector<char> block(1 << 16);
+  while (true) {
+    const ssize_t got = ::read(file.get(), block.data(), block.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail("read", path);
+    if (got == 0) return content;
+    content.append(block.data(), static_cast<std::size_t>(got));
+  }
 }
 
 }  // namespace coterie

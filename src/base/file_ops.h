@@ -46,7 +46,12 @@ class FileOps {
 [[nodiscard]] std::shared_ptr<FileOps> real_file_ops();
 
 /// Writes a file whole or not at all: temporary name beside it, fsync, rename, fsync of the folder.
-/// @throws IoError; the old content then stays
+///
+/// The temporary name is this process's own; what a dead process of this host left of the same file is removed. A
+/// symbolic link stays, and what it leads to is replaced. What is no regular file (a terminal, a pipe, `/dev/stdout`)
+/// cannot be replaced: it is written to.
+/// @throws IoError; the old content then stays, unless only the last fsync failed: then the new one is there, but might
+///         not outlive a crash of the machine
 void write_file_atomically(FileOps& ops, const fs::path& path, std::string_view content);
 /// The same for content in several pieces, so that a header and large values need not be copied into one string.
 void write_file_atomically(FileOps& ops, const fs::path& path, std::span<const std::string_view> pieces);
@@ -55,8 +60,11 @@ void write_file_atomically(FileOps& ops, const fs::path& path, std::span<const s
 /// @throws IoError unless the folder of `path` exists and may be written, and `path` is no folder
 void expect_writable(const fs::path& path);
 
+/// @throws IoError unless the folder of `path` exists and may be written
+void expect_folder_writable(const fs::path& path);
+
 /// The whole content of a file.
-/// @throws IoError if it cannot be read
+/// @throws IoError if it cannot be opened, or reading fails before its end
 [[nodiscard]] std::string read_file(const fs::path& path);
 
 }  // namespace coterie

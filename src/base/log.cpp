@@ -10,7 +10,7 @@
 namespace coterie::log {
 namespace {
 
-// The logger's sink is the only static state in the program.
+// Static, because every part of the program may log: the logger, and the rank that its lines name.
 struct Sink {
   std::shared_ptr<spdlog::logger> logger = spdlog::stderr_color_mt("coterie");
   int rank = 0;

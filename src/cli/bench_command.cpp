@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
+#include "base/build_info.h"
 #include "base/log.h"
 #include "base/stopwatch.h"
 #include "base/table.h"
@@ -28,6 +30,16 @@ double median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
+}
+
+double minimum(const std::vector<double>& values) { return *std::min_element(values.begin(), values.end()); }
+
+// Figures that are kept must be those of the program that users run.
+void expect_measurable(const train::RunOptions& options) {
+  const BuildInfo& build = build_info();
+  if (options.json.empty() || (build.build_type == "Release" && build.sanitizers == "none")) return;
+  throw ConfigError(str("bench: json takes the figures of a Release build without sanitizers, got ", build.build_type,
+                        ", sanitizers ", build.sanitizers));
 }
 
 double peak_rss_mib() {
@@ -92,16 +104,23 @@ std::vector<StepSample> run_steps(const train::RunOptions& options, const data::
 }
 
 template <class Field>
-double median_of(const std::vector<StepSample>& samples, Field field) {
+std::vector<double> values_of(const std::vector<StepSample>& samples, Field field) {
   std::vector<double> values;
   for (const StepSample& sample : samples) values.push_back(static_cast<double>(field(sample)));
-  return median(values);
+  return values;
+}
+
+template <class Field>
+double median_of(const std::vector<StepSample>& samples, Field field) {
+  return median(values_of(samples, field));
 }
 
 Exit bench_step(const std::string& file, const CommandLine& line, int& argc, char**& argv) {
   const dist::MpiEnvironment mpi(argc, argv);
   const train::RunOptions options = shared_configuration(file, line).options;
   dist::Mesh mesh = make_mesh(options, Layout::as_configured);
+  expect_measurable(options);
+  expect_writable_for_all(mesh, {options.json});
   const data::Corpus corpus(options.data.corpus);
   const auto source = model::ModelSource::open(options.model.checkpoint);
   const auto model = train::make_model(options, corpus, source, mesh);
@@ -111,7 +130,8 @@ Exit bench_step(const std::string& file, const CommandLine& line, int& argc, cha
   const std::vector<StepSample> samples = run_steps(options, corpus, mesh, model);
   if (mesh.world().rank() != 0) return Exit::ok;
 
-  const double step_ms = median_of(samples, [](const auto& s) { return s.step_ms; });
+  const std::vector<double> steps_ms = values_of(samples, [](const auto& s) { return s.step_ms; });
+  const double step_ms = median(steps_ms);
   const double tokens = median_of(samples, [](const auto& s) { return s.tokens; });
   const double seconds = step_ms * 1e-3;
   const double gflop_per_s = step_gflop(model.spec.bert, static_cast<std::int64_t>(tokens)) / seconds;
@@ -119,6 +139,7 @@ Exit bench_step(const std::string& file, const CommandLine& line, int& argc, cha
                                  {"steps", samples.size()},
                                  {"batch_pairs", options.data.batch_pairs},
                                  {"median_step_ms", step_ms},
+                                 {"minimum_step_ms", minimum(steps_ms)},
                                  {"pairs_per_s", static_cast<double>(options.data.batch_pairs) / seconds},
                                  {"tokens_per_s", tokens / seconds},
                                  {"gemm_gflop_per_s", gemm},
@@ -142,6 +163,8 @@ Exit bench_step(const std::string& file, const CommandLine& line, int& argc, cha
 
 Exit bench_tokenizer(const std::string& file, const CommandLine& line) {
   const train::RunOptions options = configure(file, line).options;
+  expect_measurable(options);
+  expect_json_writable(options.json);
   const data::Corpus corpus(options.data.corpus);
   const data::Tokenizer tokenizer = model::ModelSource::open(options.model.checkpoint).tokenizer();
   std::vector<std::string> texts;
@@ -160,6 +183,8 @@ Exit bench_tokenizer(const std::string& file, const CommandLine& line) {
   }
   const double seconds = median(times_ms) * 1e-3;
   const nlohmann::ordered_json json = {{"documents", texts.size()},
+                                       {"median_ms", median(times_ms)},
+                                       {"minimum_ms", minimum(times_ms)},
                                        {"documents_per_s", static_cast<double>(texts.size()) / seconds},
                                        {"tokens_per_s", static_cast<double>(tokens) / seconds},
                                        {"mb_per_s", static_cast<double>(bytes) / seconds / 1e6}};
@@ -170,6 +195,8 @@ Exit bench_tokenizer(const std::string& file, const CommandLine& line) {
 
 Exit bench_loader(const std::string& file, const CommandLine& line) {
   const train::RunOptions options = configure(file, line).options;
+  expect_measurable(options);
+  expect_json_writable(options.json);
   const dist::Mesh mesh = dist::Mesh::solo();
   model::ModelSpec spec = model::ModelSource::open(options.model.checkpoint).spec;
   if (options.model.max_length > 0) spec.max_length = options.model.max_length;
@@ -177,14 +204,18 @@ Exit bench_loader(const std::string& file, const CommandLine& line) {
   (void)loader.next();
   std::int64_t pairs = 0;
   std::int64_t tokens = 0;
+  std::vector<double> times_ms;
   Stopwatch watch;
   for (std::int64_t s = 0; s < options.train.steps; ++s) {
     const data::Batch batch = loader.next();
+    times_ms.push_back(watch.lap_ms());
     pairs += batch.global.pairs();
     tokens += static_cast<std::int64_t>(batch.sequences.tokens.size());
   }
-  const double seconds = watch.lap_ms() * 1e-3;
+  const double seconds = std::accumulate(times_ms.begin(), times_ms.end(), 0.0) * 1e-3;
   const nlohmann::ordered_json json = {{"batches", options.train.steps},
+                                       {"median_batch_ms", median(times_ms)},
+                                       {"minimum_batch_ms", minimum(times_ms)},
                                        {"pairs_per_s", static_cast<double>(pairs) / seconds},
                                        {"tokens_per_s", static_cast<double>(tokens) / seconds}};
   std::cout << json.dump(2) << "\n";
@@ -195,7 +226,7 @@ Exit bench_loader(const std::string& file, const CommandLine& line) {
 }  // namespace
 
 Exit bench(const CommandLine& line, int& argc, char**& argv) {
-  line.expect(1, 2, "bench step|tokenizer|loader [CONFIG] [key=value...]");
+  line.expect(1, 2);
   const std::string file = line.positional.size() > 1 ? line.positional[1] : "";
   if (print_and_exit(file, line)) return Exit::ok;
   const std::string& what = line.positional[0];

@@ -3,16 +3,27 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/excerpt.h"
 
 namespace coterie::cli {
 namespace {
 
-bool is_setting(const std::string& argument) {
-  const std::size_t equals = argument.find('=');
-  if (equals == std::string::npos || equals == 0) return false;
-  return std::all_of(argument.begin(), argument.begin() + static_cast<std::ptrdiff_t>(equals), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
-  });
+bool is_setting(const std::string& argument) { return argument.find('=') < argument.find('/'); }
+
+bool is_plain(char c) {
+  constexpr std::string_view kPlain = "_./=:,+@%^-";
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         kPlain.find(c) != std::string_view::npos;
+}
+
+// `text` with `escape` before every character of `special`.
+std::string escaped(std::string_view text, std::string_view special, std::string_view escape) {
+  std::string out;
+  for (const char c : text) {
+    if (special.find(c) != std::string_view::npos) out += escape;
+    out += c;
+  }
+  return out;
 }
 
 }  // namespace
@@ -21,10 +32,17 @@ void CommandLine::sort(const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) (is_setting(argument) ? settings : positional).push_back(argument);
 }
 
-void CommandLine::expect(std::size_t least, std::size_t most, const std::string& usage) const {
+void CommandLine::expect(std::size_t least, std::size_t most) const {
   if (positional.size() >= least && positional.size() <= most) return;
   throw ConfigError(str("arguments: ", least == most ? str(least) : str(least, " to ", most),
-                        " expected before the settings, got ", positional.size(), " (usage: coterie ", usage, ")"));
+                        " expected before the settings, got ", positional.size(), " (usage: coterie ", command, " ",
+                        usage, ")"));
+}
+
+std::string shell_quoted(std::string_view word) {
+  if (!word.empty() && std::all_of(word.begin(), word.end(), is_plain)) return std::string(word);
+  if (printable(word) != word) return str("$'", printable(escaped(word, "\\'", "\\")), "'");
+  return str("'", escaped(word, "'", "'\\'"), "'");
 }
 
 }  // namespace coterie::cli

@@ -39,7 +39,6 @@ std::string date_text() {
 Configuration configure(const std::string& file, const CommandLine& line) {
   const config::Tree tree = tree_of(file, line);
   const auto options = config::read<train::RunOptions>(tree);
-  if (!options.json.empty()) expect_writable(options.json);
   return {options, config::print(options, tree)};
 }
 
@@ -65,8 +64,14 @@ std::string provenance(const CommandLine& line, int ranks) {
              std::thread::hardware_concurrency(), " cores, ", date_text(), "\n");
 }
 
+void expect_json_writable(const std::string& path) {
+  if (!path.empty()) expect_writable(path);
+}
+
 void write_json(const std::string& path, const std::string& json) {
   if (path.empty()) return;
+  // The file may be standard output, too.
+  std::cout.flush();
   write_file_atomically(*real_file_ops(), path, json + "\n");
 }
 

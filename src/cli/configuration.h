@@ -16,7 +16,7 @@ struct Configuration {
 };
 
 /// Composes the config file (if any) and the settings.
-/// @throws ConfigError; IoError if `json` names a file that cannot be written
+/// @throws ConfigError
 [[nodiscard]] Configuration configure(const std::string& file, const CommandLine& line);
 
 /// Answers `--help-config` and `--print-config`.
@@ -28,6 +28,10 @@ struct Configuration {
 
 /// The header of a run's config.toml: command line, commit, versions, host, ranks and date, as TOML comments.
 [[nodiscard]] std::string provenance(const CommandLine& line, int ranks);
+
+/// Says before the work whether `write_json` could write its file.
+/// @throws IoError if not
+void expect_json_writable(const std::string& path);
 
 /// Writes a command's result to the file of its setting `json`, where that is set.
 void write_json(const std::string& path, const std::string& json);

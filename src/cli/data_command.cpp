@@ -17,14 +17,12 @@
 namespace coterie::cli {
 namespace {
 
-constexpr const char* kSynth = "synth";
-
 std::vector<data::Collection> read_sources(const data::DataOptions& options, RandomKey key) {
   std::vector<data::Collection> collections;
   for (const std::string& source : options.sources) {
     log::info(str("reading ", source));
-    auto read = source == kSynth ? data::synthesize(options.synth, key.derive(kSynth))
-                                 : data::import_source(source, options.root);
+    auto read = source == data::kSynth ? data::synthesize(options.synth, key.derive(data::kSynth))
+                                       : data::import_source(source, options.root);
     std::move(read.begin(), read.end(), std::back_inserter(collections));
   }
   return collections;
@@ -51,24 +49,25 @@ void build(const train::RunOptions& options) {
   write_json(options.json, built.report.json());
 }
 
-Exit run(const CommandLine& line, const std::string& usage, const std::vector<std::string>& sources) {
-  line.expect(0, 1, usage);
+Exit run(const CommandLine& line, const std::vector<std::string>& sources) {
+  line.expect(0, 1);
   const std::string file = line.positional.empty() ? "" : line.positional[0];
   if (print_and_exit(file, line)) return Exit::ok;
   train::RunOptions options = configure(file, line).options;
   if (!sources.empty()) options.data.sources = sources;
+  expect_json_writable(options.json);
   build(options);
   return Exit::ok;
 }
 
 }  // namespace
 
-Exit data_build(const CommandLine& line) { return run(line, "data build [CONFIG] [key=value...]", {}); }
+Exit data_build(const CommandLine& line) { return run(line, {}); }
 
-Exit data_synth(const CommandLine& line) { return run(line, "data synth [CONFIG] [key=value...]", {kSynth}); }
+Exit data_synth(const CommandLine& line) { return run(line, {std::string(data::kSynth)}); }
 
 Exit data_inspect(const CommandLine& line) {
-  line.expect(1, 1, "data inspect FILE");
+  line.expect(1, 1);
   if (!line.settings.empty())
     throw ConfigError(str("arguments: data inspect takes no settings, got '", line.settings[0], "'"));
   std::cout << data::inspect(line.positional[0]);

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <numeric>
-#include <sstream>
 
 #include "base/excerpt.h"
 #include "base/file_ops.h"
@@ -12,6 +11,8 @@
 #include "base/npy.h"
 #include "cli/commands.h"
 #include "cli/ranks.h"
+#include "data/import_json.h"
+#include "data/import_text.h"
 #include "data/loader.h"
 #include "dist/environment.h"
 #include "eval/embedder.h"
@@ -24,27 +25,20 @@ namespace {
 struct Text {
   std::string text;
   std::string domain;
-  std::size_t line = 0;  ///< of the file, from 1
+  std::int64_t line = 0;  ///< of the file, from 1
 };
 
-Text parse_json_line(const std::string& line, const fs::path& path, std::size_t number) {
-  try {
-    const auto object = nlohmann::json::parse(line);
-    return {object.at("text").get<std::string>(), object.value("domain", std::string()), number};
-  } catch (const nlohmann::json::exception& error) {
-    throw DataError(str("embed: a line must be {\"text\": ..., \"domain\"?: ...}, got ", error.what(), " (",
-                        path.string(), ":", number, ")"));
-  }
-}
-
 std::vector<Text> read_texts(const fs::path& path) {
-  std::istringstream in(read_file(path));
-  const bool json = path.extension() == ".jsonl";
   std::vector<Text> texts;
-  std::string line;
-  for (std::size_t number = 1; std::getline(in, line); ++number)
-    if (!json || line.find_first_not_of(" \t\r") != std::string::npos)
-      texts.push_back(json ? parse_json_line(line, path, number) : Text{line, "", number});
+  if (path.extension() == ".jsonl") {
+    data::for_each_json_line("embed", path, [&](const data::JsonLine& line, std::int64_t number) {
+      texts.push_back({line.text("text"), line.has("domain") ? line.text("domain") : "", number});
+    });
+  } else {
+    const std::string content = read_file(path);
+    data::LineReader lines(content);
+    while (const auto line = lines.next()) texts.push_back({std::string(*line), "", lines.number()});
+  }
   if (texts.empty()) throw DataError(str("embed: there is no text (", path.string(), ")"));
   return texts;
 }
@@ -98,17 +92,17 @@ data::PackedSequences pack_corpus(const data::Corpus& corpus, const model::Model
 
 Exit embed(const CommandLine& line, int& argc, char**& argv) {
   if (print_and_exit("", line)) return Exit::ok;
-  line.expect(3, 3, "embed MODEL IN.txt|IN.jsonl|IN.h5 OUT.npy [key=value...]");
+  line.expect(3, 3);
   const fs::path in = line.positional[1];
   const fs::path out = line.positional[2];
   if (out.extension() != ".npy") throw ConfigError(str("embed: OUT must end in .npy, got '", out.string(), "'"));
   if (in.extension() != ".txt" && in.extension() != ".jsonl" && in.extension() != ".h5")
     throw ConfigError(str("embed: IN must end in .txt, .jsonl or .h5, got '", in.string(), "'"));
 
-  expect_writable(out);
   const dist::MpiEnvironment mpi(argc, argv);
   const train::RunOptions options = shared_configuration("", line).options;
   const dist::Mesh mesh = make_mesh(options, Layout::replicated);
+  expect_writable_for_all(mesh, {out.string(), options.json});
   model::ModelSource source = model::ModelSource::open(line.positional[0]);
   if (options.model.max_length > 0) source.spec.max_length = std::min(source.spec.max_length, options.model.max_length);
   const data::PackedSequences texts =

@@ -5,12 +5,15 @@
 
 #include "base/file_ops.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "base/table.h"
 #include "cli/commands.h"
 #include "cli/ranks.h"
 #include "dist/environment.h"
 #include "eval/metrics_table.h"
+#include "train/decisive_settings.h"
 #include "train/model_setup.h"
+#include "train/training_state.h"
 
 namespace coterie::cli {
 namespace {
@@ -23,10 +26,7 @@ struct Candidate {
 
 std::vector<eval::DomainResult> classify(const Candidate& candidate, const train::RunOptions& options,
                                          const data::Corpus& corpus, const dist::Mesh& mesh) {
-  model::ModelSpec spec = candidate.source.spec;
-  // An untouched model sees the same part of each text as the trained one.
-  if (options.model.max_length > 0 && !candidate.source.checkpoint)
-    spec.max_length = std::min(spec.bert.max_position_embeddings, options.model.max_length);
+  const model::ModelSpec& spec = candidate.source.spec;
   (void)candidate.source.tokenizer_of(corpus);
   const auto weights = candidate.source.read(model::expert_range(spec, mesh));
   const model::SentenceEncoder model =
@@ -41,10 +41,12 @@ std::vector<eval::DomainResult> classify(const Candidate& candidate, const train
 void add_rows(Table& table, const std::string& model, const std::vector<eval::DomainResult>& results) {
   for (const eval::DomainResult& r : results) {
     const eval::PairMetrics& m = r.metrics;
+    const bool fixed = r.at_validation.has_value();
     table.add_row({model, r.domain, str(m.positives), decimal(m.roc_auc, 4), decimal(m.average_precision, 4),
                    decimal(m.f1, 4), decimal(m.precision, 4), decimal(m.recall, 4), decimal(m.threshold, 4),
-                   decimal(r.at_validation.f1, 4), decimal(r.validation_threshold, 4), decimal(m.pos_sim, 4),
-                   decimal(m.neg_sim, 4), decimal(m.sim_ratio, 4)});
+                   fixed ? decimal(r.at_validation->measures.f1, 4) : "-",
+                   fixed ? decimal(r.at_validation->threshold, 4) : "-", decimal(m.pos_sim, 4), decimal(m.neg_sim, 4),
+                   decimal(m.sim_ratio, 4)});
   }
 }
 
@@ -52,8 +54,11 @@ nlohmann::ordered_json to_json(const std::vector<eval::DomainResult>& results) {
   nlohmann::ordered_json domains = nlohmann::ordered_json::object();
   for (const eval::DomainResult& r : results) {
     domains[r.domain] = eval::metrics_json(r.metrics);
-    domains[r.domain]["validation_threshold"] = r.validation_threshold;
-    domains[r.domain]["f1_at_validation_threshold"] = r.at_validation.f1;
+    domains[r.domain]["validation_threshold"] = nullptr;
+    domains[r.domain]["f1_at_validation_threshold"] = nullptr;
+    if (!r.at_validation) continue;
+    domains[r.domain]["validation_threshold"] = r.at_validation->threshold;
+    domains[r.domain]["f1_at_validation_threshold"] = r.at_validation->measures.f1;
   }
   return domains;
 }
@@ -65,11 +70,51 @@ std::string config_of(const CommandLine& line) {
   return fs::exists(kept) ? kept.string() : "";
 }
 
+// A checkpoint's pairs are unseen only in the corpus that it was trained on: another split mixes them.
+void warn_of_another_corpus(const model::ModelSource& measured, const train::TrainingState& state,
+                            const std::string& corpus) {
+  const auto trained_on = state.settings.find(train::kCorpusSetting);
+  if (!log::leads() || trained_on == state.settings.end()) return;
+  const std::string sha256 = sha256_of_file(corpus);
+  if (sha256 != trained_on->second)
+    log::warn(str("eval: the model was trained on another corpus, whose training pairs this one may measure; SHA-256 ",
+                  trained_on->second, " (", measured.folder.string(), "), got ", sha256, " (", corpus, ")"));
+}
+
+// The checkpoint that a run started from; where it is gone, the one that the config names.
+model::ModelSource untouched_of(const train::Start& start, const train::RunOptions& options) {
+  if (fs::is_directory(start.folder)) return model::ModelSource::open(start.folder);
+  if (log::leads())
+    log::warn(str("eval: the checkpoint that the run started from is gone, measuring model.checkpoint '",
+                  options.model.checkpoint, "' as untouched (", start.checkpoint, ", ",
+                  start.folder.empty() ? "a folder that was not kept" : start.folder, ")"));
+  return model::ModelSource::open(options.model.checkpoint);
+}
+
+std::vector<Candidate> candidates_of(const std::string& model, const train::RunOptions& options) {
+  const auto shorten = [](model::ModelSpec& spec, std::int64_t max_length) {
+    if (max_length > 0) spec.max_length = std::min(spec.bert.max_position_embeddings, max_length);
+  };
+  Candidate measured{"model", model::ModelSource::open(model)};
+  if (!measured.source.checkpoint) {
+    shorten(measured.source.spec, options.model.max_length);
+    return {measured};
+  }
+  measured.name = "trained";
+  const train::TrainingState state = train::read_training_state(measured.source.folder);
+  warn_of_another_corpus(measured.source, state, options.data.corpus);
+  if (!options.eval.untouched) return {measured};
+  Candidate untouched{"untouched", untouched_of(state.start, options)};
+  // It sees the same part of each text as the trained one.
+  shorten(untouched.source.spec, measured.source.spec.max_length);
+  return {untouched, measured};
+}
+
 }  // namespace
 
 Exit evaluate(const CommandLine& line, int& argc, char**& argv) {
   if (line.help_config) return print_and_exit("", line) ? Exit::ok : Exit::bug;
-  line.expect(1, 2, "eval RUN|MODEL [CONFIG] [key=value...]");
+  line.expect(1, 2);
   const std::string file = config_of(line);
   if (print_and_exit(file, line)) return Exit::ok;
   const dist::MpiEnvironment mpi(argc, argv);
@@ -79,17 +124,13 @@ Exit evaluate(const CommandLine& line, int& argc, char**& argv) {
   if (line.positional.size() < 2 && std::none_of(line.settings.begin(), line.settings.end(), names_json))
     options.json.clear();
   const dist::Mesh mesh = make_mesh(options, Layout::replicated);
+  expect_writable_for_all(mesh, {options.json});
   const data::Corpus corpus(options.data.corpus);
-  std::vector<Candidate> candidates;
-  const auto measured = model::ModelSource::open(line.positional[0]);
-  if (options.eval.untouched && measured.checkpoint)
-    candidates.push_back({"untouched", model::ModelSource::open(options.model.checkpoint)});
-  candidates.push_back({measured.checkpoint ? "trained" : "model", measured});
 
   Table table({"model", "domain", "pairs", "ROC-AUC", "AP", "F1max", "precision", "recall", "threshold", "F1@val",
                "val threshold", "pos sim", "neg sim", "ratio"});
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
-  for (const Candidate& candidate : candidates) {
+  for (const Candidate& candidate : candidates_of(line.positional[0], options)) {
     log::info(str("embedding with the ", candidate.name, candidate.name == "model" ? "" : " model", " (",
                   candidate.source.folder.string(), ")"));
     const auto results = classify(candidate, options, corpus, mesh);

@@ -24,12 +24,15 @@ inline void describe(config::Visitor& v, ExportOptions& o) {
 
 namespace {
 
-std::string model_card(const model::ModelSpec& spec, const std::string& domain) {
+std::string model_card(const model::ModelSource& source, const std::string& domain) {
+  const model::ModelSpec& spec = source.spec;
   std::string card =
       "---\nlibrary_name: sentence-transformers\npipeline_tag: sentence-similarity\ntags:\n"
       "- sentence-transformers\n- feature-extraction\n---\n\n";
-  card += str("A BERT sentence encoder with ", spec.bert.layers, " layers of width ", spec.bert.hidden_size,
-              ", trained with Coterie on co-cited abstracts. Texts are cut at ", spec.max_length, " tokens.\n");
+  card +=
+      str("A BERT sentence encoder with ", spec.bert.layers, " layers of width ", spec.bert.hidden_size,
+          source.checkpoint ? ", trained with Coterie on co-cited abstracts" : ", written by Coterie as it was read",
+          ". Texts are cut at ", spec.max_length, " tokens.\n");
   if (!domain.empty())
     card += str("\nIt is the part of a mixture of experts that serves the domain `", domain,
                 "`: its embeddings equal the routed model's for texts of that domain.\n");
@@ -42,9 +45,10 @@ std::string model_card(const model::ModelSpec& spec, const std::string& domain) 
 }  // namespace
 
 Exit export_model(const CommandLine& line) {
-  line.expect(2, 2, "export RUN OUT [domain=NAME] [json=PATH]");
+  line.expect(2, 2);
   const auto options = config::read<ExportOptions>(config::compose(line.settings));
-  if (!options.json.empty()) expect_writable(options.json);
+  expect_json_writable(options.json);
+  model::expect_vacant(line.positional[1]);
   const auto source = model::ModelSource::open(line.positional[0]);
   const model::ModelSpec& spec = source.spec;
   if (spec.router == experts::RouterKind::top_k_token)
@@ -61,7 +65,7 @@ Exit export_model(const CommandLine& line) {
                                 .max_length = spec.max_length,
                                 .weights = std::move(weights),
                                 .tokenizer = source.folder,
-                                .model_card = model_card(spec, options.domain)};
+                                .model_card = model_card(source, options.domain)};
   model::write_st_directory(*real_file_ops(), line.positional[1], dense);
   log::info(str("wrote ", line.positional[1]));
   write_json(options.json, nlohmann::ordered_json{{"path", line.positional[1]},

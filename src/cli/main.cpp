@@ -1,38 +1,86 @@
 // The program: picks the subcommand, and is the only place where errors are caught.
 #include <CLI/CLI.hpp>
+#include <array>
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
-#include <functional>
 #include <iostream>
 #include <thread>
 
 #include "base/error.h"
+#include "base/excerpt.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/configuration.h"
+#include "cli/launcher.h"
 #include "dist/environment.h"
 
 namespace coterie::cli {
 namespace {
 
-using Run = std::function<Exit(const CommandLine&)>;
+/// Does the work of a subcommand.
+using Run = Exit (*)(const CommandLine& line, int& argc, char**& argv);
 
-// One subcommand as CLI11 sees it: every word behind it is kept as it is.
+/// A command of one process, in the form of those on ranks.
+template <Exit (*Command)(const CommandLine&)>
+Exit alone(const CommandLine& line, int&, char**&) {
+  expect_one_process(line.command);
+  return Command(line);
+}
+
+enum class Config { taken, not_taken };
+
+/// A subcommand as the user sees it.
 struct Subcommand {
-  CLI::App* app;
+  const char* group;  ///< `data` or nothing
+  const char* name;
+  const char* arguments;
+  const char* help;
+  Config config;
   Run run;
 };
 
-Subcommand add(CLI::App& parent, CommandLine& line, std::vector<std::string>& words, const std::string& name,
-               const std::string& usage, const std::string& help, bool has_config, Run run) {
-  CLI::App* app = parent.add_subcommand(name, help);
-  app->footer("usage: coterie " + usage);
-  app->add_option("arguments", words, usage);
-  if (has_config) {
+constexpr std::array<Subcommand, 9> kSubcommands = {{
+    {"", "train", "[CONFIG] [key=value...]", "train a model, or continue", Config::taken, train},
+    {"", "eval", "RUN|MODEL [CONFIG] [key=value...]", "pair classification", Config::taken, evaluate},
+    {"", "embed", "MODEL IN.txt|IN.jsonl|IN.h5 OUT.npy [key=value...]", "texts to an array of embeddings",
+     Config::taken, embed},
+    {"", "bench", "step|tokenizer|loader [CONFIG] [key=value...]", "speed of the parts beside the machine's limit",
+     Config::taken, bench},
+    {"", "score", "FILE.csv [json=PATH]", "measures of a file prediction,label", Config::not_taken, alone<score>},
+    {"", "export", "RUN OUT [domain=NAME] [json=PATH]", "a plain dense sentence-transformers directory",
+     Config::not_taken, alone<export_model>},
+    {"data", "build", "[CONFIG] [key=value...]", "sources to corpus.h5", Config::taken, alone<data_build>},
+    {"data", "synth", "[CONFIG] [key=value...]", "a corpus made from nothing", Config::taken, alone<data_synth>},
+    {"data", "inspect", "FILE", "what is in a corpus, and whether it leaks", Config::not_taken, alone<data_inspect>},
+}};
+
+/// Adds a subcommand to the parser: every word behind it is kept as it is.
+CLI::App* add(CLI::App& parent, const Subcommand& subcommand, CommandLine& line, std::vector<std::string>& words) {
+  CLI::App* app = parent.add_subcommand(subcommand.name, subcommand.help);
+  const std::string command = str(subcommand.group, *subcommand.group ? " " : "", subcommand.name);
+  app->footer(str("usage: coterie ", command, " ", subcommand.arguments));
+  app->add_option("arguments", words, subcommand.arguments);
+  if (subcommand.config == Config::taken) {
     app->add_flag("--print-config", line.print_config, "print the resolved config with docs and origins, and exit");
     app->add_flag("--help-config", line.help_config, "print every key with its type, default and doc, and exit");
   }
-  return {app, std::move(run)};
+  app->callback([&line, &subcommand, command] {
+    line.command = command;
+    line.usage = subcommand.arguments;
+  });
+  return app;
+}
+
+/// Refuses a first word that is no subcommand: the parser would complain of the words behind it.
+void expect_known(const CLI::App& program, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::string known;
+  for (const CLI::App* app : program.get_subcommands({})) {
+    if (app->get_name() == argv[1]) return;
+    known += (known.empty() ? "" : ", ") + app->get_name();
+  }
+  throw ConfigError(str("arguments: subcommand must be one of ", known, ", got ", excerpt(argv[1])));
 }
 
 Exit dispatch(int argc, char** argv) {
@@ -40,52 +88,37 @@ Exit dispatch(int argc, char** argv) {
   program.require_subcommand(1);
   program.set_version_flag("--version", version_text());
   CommandLine line;
-  for (int i = 0; i < argc; ++i) line.text += str(i == 0 ? "" : " ", argv[i]);
+  for (int i = 0; i < argc; ++i) line.text += str(i == 0 ? "" : " ", shell_quoted(argv[i]));
   std::vector<std::string> words;
-  int mpi_argc = argc;
-  char** mpi_argv = argv;
-  const auto ranked = [&](auto command) {
-    return [&, command](const CommandLine& l) { return command(l, mpi_argc, mpi_argv); };
-  };
+  std::array<CLI::App*, kSubcommands.size()> apps{};
   CLI::App* data = program.add_subcommand("data", "corpora: build, synth, inspect");
   data->require_subcommand(1);
-  const std::vector<Subcommand> subcommands = {
-      add(program, line, words, "train", "train [CONFIG] [key=value...]", "train a model, or continue", true,
-          ranked(train)),
-      add(program, line, words, "eval", "eval RUN|MODEL [CONFIG] [key=value...]", "pair classification", true,
-          ranked(evaluate)),
-      add(program, line, words, "embed", "embed MODEL IN.txt|IN.jsonl|IN.h5 OUT.npy [key=value...]",
-          "texts to an array of embeddings", true, ranked(embed)),
-      add(program, line, words, "bench", "bench step|tokenizer|loader [CONFIG] [key=value...]",
-          "speed of the parts beside the machine's limit", true, ranked(bench)),
-      add(program, line, words, "score", "score FILE.csv [json=PATH]", "measures of a file prediction,label", false,
-          score),
-      add(program, line, words, "export", "export RUN OUT [domain=NAME] [json=PATH]",
-          "a plain dense sentence-transformers directory", false, export_model),
-      add(*data, line, words, "build", "data build [CONFIG] [key=value...]", "sources to corpus.h5", true, data_build),
-      add(*data, line, words, "synth", "data synth [CONFIG] [key=value...]", "a corpus made from nothing", true,
-          data_synth),
-      add(*data, line, words, "inspect", "data inspect FILE", "what is in a corpus, and whether it leaks", false,
-          data_inspect)};
-  std::string known;
-  bool found = argc < 2 || argv[1][0] == '-';
-  for (const CLI::App* app : program.get_subcommands({})) {
-    known += (known.empty() ? "" : ", ") + app->get_name();
-    found = found || app->get_name() == argv[1];
+  for (std::size_t i = 0; i < apps.size(); ++i) {
+    const bool grouped = *kSubcommands[i].group != '\0';
+    apps[i] = add(grouped ? *data : program, kSubcommands[i], line, words);
   }
-  if (!found) throw ConfigError(str("arguments: subcommand must be one of ", known, ", got '", argv[1], "'"));
+  expect_known(program, argc, argv);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return program.exit(error) == 0 ? Exit::ok : Exit::config;
   }
   line.sort(words);
-  for (const Subcommand& subcommand : subcommands)
-    if (subcommand.app->parsed()) return subcommand.run(line);
+  for (std::size_t i = 0; i < apps.size(); ++i)
+    if (apps[i]->parsed()) return kSubcommands[i].run(line, argc, argv);
   return Exit::bug;
 }
 
-// Ends the job: a rank that merely returned would leave the others in a collective.
+/// Writes out what was printed. Whoever reads the result must learn that it is not there; only an exit code that asks
+/// for something else, such as to be started again, comes first.
+void flush_result(Exit code) {
+  errno = 0;
+  std::cout.flush();
+  if (!std::cout && code == Exit::ok)
+    throw IoError(str("output: cannot write to standard output", errno == 0 ? "" : ": " + errno_text(errno)));
+}
+
+/// Ends the job: a rank that merely returned would leave the others in a collective.
 [[noreturn]] void end(const char* what, Exit code) {
   // Errors that all ranks share are told once: rank 0 ends the others, which takes mpirun a second, before they speak.
   if (!log::leads()) std::this_thread::sleep_for(std::chrono::seconds(3));
@@ -99,7 +132,9 @@ Exit dispatch(int argc, char** argv) {
 int main(int argc, char** argv) {
   using coterie::Exit;
   try {
-    return static_cast<int>(coterie::cli::dispatch(argc, argv));
+    const Exit code = coterie::cli::dispatch(argc, argv);
+    coterie::cli::flush_result(code);
+    return static_cast<int>(code);
   } catch (const coterie::Error& error) {
     coterie::cli::end(error.what(), error.code());
   } catch (const std::filesystem::filesystem_error& error) {

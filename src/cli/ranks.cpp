@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 
+#include "base/file_ops.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "dist/together.h"
@@ -23,6 +24,14 @@ dist::Mesh make_mesh(const train::RunOptions& options, Layout layout) {
   const std::string warning = dist::placement_warning(options.dist, mesh);
   if (!warning.empty() && mesh.node().rank == 0) log::warn(warning);
   return mesh;
+}
+
+void expect_writable_for_all(const dist::Mesh& mesh, const std::vector<std::string>& paths) {
+  dist::together(mesh.world(), [&] {
+    if (mesh.world().rank() != 0) return;
+    for (const std::string& path : paths)
+      if (!path.empty()) expect_writable(path);
+  });
 }
 
 }  // namespace coterie::cli

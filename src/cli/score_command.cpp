@@ -21,9 +21,9 @@ inline void describe(config::Visitor& v, ScoreOptions& o) {
 }
 
 Exit score(const CommandLine& line) {
-  line.expect(1, 1, "score FILE.csv [json=PATH]");
+  line.expect(1, 1);
   const auto options = config::read<ScoreOptions>(config::compose(line.settings));
-  if (!options.json.empty()) expect_writable(options.json);
+  expect_json_writable(options.json);
   const eval::ScoreFile file = eval::read_score_file(line.positional[0]);
   const eval::NamedMetrics row{line.positional[0], eval::measure(file.predictions, file.labels)};
   std::cout << eval::metrics_table("file", std::span(&row, 1)).text();

@@ -44,13 +44,14 @@ void report(const train::RunOptions& options, const train::Outcome& outcome) {
 }  // namespace
 
 Exit train(const CommandLine& line, int& argc, char**& argv) {
-  line.expect(0, 1, "train [CONFIG] [key=value...]");
+  line.expect(0, 1);
   const std::string file = line.positional.empty() ? "" : line.positional[0];
   if (print_and_exit(file, line)) return Exit::ok;
   catch_stop_signals();
   const dist::MpiEnvironment mpi(argc, argv);
   const Configuration configuration = shared_configuration(file, line);
   dist::Mesh mesh = make_mesh(configuration.options, Layout::as_configured);
+  expect_writable_for_all(mesh, {configuration.options.json});
   const std::string kept = provenance(line, mesh.world().size()) + configuration.text;
   train::Trainer trainer(configuration.options, kept, mesh, real_file_ops());
   const train::Outcome outcome = trainer.run();

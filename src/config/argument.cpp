@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/excerpt.h"
+#include "base/utf8.h"
 #include "config/document.h"
 #include "config/spelling.h"
 
@@ -81,7 +83,7 @@ Value right_hand_side(const std::string& text, const Origin& origin) {
 }  // namespace
 
 Argument parse_argument(const std::string& text) {
-  const Origin origin{.kind = Origin::Kind::argument, .text = str("argument '", excerpt(text), "'")};
+  const Origin origin{.kind = Origin::Kind::argument, .text = str("argument ", excerpt(text, kExcerptBytes))};
   const std::size_t equals = text.find('=');
   Argument out;
   if (!is_utf8(text)) {
@@ -103,7 +105,8 @@ Argument parse_argument(const std::string& text) {
     out.value = right_hand_side(right, origin);
     out.value.key_origin = origin.text;
   } catch (const ConfigError& error) {
-    out.problem = str(excerpt(key), " is '", excerpt(right), "', ", error.what(), " (", origin.text, ")");
+    out.problem = str(printable(key.substr(0, kExcerptBytes)), " is ", excerpt(right, kExcerptBytes), ", ",
+                      error.what(), " (", origin.text, ")");
   }
   return out;
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/excerpt.h"
 #include "config/argument.h"
 #include "config/document.h"
 #include "config/spelling.h"

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/excerpt.h"
 #include "config/spelling.h"
 
 // Some inputs violate assertions of the library's parser (3.3.0: `[a]\nd=[1,[1,5,}\x0e`) that it then handles properly.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/excerpt.h"
 #include "base/str.h"
 #include "config/spelling.h"
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/excerpt.h"
 #include "base/str.h"
 #include "config/spelling.h"
 
@@ -66,7 +67,7 @@ void Reader::field(std::string_view name, double& value, std::string_view, Bound
 
 void Reader::field(std::string_view name, std::string& value, std::string_view) {
   const Value* const found = find(name);
-  if (!found) return problems_.record(key_, str("'", excerpt(value), "'"), "default");
+  if (!found) return problems_.record(key_, excerpt(value, kExcerptBytes), "default");
   if (!found->string()) return problems_.add(key_, "must be a string");
   value = *found->string();
 }
@@ -145,7 +146,7 @@ void Reader::check_table(const Value::Table& table, const std::string& prefix, c
       continue;
     }
     const std::string nearest = nearest_name(key, known);
-    problems_.add(str("unknown key '", excerpt(key), "' (", value.key_origin, ")",
+    problems_.add(str("unknown key ", excerpt(key, kExcerptBytes), " (", value.key_origin, ")",
                       nearest.empty() ? "" : str("; did you mean '", nearest, "'?")));
   }
 }

@@ -11,29 +11,10 @@
 namespace coterie::config {
 namespace {
 
-constexpr std::size_t kExcerptBytes = 160;
-
-std::string hex_byte(unsigned char byte, std::string_view prefix) {
+/// `\u00hh`.
+std::string control_escape(char c) {
   constexpr std::string_view kDigits = "0123456789abcdef";
-  return std::string(prefix) + kDigits[byte >> 4] + kDigits[byte & 15];
-}
-
-/// Bytes of the well-formed UTF-8 character at the start of `text`, 0 if there is none.
-/// Overlong forms, surrogates and anything above U+10FFFF are not well-formed.
-std::size_t character_bytes(std::string_view text) {
-  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = at(0);
-  if (first < 0x80) return 1;
-  const std::size_t size = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < size) return 0;
-  for (std::size_t i = 1; i < size; ++i)
-    if ((at(i) & 0xC0) != 0x80) return 0;
-  const unsigned char second = at(1);
-  if (first == 0xE0 && second < 0xA0) return 0;
-  if (first == 0xED && second > 0x9F) return 0;
-  if (first == 0xF0 && second < 0x90) return 0;
-  if (first == 0xF4 && second > 0x8F) return 0;
-  return size;
+  return {'\\', 'u', '0', '0', kDigits[static_cast<unsigned char>(c) >> 4], kDigits[c & 15]};
 }
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
@@ -51,7 +32,7 @@ std::string toml_escape(char c) {
     case '\r':
       return "\\r";
     default:
-      return is_control(c) ? hex_byte(static_cast<unsigned char>(c), "\\u00") : std::string(1, c);
+      return is_control(c) ? control_escape(c) : std::string(1, c);
   }
 }
 
@@ -107,35 +88,6 @@ std::string toml_list(const std::vector<std::string>& list) {
   std::string out = "[";
   for (const std::string& item : list) out += (out.size() > 1 ? ", " : "") + toml_string(item);
   return out + "]";
-}
-
-std::string printable(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const std::size_t size = character_bytes(text);
-    if (size == 0 || is_control(text[0]))
-      out += hex_byte(static_cast<unsigned char>(text[0]), "\\x");
-    else
-      out += text.substr(0, size);
-    text.remove_prefix(std::max<std::size_t>(size, 1));
-  }
-  return out;
-}
-
-std::string excerpt(std::string_view text) {
-  if (text.size() <= kExcerptBytes) return printable(text);
-  std::size_t size = 0;
-  while (size < kExcerptBytes) size += std::max<std::size_t>(character_bytes(text.substr(size)), 1);
-  return printable(text.substr(0, size)) + "...";
-}
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t size = character_bytes(text);
-    if (size == 0) return false;
-    text.remove_prefix(size);
-  }
-  return true;
 }
 
 std::string join(std::span<const std::string_view> names) {

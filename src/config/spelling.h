@@ -21,14 +21,8 @@ namespace coterie::config {
 /// A TOML list of strings on one line.
 [[nodiscard]] std::string toml_list(const std::vector<std::string>& list);
 
-/// `text` on one line: control characters and bytes that are not UTF-8 become `\xHH`.
-[[nodiscard]] std::string printable(std::string_view text);
-
-/// `printable(text)`, cut after some hundred characters.
-[[nodiscard]] std::string excerpt(std::string_view text);
-
-/// Whether `text` is well-formed UTF-8.
-[[nodiscard]] bool is_utf8(std::string_view text);
+/// How much of a value or an argument a message quotes.
+inline constexpr std::size_t kExcerptBytes = 160;
 
 /// `a, b, c`.
 [[nodiscard]] std::string join(std::span<const std::string_view> names);

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "base/str.h"
+#include "base/excerpt.h"
 #include "config/spelling.h"
 
 namespace coterie::config {
@@ -12,7 +12,7 @@ struct Show {
   std::string operator()(bool value) const { return value ? "true" : "false"; }
   std::string operator()(std::int64_t value) const { return std::to_string(value); }
   std::string operator()(double value) const { return toml_number(value); }
-  std::string operator()(const std::string& value) const { return str("'", excerpt(value), "'"); }
+  std::string operator()(const std::string& value) const { return excerpt(value, kExcerptBytes); }
   std::string operator()(const Date& value) const { return value.text + " (a date or time)"; }
   std::string operator()(const Value::List&) const { return "a list"; }
   std::string operator()(const Value::Table&) const { return "a table"; }

@@ -66,18 +66,17 @@ ScoredPairs score_pairs(const model::Encoder& encoder, const CorpusView& view, d
 
 namespace {
 
-DomainResult result_of(const std::string& name, const ScoredPairs& measured, const ScoredPairs& validation) {
-  DomainResult result;
-  result.domain = name;
-  result.metrics = measure(measured.scores, measured.labels);
-  result.validation_threshold = measure(validation.scores, validation.labels).threshold;
-  result.at_validation = f1_at(measured.scores, measured.labels, result.validation_threshold);
-  return result;
-}
-
 bool has_both(const ScoredPairs& pairs) {
   const auto positives = std::count(pairs.labels.begin(), pairs.labels.end(), std::uint8_t{1});
   return positives > 0 && positives < static_cast<std::ptrdiff_t>(pairs.labels.size());
+}
+
+DomainResult result_of(const std::string& name, const ScoredPairs& measured, const ScoredPairs& validation) {
+  DomainResult result{name, measure(measured.scores, measured.labels), std::nullopt};
+  if (!has_both(validation)) return result;
+  const double threshold = measure(validation.scores, validation.labels).threshold;
+  result.at_validation = {threshold, f1_at(measured.scores, measured.labels, threshold)};
+  return result;
 }
 
 }  // namespace
@@ -87,8 +86,8 @@ std::vector<DomainResult> classify(const std::vector<std::string>& domains, cons
   std::vector<DomainResult> results = {result_of("all", measured, validation)};
   for (std::size_t d = 0; d < domains.size(); ++d) {
     const ScoredPairs here = measured.of_domain(static_cast<std::int32_t>(d));
-    const ScoredPairs there = validation.of_domain(static_cast<std::int32_t>(d));
-    if (has_both(here) && has_both(there)) results.push_back(result_of(domains[d], here, there));
+    if (has_both(here))
+      results.push_back(result_of(domains[d], here, validation.of_domain(static_cast<std::int32_t>(d))));
   }
   return results;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,15 +35,20 @@ struct CorpusView {
 [[nodiscard]] ScoredPairs score_pairs(const model::Encoder& encoder, const CorpusView& view, data::Split split,
                                       const dist::Mesh& mesh);
 
+/// What a threshold that was chosen on validation gives on the measured pairs.
+struct AtValidation {
+  double threshold = 0.0;  ///< the best of the same domain's validation pairs
+  FixedThreshold measures;
+};
+
 /// Measures of one domain, or of all pairs pooled.
 struct DomainResult {
   std::string domain;  ///< `all` for the pooled row, which comes first
   PairMetrics metrics;
-  double validation_threshold = 0.0;  ///< the best threshold of the same pairs' validation counterpart
-  FixedThreshold at_validation;       ///< measures at that threshold
+  std::optional<AtValidation> at_validation;  ///< none where validation lacks co-cited or random pairs
 };
 
-/// One row for all pairs, then one for each domain that has pairs in both splits.
+/// One row for all pairs, then one for each domain that has co-cited and random pairs among the measured ones.
 /// @throws DataError if a split has no pairs
 [[nodiscard]] std::vector<DomainResult> classify(const std::vector<std::string>& domains, const ScoredPairs& measured,
                                                  const ScoredPairs& validation);

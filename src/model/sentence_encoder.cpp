@@ -39,14 +39,15 @@ ModelSource ModelSource::open(const fs::path& path) {
                           folder.string(), ")"));
   // A run has its config from the start, its first checkpoint later.
   if (fs::is_directory(folder / "checkpoints") || fs::exists(folder / "config.toml")) folder = best_checkpoint(folder);
-  if (fs::exists(folder / "coterie.json")) return {read_model_spec(folder), folder, true};
+  const fs::path opened = fs::absolute(folder).lexically_normal();
+  if (fs::exists(folder / "coterie.json")) return {read_model_spec(folder), folder, true, opened};
   const HfDirectory directory = read_hf_directory(folder);
   ModelSpec spec;
   spec.bert = directory.config;
   spec.pooling = directory.pooling;
   spec.normalize = directory.normalize;
   spec.max_length = directory.max_length;
-  return {spec, directory.transformer, false};
+  return {spec, directory.transformer, false, opened};
 }
 
 Weights ModelSource::read(const ExpertRange& range) const {

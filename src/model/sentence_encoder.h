@@ -17,6 +17,7 @@ struct ModelSource {
   ModelSpec spec;
   std::filesystem::path folder;  ///< with config.json and the tokenizer's files
   bool checkpoint = false;       ///< a run's checkpoint, not a Hugging Face directory
+  std::filesystem::path opened;  ///< absolute: opening it gives this model, whatever the run does next
 
   /// @param path  a directory; a bare name that is none is looked up among the cached models
   /// @throws DataError or ConfigError naming the path

@@ -82,13 +82,9 @@ std::vector<NamedTensor> checked_weights(const DenseModel& model) {
   return out;
 }
 
-void check_vacant(const fs::path& out) {
-  if (!file_exists(out)) return;
-  std::error_code error;
-  const bool vacant = fs::is_directory(out, error) && fs::is_empty(out, error);
-  if (error) throw IoError(str("export: cannot look at '", out.string(), "': ", error.message()));
-  if (!vacant)
-    throw ConfigError(str("export: the output must not exist or be an empty directory, got '", out.string(), "'"));
+// Without a trailing slash, which would leave no name.
+fs::path target_of(const fs::path& out) {
+  return out.has_filename() ? out.lexically_normal() : out.parent_path().lexically_normal();
 }
 
 void write_text(FileOps& ops, const fs::path& path, std::string_view content) {
@@ -111,10 +107,20 @@ void write_files(FileOps& ops, const fs::path& folder, const DenseModel& model,
 
 }  // namespace
 
+void expect_vacant(const fs::path& out) {
+  const fs::path target = target_of(out);
+  if (!file_exists(target)) return expect_folder_writable(target);
+  std::error_code error;
+  const bool vacant = fs::is_directory(target, error) && fs::is_empty(target, error);
+  if (error) throw IoError(str("export: cannot look at '", target.string(), "': ", error.message()));
+  if (!vacant)
+    throw ConfigError(str("export: the output must not exist or be an empty directory, got '", target.string(), "'"));
+  expect_folder_writable(target);
+}
+
 void write_st_directory(FileOps& ops, const fs::path& out, const DenseModel& model) {
-  // Without a trailing slash, which would leave no name.
-  const fs::path target = out.has_filename() ? out.lexically_normal() : out.parent_path().lexically_normal();
-  check_vacant(target);
+  const fs::path target = target_of(out);
+  expect_vacant(target);
   auto files = export_tokenizer_files(model.tokenizer, model.max_length);
   files["modules.json"] = modules_json(model);
   files["config.json"] = bert_config_json(model.config);

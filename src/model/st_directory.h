@@ -25,6 +25,10 @@ struct DenseModel {
   std::string model_card;                     ///< content of README.md
 };
 
+/// Says at the start of long work what `write_st_directory` would say of its output at the end.
+/// @throws ConfigError if `out` holds something; IoError unless its folder exists and may be written
+void expect_vacant(const fs::path& out);
+
 /// Writes a directory that sentence-transformers of any version and TEI load: the module classes under their old names,
 /// pooling as booleans. It appears whole or not at all.
 ///

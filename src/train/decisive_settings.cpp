@@ -39,7 +39,7 @@ std::map<std::string, std::string> decisive_settings(const RunOptions& options) 
     }
   // A text may be routed otherwise when it is embedded, but every training text has a domain.
   settings.erase("experts.unknown_domain");
-  settings["data.corpus (sha256)"] = sha256_of_file(options.data.corpus);
+  settings[kCorpusSetting] = sha256_of_file(options.data.corpus);
   return settings;
 }
 

@@ -54,6 +54,18 @@ void RunLog::step(std::int64_t step, const StepReport& report, bool write) {
   board_.write(step, scalars, wall_time_s());
 }
 
+void RunLog::window(std::int64_t step, const data::Cursor& cursor, const data::WindowSize& size) {
+  metrics_.append(step, {{"epoch", cursor.epoch},
+                         {"window", cursor.window},
+                         {"batches", size.batches},
+                         {"dropped_pairs", size.dropped_pairs}});
+  if (cursor.window != 0) return;
+  progress_.hide();
+  const std::string part = size.windows == 1 ? "" : str(" in the first of ", size.windows, " windows");
+  log::info(str("epoch ", cursor.epoch, ": ", size.batches, " batches", part, ", ", size.dropped_pairs,
+                " pairs left out that fit no full batch"));
+}
+
 void RunLog::evaluation(std::int64_t step, const std::vector<eval::DomainResult>& validation) {
   nlohmann::ordered_json domains = nlohmann::ordered_json::object();
   std::vector<std::string> tags;

@@ -11,6 +11,7 @@
 #include "base/metrics_log.h"
 #include "base/progress.h"
 #include "base/tensorboard.h"
+#include "data/batch.h"
 #include "eval/pair_classification.h"
 
 namespace coterie::train {
@@ -36,6 +37,8 @@ class RunLog {
 
   /// @param write  whether metrics.jsonl and TensorBoard get a line, or only the progress line
   void step(std::int64_t step, const StepReport& report, bool write);
+  /// A window of training pairs begins with this step; at the start of an epoch a line says how it was cut.
+  void window(std::int64_t step, const data::Cursor& cursor, const data::WindowSize& size);
   void evaluation(std::int64_t step, const std::vector<eval::DomainResult>& validation);
   /// Makes what was written durable, before a checkpoint of the same step.
   void sync() { metrics_.sync(); }

@@ -35,6 +35,7 @@ Trainer::Trainer(const RunOptions& options, const std::string& resolved, dist::M
       model_(make_model(options, corpus_, source_, mesh)),
       step_(options.loss, options.optim, options.train.micro_batch_tokens, model_, mesh) {
   state_.settings = decisive_settings(options_);
+  state_.start = {options_.model.checkpoint, source_.opened.string()};
   resume(open_run());
   keep_config(resolved);
   if (mesh_.world().rank() == 0) log_ = std::make_unique<RunLog>(ops_, directory_, state_.step, options_.train.steps);
@@ -110,6 +111,7 @@ void Trainer::train_step(data::Loader& loader) {
 
   const std::int64_t tokens = mesh_.world().all_reduce(static_cast<std::int64_t>(batch.sequences.tokens.size()));
   if (!log_) return;
+  if (batch.global.cursor.batch == 0) log_->window(state_.step, batch.global.cursor, batch.global.window);
   log_->step(state_.step,
              {.loss = result.loss,
               .gradient_norm = result.gradient_norm,

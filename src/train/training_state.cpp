@@ -30,7 +30,8 @@ std::string to_text(const TrainingState& state) {
               {"best_step", state.best_step},
               {"best_average_precision", state.best_average_precision},
               {"evaluations_since_best", state.evaluations_since_best},
-              {"settings", state.settings}}
+              {"settings", state.settings},
+              {"start", {{"checkpoint", state.start.checkpoint}, {"folder", state.start.folder}}}}
              .dump(2) +
          "\n";
 }
@@ -39,12 +40,14 @@ TrainingState from_text(const std::string& text, const fs::path& path) {
   try {
     const json state = json::parse(text);
     const json& cursor = state.at("cursor");
+    const json start = state.value("start", json::object());
     return {state.at("step"),
             {cursor.at("epoch"), cursor.at("window"), cursor.at("batch")},
             state.at("best_step"),
             state.at("best_average_precision"),
             state.at("evaluations_since_best"),
-            state.at("settings")};
+            state.at("settings"),
+            {start.value("checkpoint", std::string()), start.value("folder", std::string())}};
   } catch (const json::exception& error) {
     throw DataError(str("checkpoint: ", error.what(), " (", path.string(), ")"));
   }

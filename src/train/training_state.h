@@ -14,6 +14,12 @@
 
 namespace coterie::train {
 
+/// The checkpoint that a run started from.
+struct Start {
+  std::string checkpoint;  ///< as `model.checkpoint` names it
+  std::string folder;      ///< the directory that it was then, absolute; empty in checkpoints of earlier versions
+};
+
 /// Where a run stands.
 struct TrainingState {
   std::int64_t step = 0;        ///< updates made
@@ -22,6 +28,7 @@ struct TrainingState {
   double best_average_precision = 0.0;
   std::int64_t evaluations_since_best = 0;
   std::map<std::string, std::string> settings;  ///< `decisive_settings`: a run continues only with the same
+  Start start;
 };
 
 /// Saves model, moments and state as the checkpoint of `state.step`. Experts lie under their global index, so that any

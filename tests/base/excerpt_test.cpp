@@ -8,16 +8,22 @@ namespace {
 
 TEST(Excerpt, quotes_plain_text) {
   EXPECT_EQ(excerpt("0.5 a~"), "'0.5 a~'");
+  EXPECT_EQ(excerpt("caf\u00E9"), "'caf\u00E9'");
   EXPECT_EQ(excerpt(""), "''");
 }
 
 TEST(Excerpt, escapes_what_would_cut_or_break_the_line) {
-  EXPECT_EQ(excerpt(std::string("a\0\n\xFF\x7F", 5)), "'a\\x00\\x0A\\xFF\\x7F'");
+  EXPECT_EQ(excerpt(std::string("a\0\n\xFF\x7F", 5)), "'a\\x00\\x0a\\xff\\x7f'");
+  // U+009B begins an escape sequence on some terminals.
+  EXPECT_EQ(excerpt("\u009B"), "'\\xc2\\x9b'");
+  EXPECT_EQ(excerpt("\xE2\x82"), "'\\xe2\\x82'");
 }
 
-TEST(Excerpt, is_cut_after_60_bytes) {
+TEST(Excerpt, is_cut_after_60_bytes_between_characters) {
   EXPECT_EQ(excerpt(std::string(60, 'x')), "'" + std::string(60, 'x') + "'");
   EXPECT_EQ(excerpt(std::string(61, 'x')), "'" + std::string(60, 'x') + "'...");
+  EXPECT_EQ(excerpt(std::string(59, 'x') + "\u00E9"), "'" + std::string(59, 'x') + "'...");
+  EXPECT_EQ(excerpt("abc", 2), "'ab'...");
 }
 
 }  // namespace

@@ -1,7 +1,10 @@
 // Durable file operations: what they do, and what is left when they fail or the process dies at any of them.
 #include "base/file_ops.h"
 
+#include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -116,6 +119,13 @@ TEST_F(FileOpsTest, errors_name_the_path_and_the_systems_reason) {
             "file: cannot read '" + path(".").string() + "': is a directory");
 }
 
+// Opens, and then refuses to be read at its start.
+TEST_F(FileOpsTest, a_file_that_opens_but_cannot_be_read_is_an_error) {
+  if (!fs::exists("/proc/self/mem")) GTEST_SKIP() << "no /proc/self/mem on this system";
+
+  EXPECT_THROW(static_cast<void>(read_file("/proc/self/mem")), IoError);
+}
+
 TEST_F(FileOpsTest, a_full_disk_is_an_error) {
   if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full on this system";
   const auto file = ops_->append("/dev/full");
@@ -142,17 +152,95 @@ TEST_F(AtomicWrite, replaces_the_content_and_leaves_nothing_else) {
 }
 
 TEST_F(AtomicWrite, is_not_disturbed_by_what_an_earlier_crash_left) {
-  put(".tmp-a", "torn");
+  const pid_t dead = ::fork();
+  if (dead == 0) ::_exit(0);
+  ASSERT_EQ(::waitpid(dead, nullptr, 0), dead);
+  char host[256] = {};
+  ASSERT_EQ(::gethostname(host, sizeof host - 1), 0);
+  put(str(".tmp-a-", host, "-", dead), "torn");
+  put(str(".tmp-a-", host, "-", ::getpid()), "torn by an earlier process of this number");
+  const std::string live = str(".tmp-a-", host, "-", ::getppid());
+  const std::string elsewhere = ".tmp-a-another.host-" + str(dead);
+  put(live, "being written");
+  put(elsewhere, "being written on another machine");
 
   write_file_atomically(*ops_, path("a"), kNew);
 
   EXPECT_EQ(read_file(path("a")), kNew);
+  EXPECT_THAT(names(), testing::UnorderedElementsAre("a", live, elsewhere));
+}
+
+TEST_F(AtomicWrite, of_two_processes_at_once_leaves_the_whole_content_of_one) {
+  std::vector<pid_t> children;
+  for (const char letter : {'x', 'y'}) {
+    children.push_back(::fork());
+    if (children.back() != 0) continue;
+    for (int i = 0; i < 50; ++i) write_file_atomically(*ops_, path("a"), std::string(20000, letter));
+    ::_exit(0);
+  }
+  for (const pid_t child : children) {
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  }
+
+  const std::string content = read_file(path("a"));
+  EXPECT_EQ(content, std::string(20000, content[0]));
   EXPECT_EQ(names(), std::vector<std::string>{"a"});
 }
 
+TEST_F(AtomicWrite, through_a_link_replaces_what_it_leads_to) {
+  fs::create_directory(path("d"));
+  put("d/a", kOld);
+  fs::create_symlink("d/a", path("link"));
+  fs::create_symlink("d/new", path("dangling"));
+
+  write_file_atomically(*ops_, path("link"), kNew);
+  write_file_atomically(*ops_, path("dangling"), kNew);
+
+  EXPECT_EQ(read_file(path("d/a")), kNew);
+  EXPECT_EQ(read_file(path("d/new")), kNew);
+  EXPECT_TRUE(fs::is_symlink(path("link")));
+  EXPECT_THAT(names(), testing::UnorderedElementsAre("d", "link", "dangling"));
+}
+
+TEST_F(AtomicWrite, to_a_link_that_leads_to_itself_is_an_error) {
+  fs::create_symlink("round", path("round"));
+
+  EXPECT_THROW(write_file_atomically(*ops_, path("round"), kNew), IoError);
+  EXPECT_THROW(expect_writable(path("round")), IoError);
+}
+
+TEST_F(AtomicWrite, to_a_pipe_writes_into_it) {
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  const int reader = ::open(path("pipe").c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_GE(reader, 0);
+
+  expect_writable(path("pipe"));
+  write_file_atomically(*ops_, path("pipe"), kNew);
+
+  char got[100] = {};
+  EXPECT_EQ(::read(reader, got, sizeof got), static_cast<ssize_t>(kNew.size()));
+  EXPECT_EQ(got, kNew);
+  ::close(reader);
+  EXPECT_EQ(fs::status(path("pipe")).type(), fs::file_type::fifo);
+}
+
+TEST_F(AtomicWrite, to_an_open_file_of_this_process_does_not_replace_it) {
+  put("a", "before ");
+  const int file = ::open(path("a").c_str(), O_WRONLY | O_APPEND);
+  ASSERT_GE(file, 0);
+
+  write_file_atomically(*ops_, str("/proc/self/fd/", file), kNew);
+  EXPECT_EQ(::write(file, "!", 1), 1);
+  ::close(file);
+
+  EXPECT_EQ(read_file(path("a")), "before " + kNew + "!");
+}
+
 TEST_F(AtomicWrite, syncs_before_it_renames_and_the_folder_after) {
-  // remove_all, create, write, sync, rename, sync_directory
-  EXPECT_EQ(operations_of_an_atomic_write(path("a")), 6);
+  // create, write, sync, rename, sync_directory
+  EXPECT_EQ(operations_of_an_atomic_write(path("a")), 5);
 }
 
 TEST_F(AtomicWrite, that_fails_at_any_operation_leaves_one_whole_content) {

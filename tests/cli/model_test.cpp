@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/npy.h"
+#include "base/sha256.h"
+#include "data/corpus.h"
 #include "tests/cli/workspace.h"
 
 namespace coterie::test {
@@ -57,6 +59,71 @@ TEST_F(TrainedRun, is_evaluated_beside_the_untouched_model) {
   EXPECT_NE(json.at("untouched").at("all").at("pos_sim"), json.at("trained").at("all").at("pos_sim"));
 }
 
+TEST_F(TrainedRun, is_evaluated_beside_the_checkpoint_it_started_from_whatever_the_config_says) {
+  write_tiny_checkpoint(root() / "other", 2);
+  const auto untouched = [&](const std::string& json) { return nlohmann::json::parse(read(json)).at("untouched"); };
+  ASSERT_EQ(coterie({"eval", "runs/tiny", "json=own.json"}).code, 0);
+
+  const Outcome there = coterie({"eval", "runs/tiny", "model.checkpoint=other", "json=there.json"});
+  fs::rename(root() / "hf", root() / "moved");
+  const Outcome gone = coterie({"eval", "runs/tiny", "model.checkpoint=other", "json=gone.json"});
+
+  ASSERT_EQ(there.code, 0) << there;
+  EXPECT_EQ(untouched("there.json"), untouched("own.json"));
+  EXPECT_EQ(count(there.err, "is gone"), 0) << there;
+  ASSERT_EQ(gone.code, 0) << gone;
+  EXPECT_NE(untouched("gone.json"), untouched("own.json"));
+  EXPECT_EQ(count(gone.err, "the checkpoint that the run started from is gone, measuring model.checkpoint 'other'"), 1)
+      << gone;
+}
+
+TEST_F(TrainedRun, is_evaluated_beside_an_untouched_model_that_sees_as_much_of_each_text) {
+  ASSERT_EQ(coterie({"train", "run.toml", "run=short", "model.max_length=4"}).code, 0);
+
+  ASSERT_EQ(coterie({"eval", "runs/short", "run.toml", "json=run.json"}).code, 0);
+
+  ASSERT_EQ(coterie({"eval", "hf", "run.toml", "model.max_length=4", "json=short.json"}).code, 0);
+  ASSERT_EQ(coterie({"eval", "hf", "run.toml", "json=long.json"}).code, 0);
+  const auto untouched = nlohmann::json::parse(read("run.json")).at("untouched");
+  EXPECT_EQ(untouched, nlohmann::json::parse(read("short.json")).at("model"));
+  EXPECT_NE(untouched, nlohmann::json::parse(read("long.json")).at("model"));
+}
+
+TEST_F(TrainedRun, on_another_corpus_than_its_own_is_evaluated_with_one_warning) {
+  const Outcome same = coterie({"eval", "runs/tiny"});
+  EXPECT_EQ(count(same.err, "another corpus"), 0) << same;
+  const std::string before = sha256_of_file(root() / "corpora/tiny.h5");
+  std::string documents = read("source/documents.jsonl");
+  documents.replace(documents.find("gene"), 4, "cell");
+  write("source/documents.jsonl", documents);
+  build_corpus();
+
+  const Outcome other = mpirun(2, {"eval", "runs/tiny"});
+
+  EXPECT_EQ(other.code, 0) << other;
+  EXPECT_EQ(count(other.err, "trained on another corpus"), 1) << other;
+  EXPECT_THAT(other.err, HasSubstr(before));
+  EXPECT_THAT(other.err, HasSubstr(sha256_of_file(root() / "corpora/tiny.h5")));
+}
+
+TEST_F(TrainedRun, is_not_evaluated_into_a_file_that_cannot_be_written_and_that_is_told_once) {
+  const Outcome outcome = mpirun(2, {"eval", "runs/tiny", "json=absent/eval.json"});
+
+  EXPECT_EQ(outcome.code, 74) << outcome;
+  EXPECT_EQ(count(outcome.err, "absent/eval.json"), 1) << outcome;
+  EXPECT_EQ(count(outcome.err, "embedding with"), 0) << outcome;
+}
+
+TEST_F(TrainedRun, is_evaluated_where_the_result_file_of_its_training_can_no_longer_be_written) {
+  fs::create_directory(root() / "results");
+  ASSERT_EQ(coterie({"train", "run.toml", "run=other", "json=results/train.json"}).code, 0);
+  fs::remove_all(root() / "results");
+
+  const Outcome outcome = coterie({"eval", "runs/other"});
+
+  EXPECT_EQ(outcome.code, 0) << outcome;
+}
+
 TEST_F(TrainedRun, is_evaluated_alike_on_two_ranks) {
   ASSERT_EQ(coterie({"eval", "runs/tiny", "json=one.json"}).code, 0);
 
@@ -107,10 +174,19 @@ TEST_F(TrainedRun, takes_the_domain_of_each_json_line) {
   EXPECT_GT(distance(biology, physics), 1e-3) << "the domains' experts do not differ";
 }
 
-TEST_F(TrainedRun, embeds_a_corpus) {
+TEST_F(TrainedRun, embeds_a_corpus_as_its_texts) {
+  const data::Corpus corpus(root() / "corpora/tiny.h5");
+  std::string lines;
+  for (std::uint32_t d = 0; d < static_cast<std::uint32_t>(corpus.documents()); ++d) {
+    const std::string& domain = corpus.domains()[static_cast<std::size_t>(corpus.domain(d))];
+    lines += nlohmann::json{{"text", corpus.text(d)}, {"domain", domain}}.dump() + "\n";
+  }
+  write("in.jsonl", lines);
+
   const NpyArray rows = embed("runs/tiny", "corpora/tiny.h5");
 
   EXPECT_EQ(rows.shape, (std::vector<std::int64_t>{2 * (kTrainDocuments + 2 * kHeldOutDocuments), 8}));
+  EXPECT_LE(distance(rows, embed("runs/tiny", "in.jsonl")), 1e-6);
 }
 
 TEST_F(TrainedRun, refuses_to_embed_a_text_without_a_domain_or_of_an_unknown_one) {
@@ -137,6 +213,14 @@ TEST_F(TrainedRun, refuses_to_write_where_it_cannot) {
   expect_refused({"embed", "runs/tiny", "in.txt", "absent/out.npy", "experts.unknown_domain=biology"}, Exit::io,
                  {"absent/"});
   expect_refused({"export", "runs/tiny", "absent/out", "domain=biology"}, Exit::io, {"absent/"});
+}
+
+// A model that cannot be read shows which of the two comes first.
+TEST_F(TrainedRun, is_told_of_an_output_that_cannot_be_written_before_the_model_is_read) {
+  for (const auto& entry : fs::directory_iterator(run_folder() / "checkpoints"))
+    fs::resize_file(entry.path() / "dense.safetensors", 99);
+
+  expect_refused({"export", "runs/tiny", "absent/out", "domain=biology"}, Exit::io, {"absent/out"});
 }
 
 TEST_F(TrainedRun, exports_a_dense_model_of_each_domain_that_embeds_alike) {

@@ -103,6 +103,16 @@ TEST_F(Usage, an_unknown_key_is_64_with_a_suggestion) {
                  {"unknown key 'train.step' (bad.toml:2:", "did you mean 'train.steps'?"});
 }
 
+// A word with '=' is a setting, whatever its key looks like; a file of such a name is given with its folder.
+TEST_F(Usage, a_misspelt_key_is_not_taken_for_a_file) {
+  expect_refused({"train", "run.toml", "batch-pairs=64"}, Exit::config, {"unknown key 'batch-pairs'"});
+  expect_refused({"train", "run.toml", "data.batch-pairs=64"}, Exit::config,
+                 {"unknown key 'data.batch-pairs'", "did you mean 'data.batch_pairs'?"});
+  expect_refused({"train", "run.toml", "=64"}, Exit::config, {"argument '=64' has an empty key"});
+  write("a=b.toml", read("run.toml"));
+  EXPECT_EQ(coterie({"train", "./a=b.toml", "--print-config"}).code, 0);
+}
+
 TEST_F(Usage, all_problems_are_told_at_once) {
   expect_refused({"train", "run.toml", "optim.lr=-1", "train.steps=0", "nonsense=1"}, Exit::config,
                  {"3 problems", "optim.lr", "train.steps", "nonsense"});
@@ -162,6 +172,57 @@ TEST_F(Usage, score_prints_the_measures_and_writes_json) {
   EXPECT_EQ(outcome.code, 0) << outcome;
   EXPECT_THAT(outcome.out, HasSubstr("1.0000"));
   EXPECT_THAT(read("out.json"), HasSubstr("\"roc_auc\": 1.0"));
+}
+
+TEST_F(Usage, a_result_that_cannot_be_printed_is_74) {
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full on this system";
+  write("pairs.csv", "prediction,label\n0.9,1\n0.2,0\n");
+
+  for (const std::string arguments : {"score pairs.csv", "--version", "train --help-config"}) {
+    const Outcome outcome = shell("\"$COTERIE_BINARY\" " + arguments + " > /dev/full");
+
+    EXPECT_EQ(outcome.code, 74) << outcome;
+    EXPECT_THAT(outcome.err, HasSubstr("cannot write to standard output"));
+  }
+}
+
+TEST_F(Usage, json_may_go_to_standard_output_behind_the_table) {
+  write("pairs.csv", "prediction,label\n0.9,1\n0.2,0\n");
+
+  const Outcome outcome = coterie({"score", "pairs.csv", "json=/dev/stdout"});
+
+  EXPECT_EQ(outcome.code, 0) << outcome;
+  EXPECT_LT(outcome.out.find("pairs.csv"), outcome.out.find("\"roc_auc\": 1.0")) << outcome;
+}
+
+TEST_F(Usage, a_result_file_that_cannot_be_written_is_74_before_the_work_but_no_matter_for_printing) {
+  expect_refused({"data", "build", "run.toml", "json=absent/out.json"}, Exit::io, {"absent/out.json"});
+  expect_refused({"train", "run.toml", "json=absent/out.json"}, Exit::io, {"absent/out.json"});
+  EXPECT_EQ(coterie({"train", "run.toml", "json=absent/out.json", "--print-config"}).code, 0);
+}
+
+TEST_F(Usage, the_work_of_one_process_is_not_done_by_two) {
+  const Outcome outcome = mpirun(2, {"data", "build", "run.toml"});
+
+  EXPECT_EQ(outcome.code, 64) << outcome;
+  EXPECT_THAT(outcome.err, HasSubstr("data build is the work of one process, got 2 (OMPI_COMM_WORLD_SIZE)"));
+  EXPECT_FALSE(exists("corpora"));
+}
+
+TEST_F(Usage, figures_are_kept_of_a_release_build_only) {
+  build_corpus();
+  const std::string version = coterie({"--version"}).out;
+  const bool release = count(version, "build Release,") + count(version, "sanitizers none") == 2;
+
+  const Outcome outcome = coterie({"bench", "tokenizer", "run.toml", "json=out.json"});
+
+  EXPECT_EQ(outcome.code, release ? 0 : 64) << outcome;
+  EXPECT_EQ(exists("out.json"), release);
+  if (release) {
+    EXPECT_THAT(read("out.json"), HasSubstr("\"minimum_ms\""));
+  } else {
+    EXPECT_THAT(outcome.err, HasSubstr("of a Release build without sanitizers, got"));
+  }
 }
 
 TEST_F(Usage, score_of_a_malformed_file_is_65_with_the_line) {

@@ -41,6 +41,13 @@ inline void write_tiny_collection(const fs::path& folder) {
   }
 }
 
+/// How often `part` occurs.
+inline int count(const std::string& text, const std::string& part) {
+  int found = 0;
+  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++found;
+  return found;
+}
+
 /// A fresh folder with `hf/`, `source/` and `run.toml`, in which commands are run.
 class Workspace : public testing::Test {
  protected:
@@ -73,6 +80,8 @@ threads = 1
   Outcome coterie(const std::vector<std::string>& arguments) { return start(arguments)->wait(); }
   /// The same on ranks.
   Outcome mpirun(int ranks, const std::vector<std::string>& arguments) { return start(arguments, ranks)->wait(); }
+  /// Runs a line of shell to its end; the program is "$COTERIE_BINARY" there.
+  Outcome shell(const std::string& line) { return Program({"sh", "-c", line}, root(), record()).wait(); }
   /// Starts the program and goes on; under the launcher if on ranks.
   std::unique_ptr<Program> start(const std::vector<std::string>& arguments, int ranks = 0) {
     std::vector<std::string> words;

@@ -1,4 +1,5 @@
 // `--print-config` and `--help-config`.
+#include "base/utf8.h"
 #include "config/spelling.h"
 #include "sample.h"
 
@@ -111,10 +112,10 @@ TEST(TomlNumber, is_short_a_float_and_exact) {
 TEST(Utf8, follows_the_standards_table_of_well_formed_sequences) {
   for (const std::string good :
        {"", "a", "\xC2\x80", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"})
-    EXPECT_TRUE(config::is_utf8(good));
+    EXPECT_TRUE(is_utf8(good));
   for (const std::string bad : {"\x80", "\xC1\xBF", "\xC2", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF",
                                 "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE2\x82"})
-    EXPECT_FALSE(config::is_utf8(bad));
+    EXPECT_FALSE(is_utf8(bad));
 }
 
 }  // namespace

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -225,7 +228,7 @@ int write_on_a_full_disk(const std::filesystem::path& path) {
     write_corpus(path, small_content(70, 6, 2));
     return 2;
   } catch (const IoError& error) {
-    return std::string(error.what()).find(".tmp-corpus.h5") == std::string::npos ? 3 : 0;
+    return std::string(error.what()).find(".tmp-corpus.h5-") == std::string::npos ? 3 : 0;
   }
 }
 
@@ -246,7 +249,27 @@ TEST(CorpusWriter, names_a_folder_that_is_absent) {
     write_corpus(folder / "absent/corpus.h5", small_content());
     FAIL() << "no error";
   } catch (const IoError& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr("absent/.tmp-corpus.h5"));
+    EXPECT_THAT(error.what(), testing::HasSubstr("absent/.tmp-corpus.h5-"));
+  }
+}
+
+// A socket: even root may not open it as a file.
+TEST(CorpusReader, passes_on_why_the_system_does_not_open_it) {
+  const TemporaryFolder folder;
+  const std::filesystem::path path = folder / "corpus.h5";
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  ASSERT_LT(path.string().size(), sizeof address.sun_path);
+  path.string().copy(address.sun_path, sizeof address.sun_path - 1);
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  ASSERT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ::close(fd);
+
+  try {
+    const Corpus corpus(path);
+    FAIL() << "no error";
+  } catch (const IoError& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("corpus.h5': No such device or address (6)"));
   }
 }
 

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "data/import_formats.h"
 #include "tests/data/import_fixture.h"
+#include "tests/harness/shared_files.h"
 
 namespace coterie::data {
 namespace {
@@ -99,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(Import, BadSmart,
                                          BadFile{".I 99999999999999999999\n", "c:1)", "99999"},                   //
                                          BadFile{".I 28\n56\n.W\na\n", "c:2)", "got '56'"},                       //
                                          BadFile{".I 1\n.W\na\n.I 1\n", "c:4)", "first in line 1"},               //
-                                         BadFile{".I 1\n.W\na\n.X\n1\t2\n", "c:5)", "got '1?2'"},                 //
+                                         BadFile{".I 1\n.W\na\n.X\n1\t2\n", "c:5)", "got '1\\x092'"},             //
                                          BadFile{".I 1\n.W\na\n.X\n1\t-2\t1\n", "c:5)", "three numbers"},         //
                                          BadFile{".I 1\n.W\na\n.X\n1\t2\t3\n", "c:5)", "own record (1), got 3"},  //
                                          BadFile{".I 1\n.W\na\n.X\n9\t2\t1\n", "c:5)", "got 9"},                  //
@@ -139,7 +140,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"Paper Title,Paper DOI,Abstract,References\nA,1,a\n", "a.csv:2:1)", "4 cells like the header, got 3"},
         BadFile{"Paper Title,Paper DOI,Abstract,References\nA,1,\"x\ny\",\nB,2,\"b\n\n", "a.csv:4:5)",
                 "end of the file"},
-        BadFile{"Paper Title,Paper DOI,Abstract,References\nA,1,\"x\"y,\n", "a.csv:2:8)", "got 'y,?'"},
+        BadFile{"Paper Title,Paper DOI,Abstract,References\nA,1,\"x\"y,\n", "a.csv:2:8)", "got 'y,\\x0a'"},
         BadFile{"Paper Title,Paper DOI,Abstract,References\nA,,x,\n", "a.csv:2:3)", "empty cell"},
         BadFile{"Paper Title,Paper DOI,Abstract,References\nA,1,x,\nA,1,x,\n", "a.csv:3:3)", "first in line 2"},
         BadFile{"Paper Title,Paper DOI,Abstract,References\nA,1,x\xFF,\n", "a.csv:2:6)", "0xFF"},
@@ -161,8 +162,8 @@ TEST_F(Import, cca_goes_on_over_untagged_lines_and_counts_citing_papers) {
                 ris_record("https://doi.org/10.1/A", "one\n\xE2\x80\x89  two\n\nT2-weighted") +
                     ris_record("10.1/b", "b") + "TY  - JOUR\nAB  - no doi\nER  -\n");
   folder_.write("detailed_references_citations.json",
-                R"({"10.1/a": {"references": ["x"], "citations": ["C1", "c2", "c3"]},
-                    "10.1/B": {"citations": ["c1", "c1", "C2"]}, "10.1/z": {"citations": ["c3"]}})");
+                R"({"https://dx.doi.org/10.1/a": {"references": ["x"], "citations": ["C1", "c2", "c3"]},
+                    "10.1/B": {"citations": ["c1", "c1", "https://doi.org/C2"]}, "10.1/z": {"citations": ["c3"]}})");
 
   const auto collections = import_cca(folder_.path());
 
@@ -170,6 +171,7 @@ TEST_F(Import, cca_goes_on_over_untagged_lines_and_counts_citing_papers) {
   EXPECT_EQ(collections[0].documents[0].id, "10.1/a");
   EXPECT_EQ(collections[0].documents[0].text, "On https://doi.org/10.1/A. one two T2-weighted");
   EXPECT_THAT(collections[0].pairs, ElementsAre(Triple{0, 1, 2}));
+  EXPECT_THAT(collections[0].notes, ElementsAre(HasSubstr("of 3 papers with citations, 1 are no documents")));
 }
 
 class BadRis : public testing::TestWithParam<BadFile> {};
@@ -225,16 +227,8 @@ TEST_F(Import, a_source_is_a_format_with_a_path_below_the_root) {
 
 TEST_F(Import, an_unknown_format_lists_the_known_ones) {
   EXPECT_THAT(message_of<ConfigError>([&] { (void)import_source("cran:x", folder_.path()); }),
-              Says("data.sources: 'cran:x'", "cacm, cca, cisi, plain, vis, got 'cran'"));
+              Says("data.sources: 'cran:x'", "cacm, cca, cisi, plain, synth, vis, got 'cran'"));
   EXPECT_THAT(message_of<ConfigError>([&] { (void)import_source("cisi:", folder_.path()); }), HasSubstr("got none"));
-}
-
-// ../shared/data, or empty where it is absent.
-std::filesystem::path shared_data() {
-  const char* const shared = std::getenv("COTERIE_SHARED");
-  const char* const source = std::getenv("COTERIE_SOURCE_DIR");
-  if (shared != nullptr) return std::filesystem::path(shared) / "data";
-  return source == nullptr ? std::filesystem::path() : std::filesystem::path(source) / ".." / "shared" / "data";
 }
 
 struct RealCounts {
@@ -247,9 +241,10 @@ class RealImport : public testing::TestWithParam<RealCounts> {};
 
 // The numbers are what the reference reader `peers/realdata.py` prints.
 TEST_P(RealImport, documents_and_pairs_are_those_of_the_reference_reader) {
-  if (!std::filesystem::exists(shared_data())) GTEST_SKIP() << "no shared data at '" << shared_data().string() << "'";
+  const auto root = test::shared_path("data");
+  COTERIE_REQUIRE_PATH(root);
 
-  const auto collections = import_source(GetParam().source, shared_data());
+  const auto collections = import_source(GetParam().source, root);
 
   ASSERT_EQ(collections.size(), 1U);
   EXPECT_EQ(collections[0].domain, GetParam().source);

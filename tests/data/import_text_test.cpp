@@ -54,14 +54,6 @@ TEST(ReadUtf8, names_line_and_column_of_the_first_bad_byte) {
   }
 }
 
-TEST(Excerpt, is_short_and_keeps_characters_whole) {
-  std::string long_text(59, 'a');
-  long_text += "\u00E9 and more";
-
-  EXPECT_EQ(excerpt("a\tb\x01"), "'a?b?'");
-  EXPECT_EQ(excerpt(long_text), "'" + std::string(59, 'a') + "...'");
-}
-
 TEST(CoCitations, count_the_lists_that_cite_both) {
   const auto pairs = co_citations({{"p", {3, 1, 1}}, {"q", {1, 3, 2}}, {"r", {0}}, {"s", {}}});
 

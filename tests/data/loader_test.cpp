@@ -119,12 +119,26 @@ TEST_F(LoaderTest, continues_in_the_middle_of_a_window_with_other_ranks) {
   EXPECT_EQ(found, expected);
 }
 
-TEST_F(LoaderTest, ends_while_its_queue_is_full) {
-  options_.read_ahead = 1;
-  Loader loader(path_, options_);
-  static_cast<void>(loader.next());
+// Waits until as many batches wait as asked for; false after ten seconds.
+bool fills_up_to(const Loader& loader, std::int64_t batches) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (loader.waiting() < batches && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  return loader.waiting() >= batches;
+}
 
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+TEST_F(LoaderTest, is_never_more_than_read_ahead_batches_ahead_and_ends_while_its_queue_is_full) {
+  for (const std::int64_t read_ahead : {1, 3}) {
+    options_.read_ahead = read_ahead;
+    Loader loader(path_, options_);
+    for (int taken = 0; taken < 3; ++taken) {
+      ASSERT_TRUE(fills_up_to(loader, read_ahead));
+      // Time in which a loader without a bound would make many more.
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      EXPECT_EQ(loader.waiting(), read_ahead);
+      static_cast<void>(loader.next());
+    }
+  }
 }
 
 TEST_F(LoaderTest, ends_at_once) { const Loader loader(path_, options_); }

@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -15,45 +14,33 @@
 #include "base/sha256.h"
 #include "data/tokenizer.h"
 #include "data/unicode.h"
+#include "tests/harness/shared_files.h"
 
 namespace coterie::data {
 namespace {
 
 using Ids = std::vector<std::int32_t>;
 
-/// The value of an environment variable, empty if it is not set.
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
 class TokenizerGolden : public testing::Test {
  protected:
   void SetUp() override {
-    const std::string shared = environment("COTERIE_SHARED");
-    const std::string cache = environment("COTERIE_CACHE");
-    golden_ = (shared.empty() ? fs::path(environment("COTERIE_SOURCE_DIR")) / ".." / "shared" : fs::path(shared)) /
-              "golden" / "tokenizer";
-    model_ = (cache.empty() ? fs::path(environment("HOME")) / ".cache" / "coterie" : fs::path(cache)) / "models" /
-             "all-MiniLM-L6-v2";
-    if (!fs::exists(golden_)) GTEST_SKIP() << "no reference outputs at " << golden_;
-    if (!fs::exists(model_)) GTEST_SKIP() << "no checkpoint at " << model_;
+    COTERIE_REQUIRE_PATH(golden_);
+    COTERIE_REQUIRE_PATH(model_);
   }
 
   /// Compares a file of `{text, ids}` lines; returns how many it had.
   static std::size_t compare_lines(const Tokenizer& tokenizer, const fs::path& path) {
-    std::ifstream in(path);
     std::size_t count = 0;
-    for (std::string line; std::getline(in, line); ++count) {
-      const auto expected = nlohmann::json::parse(line);
+    for (const auto& expected : test::read_json_lines(path)) {
+      ++count;
       EXPECT_EQ(tokenizer.encode(expected["text"].get<std::string>()), expected["ids"].get<Ids>())
-          << path << ':' << count + 1 << ": " << expected["text"];
+          << path << ':' << count << ": " << expected["text"];
     }
     return count;
   }
 
-  fs::path golden_;
-  fs::path model_;
+  const fs::path golden_ = test::shared_path("golden/tokenizer");
+  const fs::path model_ = test::minilm_path();
 };
 
 TEST_F(TokenizerGolden, documents_have_the_reference_ids) {

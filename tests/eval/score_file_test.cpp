@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <fstream>
 #include <string>
 
 #include "base/error.h"
 #include "eval/pair_metrics.h"
+#include "tests/harness/shared_files.h"
 
 namespace coterie::eval {
 namespace {
@@ -132,21 +132,14 @@ struct Published {
 
 void PrintTo(const Published& published, std::ostream* out) { *out << published.file; }
 
-class PublishedScores : public testing::TestWithParam<Published> {
- protected:
-  static fs::path shared_folder() {
-    if (const char* shared = std::getenv("COTERIE_SHARED")) return shared;
-    const char* source = std::getenv("COTERIE_SOURCE_DIR");
-    return fs::path(source != nullptr ? source : ".") / ".." / "shared";
-  }
-};
+class PublishedScores : public testing::TestWithParam<Published> {};
 
 double to_four_decimals(double value) { return std::round(value * 1e4) / 1e4; }
 
 TEST_P(PublishedScores, are_reproduced_to_the_printed_digits) {
   const Published& published = GetParam();
-  const fs::path path = shared_folder() / "data" / "paper_predictions" / published.file;
-  if (!fs::exists(path)) GTEST_SKIP() << path << " is not there";
+  const fs::path path = test::shared_path(str("data/paper_predictions/", published.file));
+  COTERIE_REQUIRE_PATH(path);
 
   const ScoreFile file = read_score_file(path);
   const PairMetrics m = measure(file.predictions, file.labels);

@@ -67,7 +67,7 @@ std::vector<BadFile> bad_files() {
       {"leading_space", container(" {}", 0), "must begin with '{', got ' '"},
       {"array", container("[]", 0), "must begin with '{', got '['"},
       {"text_after_header", container("{} x", 0), "header is not JSON"},
-      {"newline_after_header", container("{}\n", 0), "only spaces may follow the header, got '\\x0A'"},
+      {"newline_after_header", container("{}\n", 0), "only spaces may follow the header, got '\\x0a'"},
       {"unclosed", container("{\"a\":", 0), "header is not JSON"},
       {"comment", container("{/**/}", 0), "header is not JSON"},
       {"entry_is_number", entry("5"), "entry must be an object, got 5"},
