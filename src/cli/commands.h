@@ -12,7 +12,7 @@ Exit train(const CommandLine& line, int& argc, char**& argv);
 Exit evaluate(const CommandLine& line, int& argc, char**& argv);
 /// `coterie embed MODEL IN OUT [key=value...]`, on ranks.
 Exit embed(const CommandLine& line, int& argc, char**& argv);
-/// `coterie bench step|tokenizer|loader [CONFIG] [key=value...]`, `step` on ranks.
+/// `coterie bench step|attention|layer|dispatch|tokenizer|loader [CONFIG] [key=value...]`, `step` on ranks.
 Exit bench(const CommandLine& line, int& argc, char**& argv);
 /// `coterie score FILE.csv [json=PATH]`
 Exit score(const CommandLine& line);

@@ -45,7 +45,7 @@ constexpr std::array<Subcommand, 9> kSubcommands = {{
     {"", "eval", "RUN|MODEL [CONFIG] [key=value...]", "pair classification", Config::taken, evaluate},
     {"", "embed", "MODEL IN.txt|IN.jsonl|IN.h5 OUT.npy [key=value...]", "texts to an array of embeddings",
      Config::taken, embed},
-    {"", "bench", "step|tokenizer|loader [CONFIG] [key=value...]", "speed of the parts beside the machine's limit",
+    {"", "bench", "step|attention|layer|dispatch|tokenizer|loader [CONFIG] [key=value...]", "speed of the parts beside the machine's limit",
      Config::taken, bench},
     {"", "score", "FILE.csv [json=PATH]", "measures of a file prediction,label", Config::not_taken, alone<score>},
     {"", "export", "RUN OUT [domain=NAME] [json=PATH]", "a plain dense sentence-transformers directory",

@@ -1,0 +1,189 @@
+// coterie bench attention, layer and dispatch: the parts of a step, on inputs made from nothing.
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <c10/core/InferenceMode.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "base/file_ops.h"
+#include "cli/bench.h"
+#include "cli/ranks.h"
+#include "dist/environment.h"
+#include "experts/domain_router.h"
+#include "experts/moe_layer.h"
+#include "kernels/attention.h"
+#include "model/sentence_encoder.h"
+
+namespace coterie::cli {
+namespace {
+
+constexpr std::int64_t kTokens = 8192;
+constexpr int kRepetitions = 9;
+
+/// Sequences of one length, in turn of every domain.
+struct Sequences {
+  std::vector<std::int64_t> offsets = {0};
+  std::vector<std::int64_t> index;
+  std::vector<std::int32_t> domain;
+
+  Sequences(std::int64_t length, std::int64_t domains) {
+    while (offsets.back() + length <= kTokens) {
+      domain.push_back(static_cast<std::int32_t>(static_cast<std::int64_t>(index.size()) % domains));
+      index.push_back(static_cast<std::int64_t>(index.size()));
+      offsets.push_back(offsets.back() + length);
+    }
+  }
+  [[nodiscard]] std::int64_t tokens() const { return offsets.back(); }
+};
+
+std::int64_t length_of(const train::RunOptions& options, const model::ModelSpec& spec) {
+  return options.model.max_length > 0 ? options.model.max_length : spec.max_length;
+}
+
+kernels::Operand operand(std::vector<std::int64_t> shape, at::ScalarType product) {
+  const at::Tensor leaf = (at::randn(shape) * 0.02).requires_grad_();
+  return {leaf, product == at::kFloat ? leaf : leaf.detach().to(product)};
+}
+
+experts::Mlp random_mlp(const model::BertConfig& bert, at::ScalarType product) {
+  return {operand({bert.intermediate_size, bert.hidden_size}, product), operand({bert.intermediate_size}, product),
+          operand({bert.hidden_size, bert.intermediate_size}, product), operand({bert.hidden_size}, product)};
+}
+
+// Forward and backward, as training runs it.
+template <class Forward>
+Timing measure_both(const at::Tensor& input, const Forward& forward) {
+  const at::Tensor gradient = at::ones_like(input);
+  return measure(kRepetitions, [&] {
+    const at::Tensor leaf = input.detach().requires_grad_();
+    torch::autograd::backward({forward(leaf)}, {gradient});
+  });
+}
+
+/// A layer's parts on the ranks of the expert group.
+struct LayerParts {
+  model::ModelSpec spec;
+  at::ScalarType product;
+  std::int64_t experts;
+  Sequences sequences;
+  std::int64_t local;
+
+  LayerParts(const train::RunOptions& options, const dist::Mesh& mesh)
+      : spec(model::ModelSource::open(options.model.checkpoint).spec),
+        product(model::dtypes_of(options.model.precision).product),
+        experts(options.experts.count > 0 ? options.experts.count : 4),
+        sequences(length_of(options, spec), experts),
+        local(mesh.shape().local_experts(experts)) {}
+
+  [[nodiscard]] at::Tensor tokens() const { return at::randn({sequences.tokens(), spec.bert.hidden_size}).to(product); }
+  [[nodiscard]] experts::BatchLayout layout() const { return {sequences.offsets, sequences.domain}; }
+};
+
+}  // namespace
+
+Exit bench_attention(const std::string& file, const CommandLine& line) {
+  const train::RunOptions options = configure(file, line).options;
+  if (!options.json.empty()) expect_writable(options.json);
+  const model::ModelSpec spec = model::ModelSource::open(options.model.checkpoint).spec;
+  const at::ScalarType product = model::dtypes_of(options.model.precision).product;
+  const Sequences sequences(length_of(options, spec), 1);
+  const std::int64_t width = spec.bert.hidden_size;
+  const at::Tensor key_TD = at::randn({sequences.tokens(), width}).to(product);
+  const at::Tensor value_TD = at::randn({sequences.tokens(), width}).to(product);
+  const at::Tensor query_TD = at::randn({sequences.tokens(), width}).to(product);
+  // Two products forward, five backward, of 2 T N D each.
+  const double gflop = 2e-9 * static_cast<double>(sequences.tokens() * length_of(options, spec) * width);
+  nlohmann::ordered_json json = {{"tokens", sequences.tokens()},
+                                 {"length", length_of(options, spec)},
+                                 {"heads", spec.bert.heads},
+                                 {"gemm_gflop_per_s", gemm_gflop_per_s(spec.bert, product)}};
+  for (const double rate : {0.0, 0.1}) {
+    const kernels::AttentionDropout dropout{rate, RandomKey{1}};
+    const auto attend = [&](const at::Tensor& query) {
+      return kernels::attention(query, key_TD, value_TD, spec.bert.heads, sequences.offsets, sequences.index, dropout);
+    };
+    const std::string suffix = rate > 0 ? "_with_dropout" : "";
+    const Timing forward = measure(kRepetitions, [&] {
+      const c10::InferenceMode inference;
+      (void)attend(query_TD);
+    });
+    const Timing both = measure_both(query_TD, attend);
+    add(json, "forward" + suffix, forward);
+    add(json, "forward_and_backward" + suffix, both);
+    json["gflop_per_s" + suffix] = 7.0 * gflop / (both.median_ms * 1e-3);
+  }
+  show(options, json);
+  return Exit::ok;
+}
+
+Exit bench_layer(const std::string& file, const CommandLine& line, int& argc, char**& argv) {
+  const dist::MpiEnvironment mpi(argc, argv);
+  const train::RunOptions options = shared_configuration(file, line).options;
+  const dist::Mesh mesh = make_mesh(options, Layout::as_configured);
+  expect_writable_for_all(mesh, {options.json});
+  const LayerParts parts(options, mesh);
+  std::vector<experts::Mlp> mlps;
+  for (std::int64_t e = 0; e < parts.local; ++e) mlps.push_back(random_mlp(parts.spec.bert, parts.product));
+  const experts::Mlp dense = mlps.front();
+  const experts::ExpertFfn ffn(mlps, parts.spec.bert.activation);
+  const experts::Dispatcher dispatcher(mesh.expert_group(), parts.experts);
+  const auto router = std::make_shared<experts::DomainRouter>(parts.experts);
+  const experts::MoeLayer layer(router, dispatcher, ffn);
+  const at::Tensor tokens_TD = parts.tokens();
+  const experts::Plan plan = dispatcher.plan(router->choose(tokens_TD, parts.layout()), tokens_TD.size(0));
+  const at::Tensor rows_RD = dispatcher.dispatch(tokens_TD, plan);
+
+  const Timing bare =
+      measure_both(rows_RD, [&](const at::Tensor& rows) { return ffn.forward(rows, plan.rows_per_expert); });
+  const Timing whole = measure_both(tokens_TD, [&](const at::Tensor& tokens) {
+    experts::Plans plans;
+    return layer.forward(tokens, parts.layout(), plans);
+  });
+  const Timing mlp = measure_both(
+      tokens_TD, [&](const at::Tensor& tokens) { return dense.forward(tokens, parts.spec.bert.activation); });
+  if (mesh.world().rank() != 0) return Exit::ok;
+  nlohmann::ordered_json json = {{"ranks", mesh.world().size()},
+                                 {"experts", parts.experts},
+                                 {"tokens_per_rank", tokens_TD.size(0)},
+                                 {"rows_here", rows_RD.size(0)}};
+  add(json, "bare_experts", bare);
+  add(json, "layer", whole);
+  add(json, "dense_mlp", mlp);
+  json["bare_experts_over_layer"] = bare.median_ms / whole.median_ms;
+  json["layer_over_dense_mlp"] = whole.median_ms / mlp.median_ms;
+  show(options, json);
+  return Exit::ok;
+}
+
+Exit bench_dispatch(const std::string& file, const CommandLine& line, int& argc, char**& argv) {
+  const dist::MpiEnvironment mpi(argc, argv);
+  const train::RunOptions options = shared_configuration(file, line).options;
+  const dist::Mesh mesh = make_mesh(options, Layout::as_configured);
+  expect_writable_for_all(mesh, {options.json});
+  const LayerParts parts(options, mesh);
+  const experts::Dispatcher dispatcher(mesh.expert_group(), parts.experts);
+  const experts::DomainRouter router(parts.experts);
+  const at::Tensor tokens_TD = parts.tokens();
+  const c10::InferenceMode inference;
+  const auto make_plan = [&] { return dispatcher.plan(router.choose(tokens_TD, parts.layout()), tokens_TD.size(0)); };
+  const experts::Plan plan = make_plan();
+
+  const Timing planned = measure(kRepetitions, [&] { (void)make_plan(); });
+  const Timing moved =
+      measure(kRepetitions, [&] { (void)dispatcher.combine(dispatcher.dispatch(tokens_TD, plan), plan, {}); });
+  std::int64_t leaving = 0;
+  for (int r = 0; r < mesh.expert_group().size(); ++r)
+    if (r != mesh.expert_group().rank())
+      leaving += plan.send[static_cast<std::size_t>(r)] + plan.receive[static_cast<std::size_t>(r)];
+  const double bytes = static_cast<double>(leaving) * static_cast<double>(tokens_TD.size(1) * tokens_TD.element_size());
+  if (mesh.world().rank() != 0) return Exit::ok;
+  nlohmann::ordered_json json = {
+      {"ranks", mesh.world().size()}, {"experts", parts.experts}, {"tokens_per_rank", tokens_TD.size(0)}};
+  add(json, "plan", planned);
+  add(json, "there_and_back", moved);
+  json["sent_mb"] = bytes * 1e-6;
+  json["sent_gb_per_s"] = bytes * 1e-6 / moved.median_ms;
+  show(options, json);
+  return Exit::ok;
+}
+
+}  // namespace coterie::cli

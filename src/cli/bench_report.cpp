@@ -1,0 +1,60 @@
+// Timing and the results of `coterie bench`.
+#include <ATen/Functions.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <iostream>
+
+#include "base/stopwatch.h"
+#include "base/table.h"
+#include "cli/bench.h"
+#include "cli/configuration.h"
+
+namespace coterie::cli {
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+Timing timing_of(std::vector<double> times_ms) {
+  const double least = *std::min_element(times_ms.begin(), times_ms.end());
+  return {median(std::move(times_ms)), least};
+}
+
+Timing measure(int repetitions, const std::function<void()>& work) {
+  std::vector<double> times_ms;
+  for (int i = 0; i < kWarmUp + repetitions; ++i) {
+    Stopwatch watch;
+    work();
+    if (i >= kWarmUp) times_ms.push_back(watch.lap_ms());
+  }
+  return timing_of(std::move(times_ms));
+}
+
+double gemm_gflop_per_s(const model::BertConfig& bert, at::ScalarType dtype) {
+  const c10::InferenceMode inference;
+  constexpr std::int64_t kRows = 8192;
+  const at::Tensor rows = at::randn({kRows, bert.hidden_size}).to(dtype);
+  const at::Tensor weight = at::randn({bert.intermediate_size, bert.hidden_size}).to(dtype);
+  const Timing timing = measure(7, [&] { (void)at::linear(rows, weight); });
+  return 2e-6 * static_cast<double>(kRows * bert.hidden_size * bert.intermediate_size) / timing.median_ms;
+}
+
+void add(nlohmann::ordered_json& json, const std::string& name, const Timing& timing) {
+  json[name + "_ms"] = timing.median_ms;
+  json[name + "_least_ms"] = timing.least_ms;
+}
+
+void show(const train::RunOptions& options, const nlohmann::ordered_json& json) {
+  Table table({"measure", "value"});
+  for (const auto& [name, value] : json.items())
+    table.add_row({name, value.is_number_float() ? decimal(value.get<double>(), 3)
+                         : value.is_string()     ? value.get<std::string>()
+                                                 : value.dump()});
+  std::cout << table.text();
+  write_json(options.json, json.dump(2));
+}
+
+}  // namespace coterie::cli

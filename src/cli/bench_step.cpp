@@ -1,0 +1,107 @@
+// coterie bench step: whole training steps beside the matrix product's rate of the same run.
+#include <sys/resource.h>
+
+#include "base/stopwatch.h"
+#include "cli/bench.h"
+#include "cli/ranks.h"
+#include "data/loader.h"
+#include "dist/environment.h"
+#include "train/batches.h"
+#include "train/model_setup.h"
+#include "train/training_step.h"
+
+namespace coterie::cli {
+namespace {
+
+rusage usage() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  return used;
+}
+
+// Multiplications and additions of the matrix products of one training step: forward once, backward twice.
+double step_gflop(const model::BertConfig& bert, std::int64_t tokens) {
+  const auto width = static_cast<double>(bert.hidden_size);
+  const double per_token = 2.0 * static_cast<double>(bert.layers) *
+                           (4.0 * width * width + 2.0 * width * static_cast<double>(bert.intermediate_size));
+  return 3.0 * per_token * static_cast<double>(tokens) * 1e-9;
+}
+
+struct StepSample {
+  train::StepTimes times;
+  double step_ms = 0.0;
+  std::int64_t tokens = 0;
+};
+
+std::vector<StepSample> run_steps(const train::RunOptions& options, const data::Corpus& corpus, dist::Mesh& mesh,
+                                  const model::SentenceEncoder& model) {
+  train::TrainingStep step(options.loss, options.optim, options.train.micro_batch_tokens, model, mesh);
+  data::Loader loader(options.data.corpus, train::loader_options(options, model.spec, mesh, {}));
+  model::Noise noise = train::dropout_of(options.model, model.spec.bert);
+  std::vector<StepSample> samples;
+  for (std::int64_t s = 0; s < kWarmUp + options.train.steps; ++s) {
+    noise.key = noise.key.derive(static_cast<std::uint64_t>(s));
+    Stopwatch watch;
+    const data::Batch batch = loader.next();
+    const train::StepResult result =
+        step.run(batch, train::negative_mask(options.loss, corpus, batch.global), noise, 1.0);
+    const double step_ms = watch.lap_ms();
+    const std::int64_t tokens = mesh.world().all_reduce(static_cast<std::int64_t>(batch.sequences.tokens.size()));
+    if (s >= kWarmUp) samples.push_back({result.times, step_ms, tokens});
+  }
+  return samples;
+}
+
+template <class Field>
+std::vector<double> values_of(const std::vector<StepSample>& samples, Field field) {
+  std::vector<double> values;
+  for (const StepSample& sample : samples) values.push_back(static_cast<double>(field(sample)));
+  return values;
+}
+
+template <class Field>
+double median_of(const std::vector<StepSample>& samples, Field field) {
+  return median(values_of(samples, field));
+}
+
+Exit bench_step(const std::string& file, const CommandLine& line, int& argc, char**& argv) {
+  const dist::MpiEnvironment mpi(argc, argv);
+  const train::RunOptions options = shared_configuration(file, line).options;
+  dist::Mesh mesh = make_mesh(options, Layout::as_configured);
+  expect_writable_for_all(mesh, {options.json});
+  const data::Corpus corpus(options.data.corpus);
+  const auto source = model::ModelSource::open(options.model.checkpoint);
+  const auto model = train::make_model(options, corpus, source, mesh);
+  // Every rank measures at once: ranks share the machine in a step, too.
+  const double gemm = gemm_gflop_per_s(model.spec.bert, model.parameters->product()) * mesh.world().size();
+  const std::int64_t faults_before = usage().ru_minflt;
+  const std::vector<StepSample> samples = run_steps(options, corpus, mesh, model);
+  if (mesh.world().rank() != 0) return Exit::ok;
+
+  const Timing step = timing_of(column(samples, [](const auto& s) { return s.step_ms; }));
+  const double tokens = median(column(samples, [](const auto& s) { return s.tokens; }));
+  const double seconds = step.median_ms * 1e-3;
+  const double gflop_per_s = step_gflop(model.spec.bert, static_cast<std::int64_t>(tokens)) / seconds;
+  nlohmann::ordered_json json = {{"ranks", mesh.world().size()},
+                                 {"precision", model.parameters->product() == at::kBFloat16 ? "bf16" : "fp32"},
+                                 {"steps", samples.size()},
+                                 {"batch_pairs", options.data.batch_pairs},
+                                 {"pairs_per_s", static_cast<double>(options.data.batch_pairs) / seconds},
+                                 {"tokens_per_s", tokens / seconds},
+                                 {"gemm_gflop_per_s", gemm},
+                                 {"step_gflop_per_s", gflop_per_s},
+                                 {"share_of_gemm", gflop_per_s / gemm},
+                                 {"peak_rss_mib_per_rank", static_cast<double>(usage().ru_maxrss) / 1024.0},
+                                 {"page_faults_per_step", static_cast<double>(usage().ru_minflt - faults_before) /
+                                                              static_cast<double>(kWarmUp + options.train.steps)}};
+  add(json, "step", step);
+  add(json, "forward", timing_of(column(samples, [](const auto& s) { return s.times.forward_ms; })));
+  add(json, "loss", timing_of(column(samples, [](const auto& s) { return s.times.loss_ms; })));
+  add(json, "backward", timing_of(column(samples, [](const auto& s) { return s.times.backward_ms; })));
+  add(json, "reduce", timing_of(column(samples, [](const auto& s) { return s.times.reduce_ms; })));
+  add(json, "update", timing_of(column(samples, [](const auto& s) { return s.times.update_ms; })));
+  show(options, json);
+  return Exit::ok;
+}
+
+}  // namespace coterie::cli
