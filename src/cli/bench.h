@@ -36,6 +36,10 @@ struct Timing {
 /// Adds `<name>_ms` and `<name>_least_ms`.
 void add(nlohmann::ordered_json& json, const std::string& name, const Timing& timing);
 
+/// Figures that are kept must be those of the program that users run.
+/// @throws ConfigError if `json` is set in a build that is not Release, or has sanitizers
+void expect_measurable(const train::RunOptions& options);
+
 /// Prints the results as a table, and writes them to the file of the setting `json`.
 void show(const train::RunOptions& options, const nlohmann::ordered_json& json);
 

@@ -1,31 +1,13 @@
 // coterie bench: picks what is measured.
-#include <algorithm>
-
-#include "base/build_info.h"
 #include "cli/bench.h"
 #include "cli/commands.h"
 #include "cli/configuration.h"
 
 namespace coterie::cli {
-namespace {
-
-// Figures that are kept must be of the program that users run.
-void expect_release(const CommandLine& line) {
-  const auto names_json = [](const std::string& setting) { return setting.starts_with("json="); };
-  if (std::none_of(line.settings.begin(), line.settings.end(), names_json)) return;
-  const BuildInfo& build = build_info();
-  if (std::string(build.build_type) != "Release" || std::string(build.sanitizers) != "none")
-    throw ConfigError(str("bench: json= needs a Release build without sanitizers, got ", build.build_type,
-                          ", sanitizers ", build.sanitizers));
-}
-
-}  // namespace
-
 Exit bench(const CommandLine& line, int& argc, char**& argv) {
   line.expect(1, 2);
   const std::string file = line.positional.size() > 1 ? line.positional[1] : "";
   if (print_and_exit(file, line)) return Exit::ok;
-  expect_release(line);
   const std::string& what = line.positional[0];
   if (what == "step") return bench_step(file, line, argc, argv);
   if (what == "attention") return bench_attention(file, line);

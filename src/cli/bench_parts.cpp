@@ -4,7 +4,6 @@
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include "base/file_ops.h"
 #include "cli/bench.h"
 #include "cli/ranks.h"
 #include "dist/environment.h"
@@ -82,7 +81,8 @@ struct LayerParts {
 
 Exit bench_attention(const std::string& file, const CommandLine& line) {
   const train::RunOptions options = configure(file, line).options;
-  if (!options.json.empty()) expect_writable(options.json);
+  expect_measurable(options);
+  expect_json_writable(options.json);
   const model::ModelSpec spec = model::ModelSource::open(options.model.checkpoint).spec;
   const at::ScalarType product = model::dtypes_of(options.model.precision).product;
   const Sequences sequences(length_of(options, spec), 1);
@@ -119,6 +119,7 @@ Exit bench_layer(const std::string& file, const CommandLine& line, int& argc, ch
   const dist::MpiEnvironment mpi(argc, argv);
   const train::RunOptions options = shared_configuration(file, line).options;
   const dist::Mesh mesh = make_mesh(options, Layout::as_configured);
+  expect_measurable(options);
   expect_writable_for_all(mesh, {options.json});
   const LayerParts parts(options, mesh);
   std::vector<experts::Mlp> mlps;
@@ -158,6 +159,7 @@ Exit bench_dispatch(const std::string& file, const CommandLine& line, int& argc,
   const dist::MpiEnvironment mpi(argc, argv);
   const train::RunOptions options = shared_configuration(file, line).options;
   const dist::Mesh mesh = make_mesh(options, Layout::as_configured);
+  expect_measurable(options);
   expect_writable_for_all(mesh, {options.json});
   const LayerParts parts(options, mesh);
   const experts::Dispatcher dispatcher(mesh.expert_group(), parts.experts);

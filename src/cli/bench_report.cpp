@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "base/build_info.h"
 #include "base/stopwatch.h"
 #include "base/table.h"
 #include "cli/bench.h"
@@ -45,6 +46,13 @@ double gemm_gflop_per_s(const model::BertConfig& bert, at::ScalarType dtype) {
 void add(nlohmann::ordered_json& json, const std::string& name, const Timing& timing) {
   json[name + "_ms"] = timing.median_ms;
   json[name + "_least_ms"] = timing.least_ms;
+}
+
+void expect_measurable(const train::RunOptions& options) {
+  const BuildInfo& build = build_info();
+  if (options.json.empty() || (build.build_type == "Release" && build.sanitizers == "none")) return;
+  throw ConfigError(str("bench: json takes the figures of a Release build without sanitizers, got ", build.build_type,
+                        ", sanitizers ", build.sanitizers));
 }
 
 void show(const train::RunOptions& options, const nlohmann::ordered_json& json) {

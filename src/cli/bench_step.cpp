@@ -59,15 +59,13 @@ std::vector<double> values_of(const std::vector<StepSample>& samples, Field fiel
   return values;
 }
 
-template <class Field>
-double median_of(const std::vector<StepSample>& samples, Field field) {
-  return median(values_of(samples, field));
-}
+}  // namespace
 
 Exit bench_step(const std::string& file, const CommandLine& line, int& argc, char**& argv) {
   const dist::MpiEnvironment mpi(argc, argv);
   const train::RunOptions options = shared_configuration(file, line).options;
   dist::Mesh mesh = make_mesh(options, Layout::as_configured);
+  expect_measurable(options);
   expect_writable_for_all(mesh, {options.json});
   const data::Corpus corpus(options.data.corpus);
   const auto source = model::ModelSource::open(options.model.checkpoint);
@@ -78,8 +76,8 @@ Exit bench_step(const std::string& file, const CommandLine& line, int& argc, cha
   const std::vector<StepSample> samples = run_steps(options, corpus, mesh, model);
   if (mesh.world().rank() != 0) return Exit::ok;
 
-  const Timing step = timing_of(column(samples, [](const auto& s) { return s.step_ms; }));
-  const double tokens = median(column(samples, [](const auto& s) { return s.tokens; }));
+  const Timing step = timing_of(values_of(samples, [](const auto& s) { return s.step_ms; }));
+  const double tokens = median(values_of(samples, [](const auto& s) { return s.tokens; }));
   const double seconds = step.median_ms * 1e-3;
   const double gflop_per_s = step_gflop(model.spec.bert, static_cast<std::int64_t>(tokens)) / seconds;
   nlohmann::ordered_json json = {{"ranks", mesh.world().size()},
@@ -95,11 +93,11 @@ Exit bench_step(const std::string& file, const CommandLine& line, int& argc, cha
                                  {"page_faults_per_step", static_cast<double>(usage().ru_minflt - faults_before) /
                                                               static_cast<double>(kWarmUp + options.train.steps)}};
   add(json, "step", step);
-  add(json, "forward", timing_of(column(samples, [](const auto& s) { return s.times.forward_ms; })));
-  add(json, "loss", timing_of(column(samples, [](const auto& s) { return s.times.loss_ms; })));
-  add(json, "backward", timing_of(column(samples, [](const auto& s) { return s.times.backward_ms; })));
-  add(json, "reduce", timing_of(column(samples, [](const auto& s) { return s.times.reduce_ms; })));
-  add(json, "update", timing_of(column(samples, [](const auto& s) { return s.times.update_ms; })));
+  add(json, "forward", timing_of(values_of(samples, [](const auto& s) { return s.times.forward_ms; })));
+  add(json, "loss", timing_of(values_of(samples, [](const auto& s) { return s.times.loss_ms; })));
+  add(json, "backward", timing_of(values_of(samples, [](const auto& s) { return s.times.backward_ms; })));
+  add(json, "reduce", timing_of(values_of(samples, [](const auto& s) { return s.times.reduce_ms; })));
+  add(json, "update", timing_of(values_of(samples, [](const auto& s) { return s.times.update_ms; })));
   show(options, json);
   return Exit::ok;
 }
