@@ -77,6 +77,7 @@ function(coterie_add_test name)
   set(environment
     "COTERIE_SOURCE_DIR=${PROJECT_SOURCE_DIR}" "COTERIE_BINARY=${PROJECT_BINARY_DIR}/coterie"
     "OMP_NUM_THREADS=1"
+    "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/src/cmake/leaks.supp:print_suppressions=0"
     "OMPI_ALLOW_RUN_AS_ROOT=1" "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1" "OMPI_MCA_mpi_yield_when_idle=1"
     "OMPI_MCA_btl_vader_single_copy_mechanism=none" "MPIEXEC=${MPIEXEC_EXECUTABLE}")
   # Open MPI and libtorch leak on their own; what links neither is held to lose nothing.
