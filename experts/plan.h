@@ -32,8 +32,8 @@ struct Plan {
 
 /// Plans the exchange for a routing.
 ///
-/// @param experts  E, divisible by the size of the group; rank r owns the experts r E/n to (r + 1) E/n - 1
-/// @throws ShapeError if the routing does not fit
+/// @param experts  E; each rank owns its block of `dist::expert_blocks`
+/// @throws ShapeError if the routing does not fit; ConfigError if the size of the group does not divide E
 /// @note collective over the group; E counts travel from each rank to each
 [[nodiscard]] Plan make_plan(const Routing& routing, std::int64_t tokens, std::int64_t experts,
                              const dist::ProcessGroup& group);
