@@ -1,6 +1,5 @@
 #include "model/st_directory.h"
 
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -9,6 +8,7 @@
 #include "model/json_file.h"
 #include "model/model_path.h"
 #include "model/safetensors_writer.h"
+#include "model/text_file.h"
 #include "model/tokenizer_files.h"
 
 namespace coterie::model {
@@ -89,12 +89,6 @@ void check_vacant(const fs::path& out) {
   if (error) throw IoError(str("export: cannot look at '", out.string(), "': ", error.message()));
   if (!vacant)
     throw ConfigError(str("export: the output must not exist or be an empty directory, got '", out.string(), "'"));
-}
-
-void write_text(FileOps& ops, const fs::path& path, std::string_view content) {
-  const auto file = ops.create(path);
-  file->write(content);
-  file->sync();
 }
 
 void write_files(FileOps& ops, const fs::path& folder, const DenseModel& model,
