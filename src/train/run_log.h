@@ -36,12 +36,14 @@ class RunLog {
 
   /// @param write  whether metrics.jsonl and TensorBoard get a line, or only the progress line
   void step(std::int64_t step, const StepReport& report, bool write);
+  /// An evaluation that an earlier life has written already is not written again.
   void evaluation(std::int64_t step, const std::vector<eval::DomainResult>& validation);
   /// Makes what was written durable, before a checkpoint of the same step.
   void sync() { metrics_.sync(); }
 
  private:
   MetricsLog metrics_;
+  std::int64_t evaluated_;  // the step of the last line that an earlier life left, if it is an evaluation; or -1
   TensorBoardWriter board_;
   Progress progress_;
 };
