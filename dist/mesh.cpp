@@ -7,6 +7,13 @@
 
 namespace coterie::dist {
 
+ExpertBlocks expert_blocks(std::int64_t experts, int ranks) {
+  if (experts < 1 || experts % ranks != 0)
+    throw ConfigError(
+        str("mesh: expert axis (", ranks, ") must divide the number of experts (", experts, ") (parallel.expert)"));
+  return {experts / ranks};
+}
+
 MeshShape::MeshShape(int rank, int ranks, const ParallelOptions& options)
     : rank_(rank), expert_size_(static_cast<int>(options.expert)), data_size_(0) {
   if (options.expert < 1 || options.expert > ranks || ranks % options.expert != 0)
@@ -16,14 +23,11 @@ MeshShape::MeshShape(int rank, int ranks, const ParallelOptions& options)
   data_size_ = ranks / expert_size_;
 }
 
-std::int64_t MeshShape::local_experts(std::int64_t experts) const {
-  if (experts < 1 || experts % expert_size_ != 0)
-    throw ConfigError(str("mesh: expert axis (", expert_size_, ") must divide the number of experts (", experts,
-                          ") (parallel.expert)"));
-  return experts / expert_size_;
-}
+std::int64_t MeshShape::local_experts(std::int64_t experts) const { return expert_blocks(experts, expert_size_).size; }
 
-std::int64_t MeshShape::first_expert(std::int64_t experts) const { return expert_rank() * local_experts(experts); }
+std::int64_t MeshShape::first_expert(std::int64_t experts) const {
+  return expert_blocks(experts, expert_size_).first(expert_rank());
+}
 
 Mesh::Mesh() : shape_(0, 1, {}), world_(make_solo_group()), expert_(make_solo_group()), data_(make_solo_group()) {
   node_ = survey_node(*world_);

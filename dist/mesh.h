@@ -10,6 +10,17 @@
 
 namespace coterie::dist {
 
+/// The experts of a layer in blocks of consecutive ones, a block for each rank of an expert axis.
+struct ExpertBlocks {
+  std::int64_t size = 0;  ///< experts in each block
+
+  /// Index of the first expert of a rank's block.
+  [[nodiscard]] std::int64_t first(std::int64_t rank) const { return rank * size; }
+};
+
+/// @throws ConfigError unless the number of ranks divides that of experts
+[[nodiscard]] ExpertBlocks expert_blocks(std::int64_t experts, int ranks);
+
 /// Where a rank stands: ranks that share one set of experts are consecutive.
 class MeshShape {
  public:

@@ -134,10 +134,8 @@ void Messages::throw_hang() const {
     check_mpi(MPI_Request_get_status(requests_[i], &done, &status), "ask whether a message is complete");
     if (done == 0) missing.insert(messages_[i].peer);
   }
-  std::string ranks;
-  for (const int rank : missing) ranks += (ranks.empty() ? "" : ", ") + std::to_string(rank);
   throw CommError(
-      str(operation_.kind, ": no answer within ", channel_.timeout_s, " s from rank ", ranks, ", ", where()),
+      str(operation_.kind, ": no answer within ", channel_.timeout_s, " s from rank ", joined(missing), ", ", where()),
       Exit::hang);
 }
 

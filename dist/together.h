@@ -2,7 +2,9 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "dist/process_group.h"
 
@@ -13,6 +15,16 @@ namespace coterie::dist {
 /// `phase` itself must not communicate over the group unless it cannot throw before.
 /// @note collective over the group
 void together(const ProcessGroup& group, const std::function<void()>& phase);
+
+/// The same for a phase that makes something.
+/// @return  what `phase` made on this rank
+/// @note collective over the group
+template <class Phase>
+[[nodiscard]] auto made_together(const ProcessGroup& group, const Phase& phase) {
+  std::optional<decltype(phase())> made;
+  together(group, [&] { made.emplace(phase()); });
+  return std::move(*made);
+}
 
 /// The same for something that rank 0 does for all.
 /// @return  rank 0's text on every rank

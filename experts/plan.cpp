@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "dist/mesh.h"
 
 namespace coterie::experts {
 namespace {
@@ -50,9 +51,9 @@ at::Tensor order_by_expert(const CountMatrix& matrix, std::int64_t ranks, std::i
 
 Plan make_plan(const Choice& choice, std::int64_t tokens, std::int64_t experts, const dist::ProcessGroup& group) {
   const std::int64_t ranks = group.size();
-  const std::int64_t local = experts / ranks;
-  const std::int64_t first = local * group.rank();
-  COTERIE_CHECK(ShapeError, local * ranks == experts, "plan: ", experts, " experts on ", ranks, " ranks");
+  const dist::ExpertBlocks blocks = dist::expert_blocks(experts, group.size());
+  const std::int64_t local = blocks.size;
+  const std::int64_t first = blocks.first(group.rank());
   COTERIE_CHECK(ShapeError, choice.expert_S.sizes() == choice.token_S.sizes(), "plan: ", choice.token_S.sizes(),
                 " tokens and ", choice.expert_S.sizes(), " experts assigned");
   // `combine` takes each token's rows as neighbours, and one_expert_each takes them in the order of the tokens.
@@ -77,7 +78,7 @@ Plan make_plan(const Choice& choice, std::int64_t tokens, std::int64_t experts, 
   for (std::int64_t r = 0; r < ranks; ++r) {
     for (std::int64_t l = 0; l < local; ++l) {
       const std::int64_t arriving = matrix.at(r, first + l);
-      plan.send[static_cast<std::size_t>(r)] += matrix.at(group.rank(), r * local + l);
+      plan.send[static_cast<std::size_t>(r)] += matrix.at(group.rank(), blocks.first(r) + l);
       plan.receive[static_cast<std::size_t>(r)] += arriving;
       plan.rows_per_expert[static_cast<std::size_t>(l)] += arriving;
     }

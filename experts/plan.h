@@ -31,8 +31,8 @@ struct Plan {
 
 /// Plans the exchange for a choice.
 ///
-/// @param experts  E, divisible by the size of the group; rank r owns the experts r E/n to (r + 1) E/n - 1
-/// @throws ShapeError if the choice does not fit
+/// @param experts  E; each rank owns its block of `dist::expert_blocks`
+/// @throws ShapeError if the choice does not fit; ConfigError if the size of the group does not divide E
 /// @note collective over the group; E counts travel from each rank to each
 [[nodiscard]] Plan make_plan(const Choice& choice, std::int64_t tokens, std::int64_t experts,
                              const dist::ProcessGroup& group);

@@ -3,6 +3,7 @@
 
 #include <sstream>
 #include <string>
+#include <string_view>
 
 namespace coterie {
 
@@ -11,6 +12,18 @@ template <class... Parts>
 [[nodiscard]] std::string str(const Parts&... parts) {
   std::ostringstream out;
   (out << ... << parts);
+  return out.str();
+}
+
+/// The items one after another, with `separator` between them.
+template <class Items>
+[[nodiscard]] std::string joined(const Items& items, std::string_view separator = ", ") {
+  std::ostringstream out;
+  std::string_view before;
+  for (const auto& item : items) {
+    out << before << item;
+    before = separator;
+  }
   return out.str();
 }
 

@@ -73,7 +73,7 @@ std::string config_of(const CommandLine& line) {
 // A checkpoint's pairs are unseen only in the corpus that it was trained on: another split mixes them.
 void warn_of_another_corpus(const model::ModelSource& measured, const train::TrainingState& state,
                             const std::string& corpus) {
-  const auto trained_on = state.settings.find(train::kCorpusSetting);
+  const auto trained_on = state.settings.find(train::kCorpusHash);
   if (!log::leads() || trained_on == state.settings.end()) return;
   const std::string sha256 = sha256_of_file(corpus);
   if (sha256 != trained_on->second)

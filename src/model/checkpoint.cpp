@@ -13,6 +13,8 @@
 #include "base/sha256.h"
 #include "dist/together.h"
 #include "model/model_path.h"
+#include "model/text_file.h"
+#include "model/tokenizer_files.h"
 
 namespace coterie::model {
 namespace {
@@ -21,9 +23,9 @@ using nlohmann::json;
 
 constexpr const char* kManifest = "MANIFEST";
 constexpr std::string_view kStepPrefix = "step-";
+constexpr std::string_view kAsidePrefix = ".old-";
+constexpr const char* kState = "state.json";
 constexpr int kVersion = 1;
-constexpr const char* kTokenizerFiles[] = {"tokenizer.json", "vocab.txt", "tokenizer_config.json",
-                                           "special_tokens_map.json"};
 
 struct ManifestEntry {
   std::string name;
@@ -42,13 +44,15 @@ std::vector<ManifestEntry> gather_entries(const dist::ProcessGroup& world, const
   return all;
 }
 
-ManifestEntry write_text(FileOps& ops, const fs::path& folder, const std::string& name, const std::string& text) {
-  const auto file = ops.create(folder / name);
-  file->write(text);
-  file->sync();
+std::string sha256_of(std::string_view text) {
   Sha256 hash;
   hash.update(text);
-  return {name, text.size(), hash.hex()};
+  return hash.hex();
+}
+
+ManifestEntry write_entry(FileOps& ops, const fs::path& folder, const std::string& name, const std::string& text) {
+  write_text(ops, folder / name, text);
+  return {name, text.size(), sha256_of(text)};
 }
 
 std::string manifest_text(std::int64_t step, const std::vector<ManifestEntry>& entries) {
@@ -56,9 +60,7 @@ std::string manifest_text(std::int64_t step, const std::vector<ManifestEntry>& e
   for (const auto& entry : entries)
     files.push_back({{"name", entry.name}, {"bytes", entry.bytes}, {"sha256", entry.sha256}});
   const std::string body = json{{"version", kVersion}, {"step", step}, {"files", files}}.dump();
-  Sha256 hash;
-  hash.update(body);
-  return str(body, "\n", hash.hex(), "\n");
+  return str(body, "\n", sha256_of(body), "\n");
 }
 
 std::vector<ManifestEntry> read_manifest(const fs::path& checkpoint) {
@@ -71,9 +73,7 @@ std::vector<ManifestEntry> read_manifest(const fs::path& checkpoint) {
   const std::size_t end = text.find('\n');
   if (end == std::string::npos) throw bad("the manifest must have two lines, got one");
   const std::string body = text.substr(0, end);
-  Sha256 hash;
-  hash.update(body);
-  if (const std::string sum = hash.hex(); text.substr(end + 1) != sum + "\n")
+  if (const std::string sum = sha256_of(body); text.substr(end + 1) != sum + "\n")
     throw bad("the manifest's own hash must be ", sum, ", got '", text.substr(end + 1, 64), "'");
   std::vector<ManifestEntry> entries;
   try {
@@ -117,8 +117,11 @@ void make_folder(FileOps& ops, const fs::path& folder) {
 void remove_leftovers(FileOps& ops, const fs::path& folder) {
   std::error_code error;
   std::vector<fs::path> leftovers;
-  for (const auto& entry : fs::directory_iterator(folder, error))
-    if (entry.path().filename().string().starts_with(".tmp-")) leftovers.push_back(entry.path());
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    const bool replaced = name.starts_with(kAsidePrefix) && file_exists(folder / name.substr(kAsidePrefix.size()));
+    if (replaced || name.starts_with(".tmp-")) leftovers.push_back(entry.path());
+  }
   if (error) throw IoError(str("checkpoint: cannot list '", folder.string(), "': ", error.message()));
   for (const fs::path& leftover : leftovers) ops.remove_all(leftover);
 }
@@ -129,12 +132,30 @@ void finish(FileOps& ops, const fs::path& temporary, const CheckpointContent& co
   write_model_spec(ops, temporary, content.spec);
   for (const char* name : {"config.json", "coterie.json"})
     entries.push_back({name, fs::file_size(temporary / name), sha256_of_file(temporary / name)});
-  for (const char* name : kTokenizerFiles)
-    if (fs::exists(content.tokenizer_directory / name))
-      entries.push_back(write_text(ops, temporary, name, read_file(content.tokenizer_directory / name)));
-  entries.push_back(write_text(ops, temporary, "state.json", content.state));
-  (void)write_text(ops, temporary, kManifest, manifest_text(content.step, entries));
+  for (const auto& [name, text] : content.tokenizer) entries.push_back(write_entry(ops, temporary, name, text));
+  entries.push_back(write_entry(ops, temporary, kState, content.state));
+  write_text(ops, temporary / kManifest, manifest_text(content.step, entries));
   ops.sync_directory(temporary);
+}
+
+// Puts a finished checkpoint in its place. One of the same step, which verifies, first steps aside: a folder cannot be
+// replaced in one operation, and at every moment one of the two must be found.
+void commit(FileOps& ops, const fs::path& temporary, const fs::path& final_folder) {
+  const fs::path folder = final_folder.parent_path();
+  const fs::path aside = folder / str(kAsidePrefix, final_folder.filename().string());
+  if (file_exists(final_folder)) ops.rename(final_folder, aside);
+  ops.rename(temporary, final_folder);
+  ops.sync_directory(folder);
+  verify_checkpoint(final_folder);
+  if (file_exists(aside)) ops.remove_all(aside);
+}
+
+// What lies in the place of a checkpoint.
+enum class There { nothing_valid, the_same, another_state };
+
+There what_is_there(const fs::path& checkpoint, const std::string& state) {
+  if (!file_exists(checkpoint) || !verifies(checkpoint)) return There::nothing_valid;
+  return read_file(checkpoint / kState) == state ? There::the_same : There::another_state;
 }
 
 }  // namespace
@@ -149,15 +170,19 @@ fs::path save_checkpoint(FileOps& ops, const dist::ProcessGroup& world, const fs
   const fs::path final_folder = folder / checkpoint_name(content.step);
   const fs::path temporary = folder / (".tmp-" + checkpoint_name(content.step));
   const bool leader = world.rank() == 0;
-  const std::string there = dist::on_leader(
-      world, [&] { return std::string(file_exists(final_folder) && verifies(final_folder) ? "there" : ""); });
-  if (!there.empty()) return final_folder;
+  There there = There::nothing_valid;
+  dist::together(world, [&] {
+    if (!leader) return;
+    expect_vocabulary(content.tokenizer, final_folder);
+    there = what_is_there(final_folder, content.state);
+  });
+  if (world.any(there == There::the_same)) return final_folder;
 
   dist::together(world, [&] {
     if (!leader) return;
     make_folder(ops, folder);
     remove_leftovers(ops, folder);
-    ops.remove_all(final_folder);  // only ever one that does not verify
+    if (there == There::nothing_valid) ops.remove_all(final_folder);
     ops.make_directory(temporary);
   });
   std::vector<ManifestEntry> mine;
@@ -171,9 +196,7 @@ fs::path save_checkpoint(FileOps& ops, const dist::ProcessGroup& world, const fs
   dist::together(world, [&] {
     if (!leader) return;
     finish(ops, temporary, content, entries);
-    ops.rename(temporary, final_folder);
-    ops.sync_directory(folder);
-    verify_checkpoint(final_folder);
+    commit(ops, temporary, final_folder);
   });
   return final_folder;
 }
@@ -182,7 +205,9 @@ std::vector<std::pair<std::int64_t, fs::path>> list_checkpoints(const fs::path& 
   std::vector<std::pair<std::int64_t, fs::path>> found;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename().string();
+    std::string name = entry.path().filename().string();
+    if (name.starts_with(kAsidePrefix) && !file_exists(folder / name.substr(kAsidePrefix.size())))
+      name.erase(0, kAsidePrefix.size());
     if (!name.starts_with(kStepPrefix)) continue;
     std::int64_t step = -1;
     const auto [end, bad] = std::from_chars(name.data() + kStepPrefix.size(), name.data() + name.size(), step);
@@ -225,8 +250,8 @@ void prune_checkpoints(FileOps& ops, const fs::path& folder, std::int64_t newest
   }
 }
 
-CheckpointReader::CheckpointReader(const fs::path& checkpoint) : folder_(checkpoint) {
-  verify_checkpoint(folder_);
+CheckpointReader::CheckpointReader(const fs::path& checkpoint, Verification verification) : folder_(checkpoint) {
+  if (verification == Verification::needed) verify_checkpoint(folder_);
   for (const auto& entry : read_manifest(folder_)) {
     if (!entry.name.ends_with(".safetensors")) continue;
     shards_.push_back(std::make_unique<SafetensorsFile>(folder_ / entry.name));

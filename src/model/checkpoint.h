@@ -29,18 +29,20 @@ struct Shard {
 struct CheckpointContent {
   std::int64_t step = 0;
   ModelSpec spec;
-  std::filesystem::path tokenizer_directory;  ///< its tokenizer files are copied
-  std::string state;                          ///< written as state.json
-  std::vector<Shard> shards;                  ///< file names differ between ranks
+  std::map<std::string, std::string> tokenizer;  ///< `read_tokenizer_files`
+  std::string state;                             ///< written as state.json
+  std::vector<Shard> shards;                     ///< file names differ between ranks
 };
 
 /// Writes `folder/step-NNNNNNNN` by the commit protocol: temporary folder, files, fsync of each, MANIFEST, fsync of the
-/// folder, rename, fsync of the parent, verification. A step that is already there and verifies is left as it is.
+/// folder, rename, fsync of the parent, verification. A step that is already there with the same state and verifies is
+/// left as it is; one with another state is put aside under a name that `list_checkpoints` still finds, and goes once
+/// the new one verifies.
 ///
 /// Until the rename, whatever was there before stays the latest checkpoint; a failure leaves nothing but a temporary
 /// folder that the next save sweeps away.
 /// @return the checkpoint's folder
-/// @throws Error, the first rank's on every rank
+/// @throws Error, the first rank's on every rank: DataError if the tokenizer has no vocabulary
 /// @note collective over the group, on every path
 std::filesystem::path save_checkpoint(FileOps& ops, const dist::ProcessGroup& world,
                                       const std::filesystem::path& folder, const CheckpointContent& content);
@@ -48,7 +50,8 @@ std::filesystem::path save_checkpoint(FileOps& ops, const dist::ProcessGroup& wo
 /// The folder name of a step.
 [[nodiscard]] std::string checkpoint_name(std::int64_t step);
 
-/// Checkpoints by step, ascending, whether valid or not; an absent folder has none.
+/// Checkpoints by step, ascending, whether valid or not; an absent folder has none. One that was put aside counts where
+/// a crash kept the new one from its place.
 [[nodiscard]] std::vector<std::pair<std::int64_t, std::filesystem::path>> list_checkpoints(
     const std::filesystem::path& folder);
 
@@ -73,12 +76,15 @@ struct Keep {
 /// @param newest  the step just saved, which verifies
 void prune_checkpoints(FileOps& ops, const std::filesystem::path& folder, std::int64_t newest, const Keep& keep);
 
+/// Whether a checkpoint's hashes are still to be checked.
+enum class Verification { needed, done };
+
 /// Reads tensors of a checkpoint by name, from whichever shard holds them.
 class CheckpointReader {
  public:
-  /// Verifies, then opens every shard.
+  /// Verifies, unless that was done, then opens every shard.
   /// @throws DataError naming file and tensor, also when two shards hold one name
-  explicit CheckpointReader(const std::filesystem::path& checkpoint);
+  explicit CheckpointReader(const std::filesystem::path& checkpoint, Verification verification = Verification::needed);
 
   [[nodiscard]] const std::filesystem::path& folder() const noexcept { return folder_; }
   [[nodiscard]] bool contains(const std::string& name) const { return shard_of_.contains(name); }

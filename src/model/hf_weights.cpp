@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 #include <set>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -21,6 +22,8 @@ namespace {
 
 constexpr std::string_view kPrefix = "bert.";
 constexpr std::size_t kMaxListed = 8;
+constexpr const char* kSingleFile = "model.safetensors";
+constexpr const char* kIndexFile = "model.safetensors.index.json";
 
 using WeightMap = std::map<std::string, std::string>;
 
@@ -47,8 +50,7 @@ bool is_float(at::ScalarType type) {
 
 // Joins the first few; says how many are left out.
 std::string listed(const std::vector<std::string>& items) {
-  std::string out;
-  for (std::size_t i = 0; i < std::min(items.size(), kMaxListed); ++i) out += str(i == 0 ? "" : ", ", items[i]);
+  const std::string out = joined(std::span(items).first(std::min(items.size(), kMaxListed)));
   return items.size() > kMaxListed ? str(out, " and ", items.size() - kMaxListed, " more") : out;
 }
 
@@ -172,9 +174,9 @@ std::map<std::string, at::Tensor> read_single(const fs::path& path, const BertCo
 }  // namespace
 
 std::map<std::string, at::Tensor> read_bert_weights(const fs::path& folder, const BertConfig& config) {
-  const fs::path single = folder / "model.safetensors";
+  const fs::path single = folder / kSingleFile;
   if (file_exists(single)) return read_single(single, config);
-  const fs::path index = folder / "model.safetensors.index.json";
+  const fs::path index = folder / kIndexFile;
   if (file_exists(index)) return read_sharded(index, config);
   for (const char* pickle : {"pytorch_model.bin", "pytorch_model.bin.index.json"})
     if (file_exists(folder / pickle))
@@ -185,6 +187,14 @@ std::map<std::string, at::Tensor> read_bert_weights(const fs::path& folder, cons
                           "', safe_serialization=True)\" (", folder.string(), ")"));
   throw DataError(
       str("model: no weights, neither model.safetensors nor model.safetensors.index.json (", folder.string(), ")"));
+}
+
+std::vector<fs::path> bert_weight_files(const fs::path& folder) {
+  if (file_exists(folder / kSingleFile)) return {folder / kSingleFile};
+  const fs::path index = folder / kIndexFile;
+  std::vector<fs::path> files = {index};
+  for (const auto& [shard, path] : resolve_shards(read_weight_map(index), index)) files.push_back(path);
+  return files;
 }
 
 }  // namespace coterie::model

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "model/bert_config.h"
 
@@ -24,5 +25,9 @@ namespace fs = std::filesystem;
 /// @throws IoError if a file cannot be read; DataError naming file and tensor for every broken rule, with all missing
 ///   and mis-shaped tensors in one
 [[nodiscard]] std::map<std::string, at::Tensor> read_bert_weights(const fs::path& folder, const BertConfig& config);
+
+/// The files that `read_bert_weights` reads: the weights, or the index and its shards.
+/// @throws as `read_bert_weights` does for the index
+[[nodiscard]] std::vector<fs::path> bert_weight_files(const fs::path& folder);
 
 }  // namespace coterie::model

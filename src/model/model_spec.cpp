@@ -50,6 +50,21 @@ void check_experts(const ModelSpec& spec) {
     throw DataError(str("top_k must be 1..", spec.expert_count, ", got ", spec.top_k));
 }
 
+// What coterie.json holds.
+json extension_of(const ModelSpec& spec) {
+  return {{"format", "coterie-model"},
+          {"version", kVersion},
+          {"pooling", kPoolings[static_cast<int>(spec.pooling)]},
+          {"normalize", spec.normalize},
+          {"max_length", spec.max_length},
+          {"domains", spec.domains},
+          {"router", experts::kRouterNames[static_cast<std::size_t>(spec.router)]},
+          {"experts", spec.expert_count},
+          {"top_k", spec.top_k},
+          {"expert_layers", spec.expert_layers},
+          {"domain_tokens", spec.domain_tokens}};
+}
+
 void check(const ModelSpec& spec) {
   for (std::size_t i = 0; i < spec.expert_layers.size(); ++i) {
     const std::int64_t layer = spec.expert_layers[i];
@@ -71,26 +86,29 @@ void check(const ModelSpec& spec) {
 std::int32_t ModelSpec::domain(const std::string& name) const {
   const auto found = std::find(domains.begin(), domains.end(), name);
   if (found != domains.end()) return static_cast<std::int32_t>(found - domains.begin());
-  std::string known;
-  for (const std::string& d : domains) known += (known.empty() ? "" : ", ") + d;
-  throw ConfigError(str("model: domain must be one of ", known.empty() ? "none (the model knows no domains)" : known,
-                        ", got '", name, "'"));
+  throw ConfigError(str("model: domain must be one of ",
+                        domains.empty() ? "none (the model knows no domains)" : joined(domains), ", got '", name, "'"));
+}
+
+std::string differences(const ModelSpec& earlier, const ModelSpec& now) {
+  if (earlier == now) return "";
+  const auto keys_of = [](const ModelSpec& spec) {
+    json keys = json::parse(bert_config_json(spec.bert));
+    keys.update(extension_of(spec));
+    return keys;
+  };
+  const json before = keys_of(earlier);
+  const json after = keys_of(now);
+  std::string lines;
+  for (const auto& [key, value] : after.items())
+    if (before.at(key) != value)
+      lines += str("\n  the model's ", key, " was ", before.at(key).dump(), ", got ", value.dump());
+  return lines;
 }
 
 void write_model_spec(FileOps& ops, const fs::path& folder, const ModelSpec& spec) {
-  const json extension = {{"format", "coterie-model"},
-                          {"version", kVersion},
-                          {"pooling", kPoolings[static_cast<int>(spec.pooling)]},
-                          {"normalize", spec.normalize},
-                          {"max_length", spec.max_length},
-                          {"domains", spec.domains},
-                          {"router", experts::kRouterNames[static_cast<std::size_t>(spec.router)]},
-                          {"experts", spec.expert_count},
-                          {"top_k", spec.top_k},
-                          {"expert_layers", spec.expert_layers},
-                          {"domain_tokens", spec.domain_tokens}};
   write_file_atomically(ops, folder / "config.json", bert_config_json(spec.bert));
-  write_file_atomically(ops, folder / "coterie.json", extension.dump(2) + "\n");
+  write_file_atomically(ops, folder / "coterie.json", extension_of(spec).dump(2) + "\n");
 }
 
 ModelSpec read_model_spec(const fs::path& folder) {

@@ -33,7 +33,13 @@ struct ModelSpec {
   /// Index of a domain.
   /// @throws ConfigError listing the domains if there is none of that name
   [[nodiscard]] std::int32_t domain(const std::string& name) const;
+
+  bool operator==(const ModelSpec&) const = default;
 };
+
+/// What distinguishes a spec from an earlier one: a line `\n  the model's KEY was X, got Y` for each key of config.json
+/// and coterie.json; nothing if the two are equal.
+[[nodiscard]] std::string differences(const ModelSpec& earlier, const ModelSpec& now);
 
 /// Writes `config.json` (the dense encoder) and `coterie.json` (the rest) into a folder.
 void write_model_spec(FileOps& ops, const std::filesystem::path& folder, const ModelSpec& spec);

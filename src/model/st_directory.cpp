@@ -1,6 +1,5 @@
 #include "model/st_directory.h"
 
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -9,6 +8,7 @@
 #include "model/json_file.h"
 #include "model/model_path.h"
 #include "model/safetensors_writer.h"
+#include "model/text_file.h"
 #include "model/tokenizer_files.h"
 
 namespace coterie::model {
@@ -85,12 +85,6 @@ std::vector<NamedTensor> checked_weights(const DenseModel& model) {
 // Without a trailing slash, which would leave no name.
 fs::path target_of(const fs::path& out) {
   return out.has_filename() ? out.lexically_normal() : out.parent_path().lexically_normal();
-}
-
-void write_text(FileOps& ops, const fs::path& path, std::string_view content) {
-  const auto file = ops.create(path);
-  file->write(content);
-  file->sync();
 }
 
 void write_files(FileOps& ops, const fs::path& folder, const DenseModel& model,

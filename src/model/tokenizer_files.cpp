@@ -87,12 +87,21 @@ ordered_json special_tokens(const fs::path& source, const JsonObject& config) {
 
 }  // namespace
 
-std::map<std::string, std::string> export_tokenizer_files(const fs::path& source, std::int64_t max_length) {
-  std::map<std::string, std::string> out;
-  for (const char* name : {"tokenizer.json", "vocab.txt"})
-    if (file_exists(source / name)) out[name] = read_small_file(source / name);
-  if (out.empty())
+std::map<std::string, std::string> read_tokenizer_files(const fs::path& source) {
+  std::map<std::string, std::string> files;
+  for (const char* name : {"tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json"})
+    if (file_exists(source / name)) files[name] = read_small_file(source / name);
+  expect_vocabulary(files, source);
+  return files;
+}
+
+void expect_vocabulary(const std::map<std::string, std::string>& files, const fs::path& source) {
+  if (!files.contains("tokenizer.json") && !files.contains("vocab.txt"))
     throw DataError(str("tokenizer: no vocabulary, neither tokenizer.json nor vocab.txt (", source.string(), ")"));
+}
+
+std::map<std::string, std::string> export_tokenizer_files(const fs::path& source, std::int64_t max_length) {
+  std::map<std::string, std::string> out = read_tokenizer_files(source);
 
   const JsonObject config = read_optional_object(source / "tokenizer_config.json");
   Normalizer normalizer;

@@ -10,6 +10,13 @@ namespace coterie::model {
 
 namespace fs = std::filesystem;
 
+/// The tokenizer files of a model's folder as they are: name -> content.
+/// @throws IoError if a file cannot be read; DataError if neither tokenizer.json nor vocab.txt is there
+[[nodiscard]] std::map<std::string, std::string> read_tokenizer_files(const fs::path& source);
+
+/// @throws DataError naming `source` if neither tokenizer.json nor vocab.txt is among the files
+void expect_vocabulary(const std::map<std::string, std::string>& files, const fs::path& source);
+
 /// Makes the tokenizer files of an export: name -> content.
 ///
 /// `tokenizer.json` and `vocab.txt` are taken over, as far as they are there. `tokenizer_config.json` and

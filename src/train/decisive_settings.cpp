@@ -3,9 +3,10 @@
 
 #include <set>
 
-#include "base/error.h"
 #include "base/sha256.h"
+#include "base/str.h"
 #include "config/listing.h"
+#include "model/source_hash.h"
 
 namespace coterie::train {
 namespace {
@@ -27,11 +28,11 @@ const std::set<std::string>& decisive_keys() {
 
 }  // namespace
 
-std::map<std::string, std::string> decisive_settings(const RunOptions& options) {
+Settings decisive_settings(const RunOptions& options, const model::ModelSource& source) {
   config::Listing listing;
   RunOptions copy = options;
   describe(listing, copy);
-  std::map<std::string, std::string> settings;
+  Settings settings;
   for (const config::ListedSection& section : listing.sections())
     for (const config::Listed& field : section.fields) {
       const std::string key = section.key.empty() ? field.name : section.key + "." + field.name;
@@ -39,21 +40,19 @@ std::map<std::string, std::string> decisive_settings(const RunOptions& options) 
     }
   // A text may be routed otherwise when it is embedded, but every training text has a domain.
   settings.erase("experts.unknown_domain");
-  settings[kCorpusSetting] = sha256_of_file(options.data.corpus);
+  settings[kCorpusHash] = sha256_of_file(options.data.corpus);
+  settings[kWeightsHash] = model::weights_sha256(source);
   return settings;
 }
 
-void check_same_settings(const std::map<std::string, std::string>& saved, const std::map<std::string, std::string>& now,
-                         const std::string& checkpoint) {
-  std::string differences;
+std::string differences(const Settings& saved, const Settings& now) {
+  std::string lines;
   for (const auto& [key, value] : now) {
     const auto found = saved.find(key);
     const std::string before = found == saved.end() ? "nothing" : found->second;
-    if (before != value) differences += str("\n  ", key, " was ", before, ", got ", value);
+    if (before != value) lines += str("\n  ", key, " was ", before, ", got ", value);
   }
-  if (!differences.empty())
-    throw ConfigError(str("run: the checkpoint was made with other settings; choose another 'run' to start anew (",
-                          checkpoint, ")", differences));
+  return lines;
 }
 
 }  // namespace coterie::train

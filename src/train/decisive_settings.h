@@ -4,19 +4,24 @@
 #include <map>
 #include <string>
 
+#include "model/sentence_encoder.h"
 #include "train/run_options.h"
 
 namespace coterie::train {
 
-/// The key of the corpus among the decisive settings.
-inline constexpr const char* kCorpusSetting = "data.corpus (sha256)";
+/// Values by key.
+using Settings = std::map<std::string, std::string>;
+
+/// Keys of the SHA-256 of the files that a run starts from.
+inline constexpr const char* kCorpusHash = "data.corpus (sha256)";
+inline constexpr const char* kWeightsHash = "model.checkpoint (sha256)";
 
 /// Dotted keys and their values as TOML: seed, batches, lengths and dropout, experts, loss and optimizer, and the
-/// SHA-256 of the corpus. What only decides how long, how often or where something happens is not among them.
-[[nodiscard]] std::map<std::string, std::string> decisive_settings(const RunOptions& options);
+/// hashes of corpus and base weights. What only decides how often or where something happens is not among them; nor is
+/// `train.steps`, though a learning rate that decays follows it, because a run may be made longer.
+[[nodiscard]] Settings decisive_settings(const RunOptions& options, const model::ModelSource& source);
 
-/// @throws ConfigError naming every setting that differs, with both values
-void check_same_settings(const std::map<std::string, std::string>& saved, const std::map<std::string, std::string>& now,
-                         const std::string& checkpoint);
+/// A line `\n  KEY was X, got Y` for each key of `now` that differs; nothing if none does.
+[[nodiscard]] std::string differences(const Settings& saved, const Settings& now);
 
 }  // namespace coterie::train

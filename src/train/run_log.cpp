@@ -22,10 +22,20 @@ MetricsLog open_metrics(std::shared_ptr<FileOps> ops, const fs::path& run, std::
   return metrics;
 }
 
+// A run that died between an evaluation and its checkpoint makes that evaluation again.
+std::int64_t last_evaluation(const fs::path& metrics) {
+  std::string text = read_file(metrics);
+  if (text.empty()) return -1;
+  text.pop_back();
+  const auto line = nlohmann::json::parse(text.substr(text.rfind('\n') + 1));
+  return line.contains("validation") ? line.at("step").get<std::int64_t>() : -1;
+}
+
 }  // namespace
 
 RunLog::RunLog(std::shared_ptr<FileOps> ops, const fs::path& run, std::int64_t step, std::int64_t steps)
     : metrics_(open_metrics(ops, run, step)),
+      evaluated_(last_evaluation(run / "metrics.jsonl")),
       board_(*ops, run, step == 0 ? 0 : step + 1, wall_time_s()),
       progress_({.name = "train", .unit = "steps", .total = steps, .before = step}, standard_error_style(), std::cerr,
                 monotonic_seconds) {}
@@ -75,7 +85,7 @@ void RunLog::evaluation(std::int64_t step, const std::vector<eval::DomainResult>
                               {"f1", result.metrics.f1}};
     tags.push_back("validation/average_precision/" + result.domain);
   }
-  metrics_.append(step, {{"validation", domains}});
+  if (step != evaluated_) metrics_.append(step, {{"validation", domains}});
   for (std::size_t i = 0; i < validation.size(); ++i)
     board_.write(step, {tags[i], static_cast<float>(validation[i].metrics.average_precision)}, wall_time_s());
   progress_.hide();

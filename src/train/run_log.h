@@ -39,12 +39,14 @@ class RunLog {
   void step(std::int64_t step, const StepReport& report, bool write);
   /// A window of training pairs begins with this step; at the start of an epoch a line says how it was cut.
   void window(std::int64_t step, const data::Cursor& cursor, const data::WindowSize& size);
+  /// An evaluation that an earlier life has written already is not written again.
   void evaluation(std::int64_t step, const std::vector<eval::DomainResult>& validation);
   /// Makes what was written durable, before a checkpoint of the same step.
   void sync() { metrics_.sync(); }
 
  private:
   MetricsLog metrics_;
+  std::int64_t evaluated_;  // the step of the last line that an earlier life left, if it is an evaluation; or -1
   TensorBoardWriter board_;
   Progress progress_;
 };

@@ -6,10 +6,11 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "base/stop_signal.h"
 #include "base/stopwatch.h"
 #include "dist/together.h"
 #include "model/checkpoint.h"
+#include "model/tokenizer_files.h"
+#include "train/agreement.h"
 #include "train/decisive_settings.h"
 #include "train/model_setup.h"
 #include "train/schedule.h"
@@ -25,20 +26,29 @@ std::string lock_owner() {
 
 }  // namespace
 
-Trainer::Trainer(const RunOptions& options, const std::string& resolved, dist::Mesh& mesh, std::shared_ptr<FileOps> ops)
+Trainer::Trainer(const RunOptions& options, const std::string& resolved, dist::Mesh& mesh, std::shared_ptr<FileOps> ops,
+                 std::function<bool()> stopping)
     : options_(options),
       mesh_(mesh),
       ops_(std::move(ops)),
+      stopping_(std::move(stopping)),
       directory_(fs::path(options.runs) / options.run),
-      corpus_(options.data.corpus),
-      source_(model::ModelSource::open(options.model.checkpoint)),
-      model_(make_model(options, corpus_, source_, mesh)),
+      corpus_(dist::made_together(mesh.world(), [&] { return data::Corpus(options.data.corpus); })),
+      source_(dist::made_together(mesh.world(), [&] { return model::ModelSource::open(options.model.checkpoint); })),
+      tokenizer_(dist::made_together(mesh.world(), [&] { return model::read_tokenizer_files(source_.folder); })),
+      model_(dist::made_together(mesh.world(), [&] { return make_model(options, corpus_, source_, mesh); })),
       step_(options.loss, options.optim, options.train.micro_batch_tokens, model_, mesh) {
-  state_.settings = decisive_settings(options_);
+  state_.steps = options_.train.steps;
   state_.start = {options_.model.checkpoint, source_.opened.string()};
-  resume(open_run());
-  keep_config(resolved);
-  if (mesh_.world().rank() == 0) log_ = std::make_unique<RunLog>(ops_, directory_, state_.step, options_.train.steps);
+  state_.settings = dist::made_together(mesh_.world(), [&] { return decisive_settings(options_, source_); });
+  expect_same_file(mesh_.world(), "the corpus", state_.settings.at(kCorpusHash), options_.data.corpus);
+  expect_same_file(mesh_.world(), "the base model's weights", state_.settings.at(kWeightsHash),
+                   source_.folder.string());
+  const std::string checkpoint = open_run();
+  resume(checkpoint);
+  expect_same_parameters(mesh_, *model_.parameters, step_.optimizer(),
+                         checkpoint.empty() ? source_.folder.string() : checkpoint);
+  open_log(resolved);
 }
 
 // Takes the lock and decides whether the run continues. Returns the checkpoint to continue from.
@@ -58,36 +68,64 @@ std::string Trainer::open_run() {
 }
 
 // Only once the run is known to go on: a config that does not fit the run must not replace its own.
-void Trainer::keep_config(const std::string& resolved) {
+void Trainer::open_log(const std::string& resolved) {
   dist::together(mesh_.world(), [&] {
-    if (mesh_.world().rank() == 0) write_file_atomically(*ops_, directory_ / "config.toml", resolved);
+    if (mesh_.world().rank() != 0) return;
+    write_file_atomically(*ops_, directory_ / "config.toml", resolved);
+    log_ = std::make_unique<RunLog>(ops_, directory_, state_.step, options_.train.steps);
   });
 }
 
 void Trainer::resume(const std::string& checkpoint) {
   if (checkpoint.empty()) return;
-  const TrainingState saved = read_training_state(checkpoint);
-  check_same_settings(saved.settings, state_.settings, checkpoint);
-  load_training(checkpoint, model_, step_.optimizer());
-  state_ = saved;
+  dist::together(mesh_.world(), [&] {
+    TrainingState saved = read_training_state(checkpoint);
+    check_continues(saved, checkpoint);
+    load_training(checkpoint, model_, step_.optimizer());
+    saved.steps = options_.train.steps;
+    state_ = std::move(saved);
+  });
   log::info(str("continuing at step ", state_.step, " (", checkpoint, ")"));
+}
+
+void Trainer::check_continues(const TrainingState& saved, const std::string& checkpoint) const {
+  const std::string lines = differences(saved.settings, state_.settings) +
+                            model::differences(model::read_model_spec(checkpoint), model_.spec);
+  if (!lines.empty())
+    throw ConfigError(str("run: the checkpoint was made with another model or other settings; choose another 'run' to ",
+                          "start anew (", checkpoint, ")", lines));
+  const std::int64_t steps = options_.train.steps;
+  if (steps < saved.step)
+    throw ConfigError(str("run: train.steps must be at least the checkpoint's step (", saved.step, "), got ", steps,
+                          " (", checkpoint, ")"));
+  if (steps != saved.steps && options_.optim.decay != Decay::constant && mesh_.world().rank() == 0)
+    log::warn(str("run: train.steps was ", saved.steps, " and is ", steps,
+                  ": from here on the learning rate decays towards another end"));
 }
 
 Outcome Trainer::run() {
   data::Loader loader(options_.data.corpus, loader_options(options_, model_.spec, mesh_, state_.cursor));
   if (state_.step == 0) (void)evaluate();
-  Ending ending = out_of_patience() ? Ending::stopped_early : Ending::finished;
-  while (ending == Ending::finished && state_.step < options_.train.steps) {
+  if (state_.evaluation_due) settle();
+  while (!at_end() && !out_of_patience()) {
     train_step(loader);
-    const bool last = state_.step == options_.train.steps;
-    const bool preempted = stop_agreed();
-    bool due = last || preempted || state_.step % options_.train.save_every == 0;
-    if (last || state_.step % options_.train.eval_every == 0) due = evaluate() || due;
-    if (out_of_patience()) ending = Ending::stopped_early;
-    if (preempted && !last) ending = Ending::preempted;
-    if (due || ending != Ending::finished) save();
+    state_.evaluation_due = at_end() || state_.step % options_.train.eval_every == 0;
+    if (mesh_.world().any(stopping_())) {
+      save();
+      return {Ending::preempted, state_};
+    }
+    settle();
   }
-  return {ending, state_};
+  return {out_of_patience() ? Ending::stopped_early : Ending::finished, state_};
+}
+
+void Trainer::settle() {
+  bool due = at_end() || state_.step % options_.train.save_every == 0;
+  if (state_.evaluation_due) {
+    state_.evaluation_due = false;
+    due = evaluate() || due;
+  }
+  if (due || out_of_patience()) save();
 }
 
 void Trainer::train_step(data::Loader& loader) {
@@ -145,14 +183,12 @@ bool Trainer::evaluate() {
 void Trainer::save() {
   if (log_) log_->sync();
   const fs::path folder = directory_ / "checkpoints";
-  (void)save_training(*ops_, mesh_, folder, state_, model_, step_.optimizer(), source_.folder);
+  (void)save_training(*ops_, mesh_, folder, state_, model_, step_.optimizer(), tokenizer_);
   dist::together(mesh_.world(), [&] {
     if (mesh_.world().rank() == 0)
       model::prune_checkpoints(*ops_, folder, state_.step, {options_.train.keep, state_.best_step});
   });
 }
-
-bool Trainer::stop_agreed() const { return mesh_.world().any(stop_requested()); }
 
 bool Trainer::out_of_patience() const {
   return options_.train.patience > 0 && state_.evaluations_since_best >= options_.train.patience;

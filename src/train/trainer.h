@@ -2,11 +2,14 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
 #include "base/file_ops.h"
 #include "base/run_lock.h"
+#include "base/stop_signal.h"
 #include "data/corpus.h"
 #include "data/loader.h"
 #include "dist/mesh.h"
@@ -36,12 +39,17 @@ class Trainer {
  public:
   /// @param resolved  the text kept as config.toml
   /// @param mesh      must outlive the trainer
-  /// @throws LockedError if the directory is in use, or `resume` forbids what it holds; ConfigError, DataError,
-  /// IoError,
-  ///   each on every rank
+  /// @param stopping  whether the run is to be preempted, asked after each step; the ranks need not agree
+  /// @throws Error, the first rank's on every rank: Exit::locked if the directory is in use, or `resume` forbids what
+  /// it
+  ///   holds; Exit::config if the checkpoint was made with another model or other settings; Exit::data if ranks start
+  ///   from different files; Exit::config, Exit::data and Exit::io as opening each file does
   /// @note collective over the world
-  Trainer(const RunOptions& options, const std::string& resolved, dist::Mesh& mesh, std::shared_ptr<FileOps> ops);
+  Trainer(const RunOptions& options, const std::string& resolved, dist::Mesh& mesh, std::shared_ptr<FileOps> ops,
+          std::function<bool()> stopping = stop_requested);
 
+  /// Goes on to the end, or to the first step after which a rank is `stopping`: then the checkpoint comes first, and an
+  /// evaluation due at that step is left to the run that continues.
   /// @throws NonFiniteError naming the step
   /// @note collective over the world
   Outcome run();
@@ -49,21 +57,27 @@ class Trainer {
  private:
   [[nodiscard]] std::string open_run();
   void resume(const std::string& checkpoint);
-  void keep_config(const std::string& resolved);
+  void check_continues(const TrainingState& saved, const std::string& checkpoint) const;
+  void open_log(const std::string& resolved);
   void train_step(data::Loader& loader);
+  /// Makes the evaluation that is due, then the checkpoint that is due.
+  void settle();
   /// @return whether this is the best evaluation so far
   bool evaluate();
   void save();
-  [[nodiscard]] bool stop_agreed() const;
+  [[nodiscard]] bool at_end() const { return state_.step == options_.train.steps; }
   [[nodiscard]] bool out_of_patience() const;
 
   const RunOptions options_;
   dist::Mesh& mesh_;
   const std::shared_ptr<FileOps> ops_;
+  const std::function<bool()> stopping_;
   const std::filesystem::path directory_;
   std::unique_ptr<RunLock> lock_;  // rank 0's
   const data::Corpus corpus_;
   const model::ModelSource source_;
+  // Read once: the folder may change or go while the run lasts.
+  const std::map<std::string, std::string> tokenizer_;
   const model::SentenceEncoder model_;
   TrainingStep step_;
   TrainingState state_;

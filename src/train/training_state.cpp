@@ -17,19 +17,15 @@ constexpr const char* kFirstMoment = "optimizer.exp_avg.";
 constexpr const char* kSecondMoment = "optimizer.exp_avg_sq.";
 constexpr const char* kSteps = "optimizer.steps";
 
-std::string listed(const std::vector<std::string>& names) {
-  std::string all;
-  for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
-  return all.empty() ? "none" : all;
-}
-
 std::string to_text(const TrainingState& state) {
   return json{{"step", state.step},
+              {"steps", state.steps},
               {"cursor",
                {{"epoch", state.cursor.epoch}, {"window", state.cursor.window}, {"batch", state.cursor.batch}}},
               {"best_step", state.best_step},
               {"best_average_precision", state.best_average_precision},
               {"evaluations_since_best", state.evaluations_since_best},
+              {"evaluation_due", state.evaluation_due},
               {"settings", state.settings},
               {"start", {{"checkpoint", state.start.checkpoint}, {"folder", state.start.folder}}}}
              .dump(2) +
@@ -40,14 +36,16 @@ TrainingState from_text(const std::string& text, const fs::path& path) {
   try {
     const json state = json::parse(text);
     const json& cursor = state.at("cursor");
-    const json start = state.value("start", json::object());
+    const json& start = state.at("start");
     return {state.at("step"),
+            state.at("steps"),
             {cursor.at("epoch"), cursor.at("window"), cursor.at("batch")},
             state.at("best_step"),
             state.at("best_average_precision"),
             state.at("evaluations_since_best"),
+            state.at("evaluation_due"),
             state.at("settings"),
-            {start.value("checkpoint", std::string()), start.value("folder", std::string())}};
+            {start.at("checkpoint"), start.at("folder")}};
   } catch (const json::exception& error) {
     throw DataError(str("checkpoint: ", error.what(), " (", path.string(), ")"));
   }
@@ -87,7 +85,7 @@ void restore(const at::Tensor& target, const model::CheckpointReader& reader, co
 
 fs::path save_training(FileOps& ops, const dist::Mesh& mesh, const fs::path& folder, const TrainingState& state,
                        const model::SentenceEncoder& model, const kernels::AdamW& optimizer,
-                       const fs::path& tokenizer) {
+                       const std::map<std::string, std::string>& tokenizer) {
   const c10::NoGradGuard no_grad;
   model::CheckpointContent content{state.step, model.spec, tokenizer, to_text(state), {}};
   if (mesh.world().rank() == 0)
@@ -106,11 +104,7 @@ TrainingState read_training_state(const fs::path& checkpoint) {
 
 void load_training(const fs::path& checkpoint, const model::SentenceEncoder& model, kernels::AdamW& optimizer) {
   const c10::NoGradGuard no_grad;
-  const model::CheckpointReader reader(checkpoint);
-  // Shapes do not tell which domain an expert serves.
-  if (const auto saved = model::read_model_spec(checkpoint); saved.domains != model.spec.domains)
-    throw DataError(str("checkpoint: its domains must be those of the run (", listed(model.spec.domains), "), got ",
-                        listed(saved.domains), " (", checkpoint.string(), ")"));
+  const model::CheckpointReader reader(checkpoint, model::Verification::done);
   for (const std::string& name : model.parameters->names()) {
     restore(model.parameters->at(name), reader, name);
     restore(model.parameters->slice(name, optimizer.first_moments()), reader, kFirstMoment + name);

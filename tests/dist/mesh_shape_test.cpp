@@ -38,6 +38,15 @@ TEST(MeshShape, every_expert_has_one_owner_on_the_expert_axis) {
   EXPECT_EQ(owned, (std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7}));
 }
 
+TEST(ExpertBlocks, lie_one_after_another) {
+  const ExpertBlocks blocks = expert_blocks(6, 3);
+
+  EXPECT_EQ(blocks.size, 2);
+  EXPECT_EQ(blocks.first(0), 0);
+  EXPECT_EQ(blocks.first(2), 4);
+  EXPECT_THROW(static_cast<void>(expert_blocks(5, 3)), ConfigError);
+}
+
 TEST(MeshShape, refuses_an_axis_that_does_not_divide_the_ranks) {
   EXPECT_EQ(message_of<ConfigError>([] { MeshShape(0, 4, {.expert = 3}); }),
             "mesh: expert axis (3) must divide the number of ranks (4) (parallel.expert)");

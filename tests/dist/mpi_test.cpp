@@ -13,6 +13,15 @@ TEST(Mpi, a_failed_call_says_what_was_tried_and_why_it_failed) {
   EXPECT_EQ(message.find("mpi: cannot do a thing: MPI_ERR_COMM"), 0u) << message;
 }
 
+TEST(Mpi, a_failure_that_mpi_reports_has_exit_code_79) {
+  try {
+    check_mpi(MPI_ERR_OTHER, "reach a peer");
+    ADD_FAILURE() << "it passed";
+  } catch (const CommError& error) {
+    EXPECT_EQ(static_cast<int>(error.code()), 79);
+  }
+}
+
 TEST(Mpi, errors_on_our_communicators_are_returned_instead_of_ending_the_job) {
   const Communicator world = Communicator::world();
   const Communicator part = world.split(world.rank() % 2, 0);

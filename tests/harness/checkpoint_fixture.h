@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/checkpoint.h"
+#include "model/tokenizer_files.h"
 #include "tests/harness/tiny_model.h"
 
 namespace coterie::test {
@@ -32,7 +33,8 @@ inline std::vector<model::Shard> checkpoint_shards(std::int64_t step) {
 }
 
 inline model::CheckpointContent checkpoint_content(std::int64_t step, const std::filesystem::path& tokenizer) {
-  return {step, checkpoint_spec(step), tokenizer, checkpoint_state(step), checkpoint_shards(step)};
+  return {step, checkpoint_spec(step), model::read_tokenizer_files(tokenizer), checkpoint_state(step),
+          checkpoint_shards(step)};
 }
 
 }  // namespace coterie::test

@@ -1,6 +1,7 @@
 // A whole run on the tiny model: corpus, checkpoint and options in one folder.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -13,12 +14,12 @@
 
 namespace coterie::test {
 
-/// Writes `folder/model` and `folder/corpus.h5`: two synthetic domains.
-inline void write_tiny_inputs(const std::filesystem::path& folder) {
-  write_tiny_checkpoint(folder / "model");
+/// Writes `folder/model` and `folder/corpus.h5`: two synthetic domains. Another seed gives other weights and texts.
+inline void write_tiny_inputs(const std::filesystem::path& folder, std::uint64_t seed = 1) {
+  write_tiny_checkpoint(folder / "model", seed);
   const data::Tokenizer tokenizer = data::Tokenizer::from_directory(folder / "model");
   const data::SynthOptions options{.domains = 2, .documents = 60, .topics = 4, .citing_papers = 60, .words = 20};
-  auto collections = data::synthesize(options, RandomKey{1});
+  auto collections = data::synthesize(options, RandomKey{seed});
   data::assign_splits(collections, {}, RandomKey{2});
   const data::TextEncoder encoder{[&](std::string_view text) { return tokenizer.encode(text); },
                                   tokenizer.fingerprint(), tokenizer.vocabulary_size()};

@@ -20,14 +20,18 @@ namespace coterie::model {
 class Checkpoint : public testing::Test {
  protected:
   fs::path save(std::int64_t step) { return save_with(*test::unsynced_file_ops(), step); }
-  fs::path save_with(FileOps& ops, std::int64_t step) {
-    return save_checkpoint(ops, *solo_, folder(), test::checkpoint_content(step, tokenizer_));
+  fs::path save_with(FileOps& ops, std::int64_t step) { return save_content(ops, content(step)); }
+  fs::path save_content(FileOps& ops, const CheckpointContent& content) {
+    return save_checkpoint(ops, *solo_, folder(), content);
+  }
+  [[nodiscard]] CheckpointContent content(std::int64_t step) const {
+    return test::checkpoint_content(step, tokenizer_);
   }
   [[nodiscard]] fs::path folder() const { return temporary_.path() / "checkpoints"; }
   [[nodiscard]] fs::path at_step(std::int64_t step) const { return folder() / checkpoint_name(step); }
   [[nodiscard]] bool has_leftovers() const {
     return std::any_of(fs::directory_iterator(folder()), {},
-                       [](const auto& entry) { return entry.path().filename().string().starts_with(".tmp-"); });
+                       [](const auto& entry) { return entry.path().filename().string().starts_with("."); });
   }
   /// Back to the state in which only step 1 is there.
   void go_back_to_step_1() {

@@ -127,6 +127,15 @@ TEST_F(Damage, a_folder_with_a_name_of_its_own_verifies) {
   EXPECT_NO_THROW(verify_checkpoint(folder() / "published"));
 }
 
+// What the leader has verified need not be hashed again on every rank.
+TEST_F(Damage, a_reader_of_a_verified_checkpoint_does_not_hash_it_again) {
+  const fs::path file = at_step(2) / "dense.safetensors";
+  std::fstream(file, std::ios::in | std::ios::out | std::ios::binary).seekp(-1, std::ios::end).put('x');
+
+  EXPECT_THAT(data_error([&] { const CheckpointReader reader(at_step(2)); }), HasSubstr(file.string()));
+  EXPECT_NO_THROW(CheckpointReader(at_step(2), Verification::done));
+}
+
 TEST_F(Damage, when_nothing_verifies_that_is_a_data_error) {
   fs::remove(at_step(1) / "state.json");
   fs::remove(at_step(2) / "MANIFEST");
@@ -236,10 +245,10 @@ TEST_F(Manifest, must_not_lead_out_of_the_folder) {
 }
 
 TEST_F(Manifest, of_two_shards_with_one_tensor_name_is_refused_by_the_reader) {
-  CheckpointContent content = test::checkpoint_content(5, "");
-  content.shards[1].tensors.push_back(content.shards[0].tensors[0]);
-  const std::string name = content.shards[0].tensors[0].name;
-  const fs::path checkpoint = save_checkpoint(*test::unsynced_file_ops(), *dist::make_solo_group(), folder(), content);
+  CheckpointContent twice = content(5);
+  twice.shards[1].tensors.push_back(twice.shards[0].tensors[0]);
+  const std::string name = twice.shards[0].tensors[0].name;
+  const fs::path checkpoint = save_content(*test::unsynced_file_ops(), twice);
 
   EXPECT_THAT(data_error([&] { const CheckpointReader reader(checkpoint); }),
               HasSubstr(str("tensor '", name, "' is in two files")));

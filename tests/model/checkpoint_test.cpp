@@ -56,6 +56,20 @@ TEST_F(Checkpoint, a_step_that_is_there_is_left_as_it_is) {
   EXPECT_EQ(fs::last_write_time(at_step(3) / "MANIFEST"), written);
 }
 
+TEST_F(Checkpoint, without_a_vocabulary_is_refused_and_nothing_is_written) {
+  CheckpointContent without = content(1);
+  without.tokenizer.erase("vocab.txt");
+
+  try {
+    (void)save_content(*test::unsynced_file_ops(), without);
+    ADD_FAILURE() << "it was saved";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Exit::data) << error.what();
+    EXPECT_THAT(error.what(), HasSubstr("no vocabulary, neither tokenizer.json nor vocab.txt"));
+  }
+  EXPECT_FALSE(fs::exists(folder()));
+}
+
 TEST_F(Checkpoint, a_step_that_does_not_verify_is_written_again) {
   (void)save(3);
   fs::resize_file(at_step(3) / "dense.safetensors", 100);
@@ -151,6 +165,56 @@ TEST_F(Checkpoint, a_kill_at_any_operation_leaves_the_previous_one_and_the_next_
     EXPECT_NO_THROW(verify_checkpoint(at_step(2))) << n;
   }
   EXPECT_GT(n, 8 * 3 + 3);
+}
+
+// A step that is saved again, after the evaluation that a preemption put off.
+
+TEST_F(Checkpoint, a_step_that_is_there_with_another_state_is_replaced) {
+  (void)save(2);
+  CheckpointContent settled = content(2);
+  settled.state = "{\"settled\": true}\n";
+
+  (void)save_content(*test::unsynced_file_ops(), settled);
+
+  EXPECT_EQ(read_file(at_step(2) / "state.json"), settled.state);
+  EXPECT_NO_THROW(verify_checkpoint(at_step(2)));
+  EXPECT_FALSE(has_leftovers());
+}
+
+TEST_F(Checkpoint, a_kill_at_any_operation_of_a_replacement_leaves_a_checkpoint_of_that_step) {
+  CheckpointContent settled = content(2);
+  settled.state = "{\"settled\": true}\n";
+  bool done = false;
+  int put_aside = 0;
+  for (int n = 1; !done; ++n) {
+    go_back_to_step_1();
+    (void)save(2);
+
+    const pid_t child = ::fork();
+    if (child == 0) {
+      FaultyFileOps faulty(test::unsynced_file_ops(), n, Fault::kill);
+      (void)save_content(faulty, settled);
+      ::_exit(0);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+
+    done = WIFEXITED(status);
+    ASSERT_TRUE(done || WTERMSIG(status) == SIGKILL) << n;
+    const auto found = list_checkpoints(folder());
+    ASSERT_EQ(found.size(), 2U) << n;
+    EXPECT_EQ(found[1].first, 2) << n;
+    EXPECT_EQ(latest_checkpoint(folder()), found[1].second) << n;
+    EXPECT_NO_THROW(CheckpointReader(found[1].second)) << n;
+    if (found[1].second != at_step(2)) ++put_aside;
+    (void)save_content(*test::unsynced_file_ops(), settled);
+    (void)save(3);
+    EXPECT_EQ(read_file(at_step(2) / "state.json"), settled.state) << n;
+    EXPECT_NO_THROW(verify_checkpoint(at_step(2))) << n;
+    EXPECT_FALSE(has_leftovers()) << n;
+  }
+  // Between the two renames only.
+  EXPECT_EQ(put_aside, 1);
 }
 
 TEST_F(Checkpoint, the_first_save_may_fail_anywhere_too) {

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "dist/solo_group.h"
 #include "model/sentence_encoder.h"
+#include "model/source_hash.h"
 #include "tests/harness/checkpoint_fixture.h"
 #include "tests/harness/temporary_folder.h"
 #include "tests/model/files.h"
@@ -101,6 +103,44 @@ TEST_F(Source, nothing_under_a_path_is_a_config_error_that_names_it) {
   } catch (const ConfigError& error) {
     EXPECT_THAT(error.what(), HasSubstr((root() / "absent").string()));
   }
+}
+
+TEST_F(Source, weights_have_a_hash_that_the_rest_of_the_folder_does_not_change) {
+  test::write_tiny_checkpoint(root() / "hf", 1);
+  const std::string hash = weights_sha256(ModelSource::open(root() / "hf"));
+
+  fs::remove_all(root() / "hf");
+  test::write_tiny_checkpoint(root() / "hf", 1);
+  test::write_text(root() / "hf" / "README.md", "another text");
+  EXPECT_EQ(weights_sha256(ModelSource::open(root() / "hf")), hash);
+
+  fs::remove_all(root() / "hf");
+  test::write_tiny_checkpoint(root() / "hf", 2);
+  EXPECT_NE(weights_sha256(ModelSource::open(root() / "hf")), hash);
+}
+
+TEST_F(Source, weights_in_shards_have_a_hash_of_all_shards) {
+  const fs::path folder = test::write_tiny_checkpoint(root() / "hf");
+  fs::rename(folder / "model.safetensors", folder / "one.safetensors");
+  nlohmann::json map;
+  for (const auto& [name, tensor] : test::tiny_weights(test::tiny_spec(), 1)) map[name] = "one.safetensors";
+  test::write_text(folder / "model.safetensors.index.json", nlohmann::json{{"weight_map", map}}.dump());
+  const ModelSource source = ModelSource::open(folder);
+  const std::string hash = weights_sha256(source);
+
+  std::fstream(folder / "one.safetensors", std::ios::in | std::ios::out | std::ios::binary)
+      .seekp(-1, std::ios::end)
+      .put('x');
+
+  EXPECT_NE(weights_sha256(source), hash);
+}
+
+TEST_F(Source, weights_of_a_checkpoint_have_the_hash_of_its_manifest) {
+  save(2, 2);
+  save(4, 2);
+
+  EXPECT_NE(weights_sha256(ModelSource::open(at_step(2))), weights_sha256(ModelSource::open(at_step(4))));
+  EXPECT_EQ(weights_sha256(ModelSource::open(at_step(2))), weights_sha256(ModelSource::open(run())));
 }
 
 TEST_F(Source, tokenizer_with_more_ids_than_the_model_has_rows_is_refused) {

@@ -59,13 +59,37 @@ TEST_F(Spec, with_experts_reads_back) {
   write(spec);
   const ModelSpec read = read_model_spec(folder());
 
-  EXPECT_EQ(read.bert, spec.bert);
-  EXPECT_EQ(read.pooling, Pooling::max);
-  EXPECT_FALSE(read.normalize);
-  EXPECT_EQ(read.max_length, 12);
-  EXPECT_EQ(read.domains, spec.domains);
-  EXPECT_EQ(read.expert_layers, spec.expert_layers);
-  EXPECT_TRUE(read.domain_tokens);
+  EXPECT_EQ(read, spec);
+}
+
+TEST(SpecDifferences, of_equal_specs_are_none) {
+  EXPECT_EQ(differences(tiny_spec({"x", "y"}, {1}), tiny_spec({"x", "y"}, {1})), "");
+}
+
+TEST(SpecDifferences, name_every_key_that_differs) {
+  const ModelSpec earlier = tiny_spec({"x", "y"}, {1});
+  const auto after = [&](const std::function<void(ModelSpec&)>& change) {
+    ModelSpec now = earlier;
+    change(now);
+    return differences(earlier, now);
+  };
+
+  EXPECT_EQ(after([](auto& s) { s.pooling = Pooling::cls; }), "\n  the model's pooling was \"mean\", got \"cls\"");
+  EXPECT_EQ(after([](auto& s) { s.normalize = false; }), "\n  the model's normalize was true, got false");
+  EXPECT_EQ(after([](auto& s) { s.max_length = 9; }), "\n  the model's max_length was 16, got 9");
+  EXPECT_EQ(after([](auto& s) {
+              s.domains = {"x", "z"};
+            }),
+            "\n  the model's domains was [\"x\",\"y\"], got [\"x\",\"z\"]");
+  EXPECT_EQ(after([](auto& s) { s.expert_layers = {0}; }), "\n  the model's expert_layers was [1], got [0]");
+  EXPECT_EQ(after([](auto& s) { s.domain_tokens = false; }), "\n  the model's domain_tokens was true, got false");
+  EXPECT_EQ(after([](auto& s) { s.bert.heads = 4; }), "\n  the model's num_attention_heads was 2, got 4");
+  EXPECT_EQ(after([](auto& s) { s.bert.layer_norm_eps = 0.5; }), "\n  the model's layer_norm_eps was 1e-12, got 0.5");
+  EXPECT_EQ(after([](auto& s) { s.bert.activation = kernels::Activation::gelu_tanh; }),
+            "\n  the model's hidden_act was \"gelu\", got \"gelu_new\"");
+  EXPECT_EQ(after([](auto& s) { s.bert.hidden_dropout = s.bert.attention_dropout = 0.0; }),
+            "\n  the model's attention_probs_dropout_prob was 0.1, got 0.0"
+            "\n  the model's hidden_dropout_prob was 0.1, got 0.0");
 }
 
 TEST_F(Spec, of_a_dense_model_reads_back) {

@@ -1,4 +1,4 @@
-// A training trajectory of sentence-transformers, step by step (golden/training). Runs on one rank and on two.
+// A training trajectory of sentence-transformers, step by step (golden/training). Runs at 1, 2 and 4 ranks.
 #include <ATen/Functions.h>
 #include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>

@@ -9,6 +9,7 @@
 #include "tests/harness/shared_files.h"
 #include "tests/harness/temporary_folder.h"
 #include "tests/harness/tiny_run.h"
+#include "tests/harness/unsynced_file_ops.h"
 #include "train/trainer.h"
 
 namespace coterie::train {
@@ -50,6 +51,22 @@ class Resume : public testing::Test {
     for (const auto& line : test::read_json_lines(folder_ / "runs" / name / "metrics.jsonl"))
       if (line.contains("loss")) values.emplace_back(line.at("loss"), line.at("gradient_norm"));
     return values;
+  }
+
+  // Validation results, as they were written.
+  std::vector<std::string> evaluations(const std::string& name) const {
+    std::vector<std::string> lines;
+    for (const auto& line : test::read_json_lines(folder_ / "runs" / name / "metrics.jsonl"))
+      if (line.contains("validation")) lines.push_back(line.dump());
+    return lines;
+  }
+
+  // One life of a run: it ends after a step, because the last rank was told to stop.
+  Outcome live_one_step(const RunOptions& options) {
+    dist::Mesh mesh(parallel_, {});
+    const bool stopping = mesh.world().rank() == mesh.world().size() - 1;
+    Trainer trainer(options, "# config\n", mesh, test::unsynced_file_ops(), [=] { return stopping; });
+    return trainer.run();
   }
 
   // A run directory as it stood right after `step` of another run.
@@ -120,6 +137,68 @@ TEST_F(Resume, a_run_stops_early_when_validation_no_longer_improves) {
   EXPECT_EQ(outcome.ending, Ending::stopped_early);
   EXPECT_EQ(outcome.state.best_step, 2);
   EXPECT_EQ(outcome.state.step, 6);
+}
+
+TEST_F(Resume, preempted_after_every_step_is_bit_exact_and_no_evaluation_comes_before_the_checkpoint) {
+  const Outcome whole = run("whole", parallel_.expert);
+  const RunOptions options = test::tiny_run_options(folder_, "in-pieces", kSteps);
+
+  Outcome life;
+  for (std::int64_t step = 1; step <= kSteps; ++step) {
+    life = live_one_step(options);
+    ASSERT_EQ(life.ending, Ending::preempted);
+    ASSERT_EQ(life.state.step, step);
+    EXPECT_EQ(life.state.evaluation_due, step % options.train.eval_every == 0) << "step " << step;
+    EXPECT_EQ(read_training_state(checkpoint("in-pieces", step)).evaluation_due, life.state.evaluation_due);
+    // That of step 0, and those of earlier lives.
+    EXPECT_EQ(evaluations("in-pieces").size(), 1 + static_cast<std::size_t>((step - 1) / options.train.eval_every));
+  }
+  life = live_one_step(options);
+
+  EXPECT_EQ(life.ending, Ending::finished);
+  EXPECT_EQ(life.state.best_step, whole.state.best_step);
+  for (std::int64_t step = 1; step <= kSteps; ++step)
+    EXPECT_EQ(manifest("in-pieces", step), manifest("whole", step)) << "step " << step;
+  EXPECT_EQ(curve("in-pieces"), curve("whole"));
+  EXPECT_EQ(evaluations("in-pieces"), evaluations("whole"));
+}
+
+TEST_F(Resume, an_evaluation_that_was_put_off_stops_the_run_early_all_the_same) {
+  RunOptions options = test::tiny_run_options(folder_, "whole", kSteps);
+  options.optim.lr = 0.0;  // nothing changes: the first evaluation stays the best
+  options.loss.scale_lr = 0.0;
+  options.train.eval_every = 2;
+  options.train.patience = 2;
+  dist::Mesh mesh(parallel_, {});
+  const Outcome whole = Trainer(options, "# config\n", mesh, test::unsynced_file_ops()).run();
+  options.run = "in-pieces";
+
+  Outcome life;
+  for (int lives = 0; lives < 7; ++lives) life = live_one_step(options);
+
+  EXPECT_EQ(life.ending, Ending::stopped_early);
+  EXPECT_EQ(life.state.step, 6);
+  EXPECT_EQ(life.state.best_step, 2);
+  EXPECT_EQ(life.state.evaluations_since_best, 2);
+  EXPECT_EQ(whole.state.step, 6);
+  EXPECT_EQ(manifest("in-pieces", 6), manifest("whole", 6));
+  EXPECT_EQ(evaluations("in-pieces"), evaluations("whole"));
+}
+
+// A run may die between an evaluation and the checkpoint behind it: the evaluation is then made again.
+TEST_F(Resume, an_evaluation_that_is_made_again_is_written_once) {
+  (void)run("whole", parallel_.expert);
+  const RunOptions options = test::tiny_run_options(folder_, "died", kSteps);
+  for (std::int64_t step = 1; step <= options.train.eval_every; ++step) (void)live_one_step(options);
+  (void)dist::on_leader(mesh_.world(), [&] {
+    std::ofstream(folder_ / "runs" / "died" / "metrics.jsonl", std::ios::app) << evaluations("whole")[1] << "\n";
+    return std::string();
+  });
+
+  (void)run("died", parallel_.expert);
+
+  EXPECT_EQ(evaluations("died"), evaluations("whole"));
+  EXPECT_EQ(manifest("died", kSteps), manifest("whole", kSteps));
 }
 
 TEST_F(Resume, another_layout_continues_the_same_batches) {

@@ -1,0 +1,138 @@
+// A learned scale stays within its limits, and a step that is not finite changes nothing. Runs at 1, 2 and 4 ranks.
+#include "train/training_step.h"
+
+#include <ATen/Functions.h>
+#include <c10/core/GradMode.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "base/error.h"
+#include "dist/together.h"
+#include "tests/harness/packing.h"
+#include "tests/harness/temporary_folder.h"
+#include "tests/harness/tiny_run.h"
+#include "tests/harness/unsynced_file_ops.h"
+#include "train/trainer.h"
+
+namespace coterie::train {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::int64_t kPairs = 6;
+
+class Step : public testing::Test {
+ protected:
+  [[nodiscard]] bool last() const { return mesh_.world().rank() == mesh_.world().size() - 1; }
+
+  // The b side of pair i has the text of the a side of pair i + shift.
+  [[nodiscard]] data::Batch batch(std::int64_t shift) const {
+    data::Batch batch;
+    batch.global.a.resize(kPairs);
+    batch.global.b.resize(kPairs);
+    for (std::int64_t i = mesh_.world().rank(); i < kPairs; i += mesh_.world().size()) batch.positions.push_back(i);
+    for (const std::int64_t side : {0, 1})
+      for (const std::int64_t i : batch.positions) {
+        const auto word = static_cast<std::int32_t>(5 + 5 * ((i + side * shift) % kPairs));
+        test::append(batch.sequences, {2, word, word + 1, 3}, 16, -1, side * kPairs + i);
+      }
+    return batch;
+  }
+
+  [[nodiscard]] model::SentenceEncoder model(at::ScalarType dtype) const {
+    return model::make_sentence_encoder(test::tiny_spec(), test::tiny_weights(test::tiny_spec(), 5, dtype), mesh_,
+                                        dtype, loss_parameters(loss_));
+  }
+
+  // The step must fail on every rank and leave parameters and moments as they are.
+  void expect_refused(const model::SentenceEncoder& model, const std::string& what) const {
+    TrainingStep step(loss_, {.warmup_steps = 0}, 0, model, mesh_);
+    std::vector<at::Tensor> before;
+    for (const auto& segment : model.parameters->segments()) before.push_back(segment.values.clone());
+
+    try {
+      (void)step.run(batch(0), no_mask_, {}, 1.0);
+      ADD_FAILURE() << "nothing was noticed on rank " << mesh_.world().rank();
+    } catch (const NonFiniteError& error) {
+      EXPECT_THAT(error.what(), HasSubstr(what));
+      EXPECT_EQ(error.code(), Exit::non_finite);
+    }
+
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      const at::Tensor& now = model.parameters->segments()[i].values;
+      // By bytes: a NaN equals nothing.
+      EXPECT_EQ(std::memcmp(now.const_data_ptr(), before[i].const_data_ptr(), now.nbytes()), 0);
+      EXPECT_EQ(step.optimizer().first_moments()[i].abs().max().item().toDouble(), 0.0);
+    }
+    EXPECT_EQ(step.optimizer().steps(), 0);
+  }
+
+  dist::Mesh mesh_{{}, {}};
+  LossOptions loss_{.learn_scale = true, .scale_max = 50.0, .scale_lr = 1e3};
+  NegativeMask no_mask_{{std::vector<std::int64_t>(kPairs + 1, 0), {}}, {}, {}};
+};
+
+// Where every b is its a, a larger scale lowers the loss; where b is the next pair's a, a smaller one does.
+TEST_F(Step, a_learned_scale_ends_exactly_at_its_limits) {
+  for (const auto& [shift, log_limit] : {std::pair{0, std::log(50.0)}, std::pair{1, -std::log(50.0)}}) {
+    const auto model = this->model(at::kDouble);
+    TrainingStep step(loss_, {.warmup_steps = 0}, 0, model, mesh_);
+
+    (void)step.run(batch(shift), no_mask_, {}, 1.0);
+
+    EXPECT_EQ(model.parameters->at(kLogScale).item().toDouble(), log_limit);
+    EXPECT_DOUBLE_EQ(step.gradients(batch(shift), no_mask_, {}).scale, shift == 0 ? 50.0 : 1.0 / 50.0);
+  }
+}
+
+TEST_F(Step, a_loss_that_is_not_finite_on_one_rank_is_an_error_on_all_and_changes_nothing) {
+  const auto model = this->model(at::kFloat);
+  if (last()) {
+    const c10::NoGradGuard no_grad;
+    at::Tensor bias = model.parameters->at("encoder.layer.1.output.LayerNorm.bias");
+    bias.fill_(std::numeric_limits<double>::quiet_NaN());
+  }
+
+  expect_refused(model, "train: loss must be finite, got ");
+}
+
+TEST_F(Step, a_gradient_that_is_not_finite_on_one_rank_is_an_error_on_all_and_changes_nothing) {
+  const auto model = this->model(at::kFloat);
+  if (last())
+    model.parameters->at("encoder.layer.0.output.dense.bias").register_hook([](const at::Tensor& gradient) {
+      return gradient / 0.0;
+    });
+
+  expect_refused(model, "train: gradient norm must be finite, got ");
+}
+
+TEST_F(Step, of_a_run_that_is_not_finite_is_named_with_exit_code_78) {
+  std::unique_ptr<test::TemporaryFolder> temporary;
+  const fs::path folder = dist::on_leader(mesh_.world(), [&] {
+    temporary = std::make_unique<test::TemporaryFolder>();
+    test::write_tiny_inputs(temporary->path());
+    return temporary->path().string();
+  });
+  // Nothing is learned in the first step of warm-up; the second spoils the model, the third notices.
+  RunOptions options = test::tiny_run_options(folder, "spoilt", 6);
+  options.optim.lr = 1e37;
+  Trainer trainer(options, "# config\n", mesh_, test::unsynced_file_ops());
+
+  try {
+    (void)trainer.run();
+    ADD_FAILURE() << "nothing was noticed on rank " << mesh_.world().rank();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Exit::non_finite);
+    EXPECT_EQ(static_cast<int>(error.code()), 78);
+    EXPECT_THAT(error.what(), HasSubstr("must be finite, got "));
+    EXPECT_THAT(error.what(), HasSubstr("(step 2)"));
+  }
+  mesh_.world().barrier();
+}
+
+}  // namespace
+}  // namespace coterie::train
