@@ -62,6 +62,18 @@ TEST_F(EncoderGolden, embeddings_at_512_tokens_are_those_of_the_reference) {
   EXPECT_LE(max_difference(embeddings, expected), kBound);
 }
 
+TEST_F(EncoderGolden, embeddings_in_bf16_point_where_the_reference_points) {
+  model_ = make_sentence_encoder(source_.spec, source_.read({}), mesh_, dtypes_of(Precision::bf16));
+  for (const std::int64_t length : {256, 512}) {
+    const at::Tensor expected = golden("embeddings_" + std::to_string(length) + ".npy");
+
+    const at::Tensor embeddings = embed(texts_, length);
+
+    EXPECT_GE((embeddings * expected).sum(1).min().item<double>(), 0.9995) << length;
+    EXPECT_GT(max_difference(embeddings, expected), kBound) << "it ran in fp32";
+  }
+}
+
 TEST_F(EncoderGolden, hidden_states_of_every_layer_are_those_of_the_reference) {
   const auto versions = nlohmann::json::parse(std::ifstream(test::shared_path("golden/minilm/versions.json")));
   const auto rows = versions.at("hidden_states_text_rows").get<std::vector<std::size_t>>();

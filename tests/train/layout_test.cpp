@@ -65,6 +65,16 @@ struct StepSettings {
 // tiny_weights makes experts that differ: right after upcycling a wrong expert could not be noticed.
 model::ModelSpec spec() { return test::tiny_spec({"w", "x", "y", "z"}, {0, 1}); }
 
+// The route then depends on the tokens, and differs from layer to layer.
+model::ModelSpec learned_spec(std::int64_t top_k) {
+  model::ModelSpec learned = test::tiny_spec();
+  learned.expert_layers = {0, 1};
+  learned.router = experts::RouterKind::top_k_token;
+  learned.expert_count = kDomains;
+  learned.top_k = top_k;
+  return learned;
+}
+
 std::vector<std::int64_t> expert_axes(std::int64_t ranks) {
   std::vector<std::int64_t> axes;
   for (std::int64_t axis = 1; axis <= ranks; ++axis)
@@ -86,18 +96,18 @@ class Layout : public testing::Test {
     }
   }
   void compare_gradients(at::ScalarType dtype, double bound, std::int64_t micro_batch_tokens = 0,
-                         Shares shares = Shares::uneven) {
+                         Shares shares = Shares::uneven, const model::ModelSpec& model_spec = spec()) {
     const StepSettings settings;
     const dist::Mesh solo = dist::Mesh::solo();
-    const auto reference = model::make_sentence_encoder(spec(), test::tiny_weights(spec(), 5, dtype), solo, dtype,
-                                                        loss_parameters(settings.loss));
+    const auto reference = model::make_sentence_encoder(model_spec, test::tiny_weights(model_spec, 5, dtype), solo,
+                                                        dtype, loss_parameters(settings.loss));
     TrainingStep reference_step(settings.loss, settings.optim, 0, reference, solo);
     const StepResult expected = reference_step.gradients(batch_for(0, 1), some_mask(), settings.noise);
     ASSERT_GT(expected.gradient_norm, 0.0);
     for (const std::int64_t axis : expert_axes(everyone_.world().size())) {
       SCOPED_TRACE(str("expert axis ", axis));
       const dist::Mesh mesh({.expert = axis}, {});
-      const auto model = model::make_sentence_encoder(spec(), test::tiny_weights(spec(), 5, dtype), mesh, dtype,
+      const auto model = model::make_sentence_encoder(model_spec, test::tiny_weights(model_spec, 5, dtype), mesh, dtype,
                                                       loss_parameters(settings.loss));
       TrainingStep step(settings.loss, settings.optim, micro_batch_tokens, model, mesh);
 
@@ -134,6 +144,14 @@ TEST_F(Layout, with_four_ranks_only_the_last_has_no_pairs_or_none_has_none) {
 }
 
 TEST_F(Layout, gradients_in_single_precision_are_those_of_one_rank) { compare_gradients(at::kFloat, 1e-5); }
+
+TEST_F(Layout, gradients_under_learned_routes_are_those_of_one_rank) {
+  for (const std::int64_t top_k : {1, 2})
+    for (const std::int64_t tokens : {0, 20}) {
+      SCOPED_TRACE(str("top ", top_k, ", ", tokens, " tokens a piece"));
+      compare_gradients(at::kDouble, 1e-10, tokens, Shares::uneven, learned_spec(top_k));
+    }
+}
 
 // Ranks have different numbers of sequences, hence of pieces: those of an expert group must still agree.
 TEST_F(Layout, gradient_caching_gives_the_gradients_of_one_piece) {
