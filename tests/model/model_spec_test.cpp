@@ -77,7 +77,10 @@ TEST(SpecDifferences, name_every_key_that_differs) {
   EXPECT_EQ(after([](auto& s) { s.pooling = Pooling::cls; }), "\n  the model's pooling was \"mean\", got \"cls\"");
   EXPECT_EQ(after([](auto& s) { s.normalize = false; }), "\n  the model's normalize was true, got false");
   EXPECT_EQ(after([](auto& s) { s.max_length = 9; }), "\n  the model's max_length was 16, got 9");
-  EXPECT_EQ(after([](auto& s) { s.domains = {"x", "z"}; }), "\n  the model's domains was [\"x\",\"y\"], got [\"x\",\"z\"]");
+  EXPECT_EQ(after([](auto& s) {
+              s.domains = {"x", "z"};
+            }),
+            "\n  the model's domains was [\"x\",\"y\"], got [\"x\",\"z\"]");
   EXPECT_EQ(after([](auto& s) { s.expert_layers = {0}; }), "\n  the model's expert_layers was [1], got [0]");
   EXPECT_EQ(after([](auto& s) { s.domain_tokens = false; }), "\n  the model's domain_tokens was true, got false");
   EXPECT_EQ(after([](auto& s) { s.bert.heads = 4; }), "\n  the model's num_attention_heads was 2, got 4");
