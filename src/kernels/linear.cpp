@@ -4,31 +4,39 @@
 #include <ATen/Functions.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <optional>
+
 #include "base/error.h"
 
 namespace coterie::kernels {
 namespace {
 
+using MaybeTensor = std::optional<at::Tensor>;
+
 class Product : public torch::autograd::Function<Product> {
  public:
   // The leaves are inputs only for their gradients.
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& rows_RI,
-                            const at::Tensor& /*weight_leaf*/, const at::Tensor& weight_OI, const at::Tensor& bias_leaf,
-                            const at::Tensor& bias_O) {
-    context->save_for_backward({rows_RI, weight_OI, bias_leaf});
-    return at::linear(rows_RI, weight_OI, bias_O.defined() ? std::optional(bias_O) : std::nullopt);
+                            const at::Tensor& /*weight_leaf*/, const at::Tensor& weight_OI,
+                            const MaybeTensor& /*bias_leaf*/, const MaybeTensor& bias_O) {
+    context->save_for_backward({rows_RI, weight_OI});
+    context->saved_data["has_bias"] = bias_O.has_value();
+    return at::linear(rows_RI, weight_OI, bias_O);
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& gradients) {
     const auto saved = context->get_saved_variables();
     const at::Tensor& gradient_RO = gradients[0];
+    const bool has_bias = context->saved_data["has_bias"].toBool();
     const at::Tensor rows_RI = context->needs_input_grad(0) ? gradient_RO.mm(saved[1]) : at::Tensor();
     const at::Tensor weight_OI = gradient_RO.t().mm(saved[0]).to(at::kFloat);
-    const at::Tensor bias_O = saved[2].defined() ? gradient_RO.sum(0, false, at::kFloat) : at::Tensor();
+    const at::Tensor bias_O = has_bias ? gradient_RO.sum(0, false, at::kFloat) : at::Tensor();
     return {rows_RI, weight_OI, at::Tensor(), bias_O, at::Tensor()};
   }
 };
+
+MaybeTensor given(const at::Tensor& tensor) { return tensor.defined() ? MaybeTensor(tensor) : std::nullopt; }
 
 }  // namespace
 
@@ -38,8 +46,8 @@ at::Tensor linear(const at::Tensor& rows_RI, const Operand& weight_OI, const Ope
   COTERIE_CHECK(ShapeError, rows_RI.scalar_type() == weight_OI.value.scalar_type(), "linear: rows must be ",
                 weight_OI.value.scalar_type(), " like the weight, got ", rows_RI.scalar_type());
   if (weight_OI.value.scalar_type() == weight_OI.leaf.scalar_type())
-    return at::linear(rows_RI, weight_OI.leaf, bias_O.leaf.defined() ? std::optional(bias_O.leaf) : std::nullopt);
-  return Product::apply(rows_RI, weight_OI.leaf, weight_OI.value, bias_O.leaf, bias_O.value);
+    return at::linear(rows_RI, weight_OI.leaf, given(bias_O.leaf));
+  return Product::apply(rows_RI, weight_OI.leaf, weight_OI.value, given(bias_O.leaf), given(bias_O.value));
 }
 
 }  // namespace coterie::kernels

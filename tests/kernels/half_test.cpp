@@ -162,6 +162,21 @@ TEST(HalfLinear, gives_float_gradients_to_the_masters) {
   EXPECT_EQ(store.at("weight").grad().scalar_type(), at::kFloat);
 }
 
+TEST(HalfLinear, without_a_bias_is_the_bare_product) {
+  ParameterStore store({{"weight", test::random_tensor({24, 40}, 1), {}}}, {at::kFloat, at::kBFloat16});
+  const at::Tensor rows = random_half({50, 40}, 3).requires_grad_();
+  const at::Tensor gradient = random_half({50, 24}, 4);
+
+  const at::Tensor out = product(rows, store.operand("weight"));
+  out.backward(gradient);
+  const Passes exact = run([](const Tensors& x) { return at::linear(x[0], x[1]); },
+                           in_double({rows, store.operand("weight").value}), gradient);
+
+  EXPECT_LT(norm_error(out.detach(), exact.out), kRounding);
+  EXPECT_LT(norm_error(rows.grad(), exact.gradients[0]), kRounding);
+  EXPECT_LT(norm_error(store.at("weight").grad(), exact.gradients[1]), kRounding);
+}
+
 TEST(HalfLinear, refuses_rows_of_another_dtype) {
   ParameterStore store({{"weight", test::random_tensor({2, 3}, 1), {}}}, {at::kFloat, at::kBFloat16});
 

@@ -39,7 +39,7 @@ class NegativeMasks : public testing::Test {
 
   test::TemporaryFolder folder_;
   data::Corpus corpus_ = make(folder_.path() / "corpus.h5");
-  const data::GlobalBatch batch_{{}, {0, 4, 2, 6}, {1, 5, 3, 7}};
+  const data::GlobalBatch batch_{{}, {0, 4, 2, 6}, {1, 5, 3, 7}, {}};
   // Row 0 (document 0): b of pair 2 is document 3. Row 2 (document 2): b of pair 3 has its text. Row 3 (document 6): b
   // of pair 1 is document 5. A pair's own cell stays.
   const Cells known_offsets_ = {0, 1, 1, 2, 3};

@@ -94,8 +94,9 @@ TEST_P(GoldenTraining, loss_and_gradient_norm_follow_the_reference_at_every_step
   NpyArray golden = read_npy(test::shared_path("golden/training/" + name + "_final_embeddings.npy"));
   const at::Tensor expected = at::from_blob(golden.values.data(), golden.shape, at::kFloat);
   const at::Tensor embeddings = model.encoder->embed(first, {});
-  if (GetParam().precision == model::Precision::fp32)
+  if (GetParam().precision == model::Precision::fp32) {
     EXPECT_LE((embeddings - expected).abs().max().item<double>(), GetParam().loss);
+  }
   EXPECT_GE((embeddings * expected).sum(1).min().item<double>(), 1 - GetParam().final_angle);
 }
 
