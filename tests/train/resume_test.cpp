@@ -31,8 +31,11 @@ class Resume : public testing::Test {
   ~Resume() override { mesh_.world().barrier(); }
 
   Outcome run(const std::string& name, std::int64_t expert_axis) {
+    return run(test::tiny_run_options(folder_, name, kSteps), expert_axis);
+  }
+  static Outcome run(const RunOptions& options, std::int64_t expert_axis) {
     dist::Mesh mesh({.expert = expert_axis}, {});
-    Trainer trainer(test::tiny_run_options(folder_, name, kSteps), "# config\n", mesh, real_file_ops());
+    Trainer trainer(options, "# config\n", mesh, real_file_ops());
     return trainer.run();
   }
 
@@ -102,6 +105,24 @@ TEST_F(Resume, from_any_checkpoint_is_bit_exact) {
     EXPECT_EQ(manifest(name, kSteps), manifest("whole", kSteps)) << "from step " << step;
     EXPECT_EQ(curve(name), curve("whole")) << "from step " << step;
   }
+}
+
+TEST_F(Resume, in_bf16_with_learned_routes_in_pieces_and_rare_checkpoints_is_bit_exact) {
+  const auto options = [&](const std::string& name) {
+    RunOptions all = test::tiny_run_options(folder_, name, kSteps);
+    all.model.precision = model::Precision::bf16;
+    all.experts = {.router = experts::RouterKind::top_k_token, .count = 4, .top_k = 2, .domain_tokens = false};
+    all.train.micro_batch_tokens = 40;
+    all.train.save_every = 5;
+    return all;
+  };
+  ASSERT_EQ(run(options("whole"), parallel_.expert).state.step, kSteps);
+  copy_run_at("whole", "resumed", 5);
+
+  (void)run(options("resumed"), parallel_.expert);
+
+  EXPECT_EQ(manifest("resumed", kSteps), manifest("whole", kSteps));
+  EXPECT_EQ(curve("resumed"), curve("whole"));
 }
 
 TEST_F(Resume, two_runs_of_one_config_are_bit_equal) {
