@@ -72,9 +72,9 @@ void check(const ModelSpec& spec) {
     if (!ascending || layer < 0 || layer >= spec.bert.layers)
       throw DataError(str("expert_layers must ascend within 0..", spec.bert.layers - 1, ", got ", layer));
   }
+  if (spec.domains.empty() && (spec.domain_tokens || spec.router == experts::RouterKind::domain))
+    throw DataError("domains must not be empty in a model with domain tokens, or routed by domain");
   check_experts(spec);
-  if (spec.domains.empty() && spec.domain_tokens)
-    throw DataError("domains must not be empty in a model with domain tokens");
   if (std::set<std::string>(spec.domains.begin(), spec.domains.end()).size() != spec.domains.size())
     throw DataError("domains must differ, got one twice");
   if (spec.max_length < 3 || spec.max_length > spec.bert.max_position_embeddings)

@@ -219,7 +219,7 @@ TEST_F(Usage, figures_are_kept_of_a_release_build_only) {
   EXPECT_EQ(outcome.code, release ? 0 : 64) << outcome;
   EXPECT_EQ(exists("out.json"), release);
   if (release) {
-    EXPECT_THAT(read("out.json"), HasSubstr("\"minimum_ms\""));
+    EXPECT_THAT(read("out.json"), HasSubstr("\"pass_least_ms\""));
   } else {
     EXPECT_THAT(outcome.err, HasSubstr("of a Release build without sanitizers, got"));
   }
