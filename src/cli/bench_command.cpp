@@ -2,6 +2,7 @@
 #include "cli/bench.h"
 #include "cli/commands.h"
 #include "cli/configuration.h"
+#include "cli/launcher.h"
 
 namespace coterie::cli {
 Exit bench(const CommandLine& line, int& argc, char**& argv) {
@@ -10,6 +11,7 @@ Exit bench(const CommandLine& line, int& argc, char**& argv) {
   if (print_and_exit(file, line)) return Exit::ok;
   const std::string& what = line.positional[0];
   if (what == "step") return bench_step(file, line, argc, argv);
+  if (what == "attention" || what == "tokenizer" || what == "loader") expect_one_process("bench " + what);
   if (what == "attention") return bench_attention(file, line);
   if (what == "layer") return bench_layer(file, line, argc, argv);
   if (what == "dispatch") return bench_dispatch(file, line, argc, argv);

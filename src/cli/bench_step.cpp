@@ -20,10 +20,12 @@ rusage usage() {
 }
 
 // Multiplications and additions of the matrix products of one training step: forward once, backward twice.
-double step_gflop(const model::BertConfig& bert, std::int64_t tokens) {
-  const auto width = static_cast<double>(bert.hidden_size);
-  const double per_token = 2.0 * static_cast<double>(bert.layers) *
-                           (4.0 * width * width + 2.0 * width * static_cast<double>(bert.intermediate_size));
+double step_gflop(const model::ModelSpec& spec, std::int64_t tokens) {
+  const auto width = static_cast<double>(spec.bert.hidden_size);
+  const auto more_mlps = static_cast<double>(static_cast<std::int64_t>(spec.expert_layers.size()) * (spec.top_k - 1));
+  const double mlps = static_cast<double>(spec.bert.layers) + more_mlps;
+  const double per_token = 2.0 * (static_cast<double>(spec.bert.layers) * 4.0 * width * width +
+                                  mlps * 2.0 * width * static_cast<double>(spec.bert.intermediate_size));
   return 3.0 * per_token * static_cast<double>(tokens) * 1e-9;
 }
 
@@ -80,7 +82,7 @@ Exit bench_step(const std::string& file, const CommandLine& line, int& argc, cha
   const Timing step = timing_of(values_of(samples, [](const auto& s) { return s.step_ms; }));
   const double tokens = median(values_of(samples, [](const auto& s) { return s.tokens; }));
   const double seconds = step.median_ms * 1e-3;
-  const double gflop_per_s = step_gflop(model.spec.bert, static_cast<std::int64_t>(tokens)) / seconds;
+  const double gflop_per_s = step_gflop(model.spec, static_cast<std::int64_t>(tokens)) / seconds;
   nlohmann::ordered_json json = {
       {"ranks", mesh.world().size()},
       {"precision", model.parameters->product() == at::kBFloat16 ? "bf16" : "fp32"},

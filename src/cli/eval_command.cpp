@@ -11,6 +11,7 @@
 #include "cli/ranks.h"
 #include "dist/environment.h"
 #include "eval/metrics_table.h"
+#include "model/source_hash.h"
 #include "train/decisive_settings.h"
 #include "train/model_setup.h"
 #include "train/training_state.h"
@@ -82,8 +83,16 @@ void warn_of_another_corpus(const model::ModelSource& measured, const train::Tra
 }
 
 // The checkpoint that a run started from; where it is gone, the one that the config names.
-model::ModelSource untouched_of(const train::Start& start, const train::RunOptions& options) {
-  if (fs::is_directory(start.folder)) return model::ModelSource::open(start.folder);
+model::ModelSource untouched_of(const train::TrainingState& state, const train::RunOptions& options) {
+  const train::Start& start = state.start;
+  if (fs::is_directory(start.folder)) {
+    auto source = model::ModelSource::open(start.folder);
+    if (log::leads() && model::weights_sha256(source) != state.settings.at(train::kWeightsHash))
+      log::warn(
+          str("eval: the checkpoint that the run started from has other weights now, and is measured as untouched (",
+              start.folder, ")"));
+    return source;
+  }
   if (log::leads())
     log::warn(str("eval: the checkpoint that the run started from is gone, measuring model.checkpoint '",
                   options.model.checkpoint, "' as untouched (", start.checkpoint, ", ",
@@ -104,7 +113,7 @@ std::vector<Candidate> candidates_of(const std::string& model, const train::RunO
   const train::TrainingState state = train::read_training_state(measured.source.folder);
   warn_of_another_corpus(measured.source, state, options.data.corpus);
   if (!options.eval.untouched) return {measured};
-  Candidate untouched{"untouched", untouched_of(state.start, options)};
+  Candidate untouched{"untouched", untouched_of(state, options)};
   // It sees the same part of each text as the trained one.
   shorten(untouched.source.spec, measured.source.spec.max_length);
   return {untouched, measured};

@@ -17,9 +17,10 @@ class Product : public torch::autograd::Function<Product> {
  public:
   // The leaves are inputs only for their gradients.
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& rows_RI,
-                            const at::Tensor& /*weight_leaf*/, const at::Tensor& weight_OI,
+                            const at::Tensor& weight_leaf, const at::Tensor& weight_OI,
                             const MaybeTensor& /*bias_leaf*/, const MaybeTensor& bias_O) {
     context->save_for_backward({rows_RI, weight_OI});
+    context->saved_data["master"] = weight_leaf.scalar_type();
     context->saved_data["has_bias"] = bias_O.has_value();
     return at::linear(rows_RI, weight_OI, bias_O);
   }
@@ -28,10 +29,11 @@ class Product : public torch::autograd::Function<Product> {
                                                  const torch::autograd::variable_list& gradients) {
     const auto saved = context->get_saved_variables();
     const at::Tensor& gradient_RO = gradients[0];
+    const at::ScalarType master = context->saved_data["master"].toScalarType();
     const bool has_bias = context->saved_data["has_bias"].toBool();
     const at::Tensor rows_RI = context->needs_input_grad(0) ? gradient_RO.mm(saved[1]) : at::Tensor();
-    const at::Tensor weight_OI = gradient_RO.t().mm(saved[0]).to(at::kFloat);
-    const at::Tensor bias_O = has_bias ? gradient_RO.sum(0, false, at::kFloat) : at::Tensor();
+    const at::Tensor weight_OI = gradient_RO.t().mm(saved[0]).to(master);
+    const at::Tensor bias_O = has_bias ? gradient_RO.sum(0, false, master) : at::Tensor();
     return {rows_RI, weight_OI, at::Tensor(), bias_O, at::Tensor()};
   }
 };

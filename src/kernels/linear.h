@@ -7,7 +7,8 @@
 
 namespace coterie::kernels {
 
-/// x W^T. The product runs in the dtype of `rows`; the weight's gradient reaches the master in its own dtype.
+/// x W^T. Products run in the dtype of `rows`, forward and backward; the weight's gradient, a product too, reaches the
+/// master in the master's dtype, the bias's is summed in it.
 ///
 /// @param rows_RI    [R, I], in the dtype of `weight.value`; R may be 0
 /// @param weight_OI  [O, I]

@@ -97,7 +97,7 @@ class ParameterStore {
   /// Every step begins with it: backward adds.
   void zero_gradients();
 
-  /// Brings the copies for products up to date. Whoever writes to the values calls it.
+  /// Brings the copies for products up to date. Whoever writes to a value that products read calls it.
   void refresh();
 
  private:

@@ -23,13 +23,30 @@ void with_stored(at::ScalarType dtype, const char* kernel, const Use& use) {
   throw ShapeError(coterie::str(kernel, ": dtype must be one of Float, Double, BFloat16, got ", dtype));
 }
 
+/// The dtype of tensors of `Stored`.
+template <class Stored>
+inline constexpr at::ScalarType kDtypeOf = at::CppTypeToScalarType<Stored>::value;
+template <>
+inline constexpr at::ScalarType kDtypeOf<simd::BFloat> = at::kBFloat16;
+
+/// @throws ShapeError unless the tensor is of `Stored`
+template <class Stored>
+void expect_stored(const at::Tensor& tensor) {
+  if (tensor.scalar_type() != kDtypeOf<Stored>)
+    throw ShapeError(coterie::str("kernels: a tensor must be ", kDtypeOf<Stored>, " like the others, got ",
+                                  tensor.scalar_type(), " ", tensor.sizes()));
+}
+
 /// The numbers of a dense tensor, as the inner loops read and write them.
+/// @throws ShapeError unless the tensor is of `Stored`
 template <class Stored>
 const Stored* numbers(const at::Tensor& tensor) {
+  expect_stored<Stored>(tensor);
   return static_cast<const Stored*>(tensor.const_data_ptr());
 }
 template <class Stored>
 Stored* writable_numbers(const at::Tensor& tensor) {
+  expect_stored<Stored>(tensor);
   return static_cast<Stored*>(tensor.mutable_data_ptr());
 }
 

@@ -143,7 +143,10 @@ void finish(FileOps& ops, const fs::path& temporary, const CheckpointContent& co
 void commit(FileOps& ops, const fs::path& temporary, const fs::path& final_folder) {
   const fs::path folder = final_folder.parent_path();
   const fs::path aside = folder / str(kAsidePrefix, final_folder.filename().string());
-  if (file_exists(final_folder)) ops.rename(final_folder, aside);
+  if (file_exists(final_folder)) {
+    verify_checkpoint(temporary);
+    ops.rename(final_folder, aside);
+  }
   ops.rename(temporary, final_folder);
   ops.sync_directory(folder);
   verify_checkpoint(final_folder);

@@ -106,6 +106,8 @@ std::string differences(const ModelSpec& earlier, const ModelSpec& now) {
   return lines;
 }
 
+std::string spec_text(const ModelSpec& spec) { return bert_config_json(spec.bert) + extension_of(spec).dump(); }
+
 void write_model_spec(FileOps& ops, const fs::path& folder, const ModelSpec& spec) {
   write_file_atomically(ops, folder / "config.json", bert_config_json(spec.bert));
   write_file_atomically(ops, folder / "coterie.json", extension_of(spec).dump(2) + "\n");

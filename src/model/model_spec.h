@@ -41,6 +41,9 @@ struct ModelSpec {
 /// and coterie.json; nothing if the two are equal.
 [[nodiscard]] std::string differences(const ModelSpec& earlier, const ModelSpec& now);
 
+/// The whole spec as text: equal exactly for equal specs.
+[[nodiscard]] std::string spec_text(const ModelSpec& spec);
+
 /// Writes `config.json` (the dense encoder) and `coterie.json` (the rest) into a folder.
 void write_model_spec(FileOps& ops, const std::filesystem::path& folder, const ModelSpec& spec);
 

@@ -16,8 +16,8 @@ enum class Dropout : std::uint8_t {
   none,        ///< no dropout
 };
 
-/// What matrix products and attention run in; masters, reductions, softmax, LayerNorm statistics and the loss never
-/// leave fp32.
+/// What matrix products and attention run in, forward and backward; masters and their updates, sums over micro-batches
+/// and ranks, softmax, LayerNorm statistics, the gate of a router and the loss never leave fp32.
 enum class Precision : std::uint8_t { fp32, bf16 };
 
 struct ModelOptions {
@@ -34,7 +34,7 @@ inline void describe(config::Visitor& v, ModelOptions& o) {
   v.field("max_length", o.max_length, "tokens per text, [CLS] and [SEP] counted; 0: as the checkpoint says",
           {0, 65536});
   v.choice("precision", o.precision, std::to_array<std::string_view>({"fp32", "bf16"}),
-           "of matrix products and attention; masters, softmax, statistics, reductions and the loss stay in fp32");
+           "of matrix products and attention; masters, softmax, statistics, sums over ranks and the loss stay in fp32");
   v.choice("hidden_dropout", o.hidden_dropout, kDropouts, "dropout after embeddings and sublayers while training");
   v.choice("attention_dropout", o.attention_dropout, kDropouts, "dropout of attention probabilities while training");
 }

@@ -29,9 +29,9 @@ void add_experts(model::ModelSpec& spec, const experts::ExpertsOptions& options,
 
 model::ModelSpec trained_spec(const RunOptions& options, const data::Corpus& corpus,
                               const model::ModelSpec& checkpoint) {
-  if (!checkpoint.domains.empty())
-    throw ConfigError(
-        str("config: model.checkpoint must be a dense model, got one with domains (", options.model.checkpoint, ")"));
+  if (!checkpoint.domains.empty() || checkpoint.router != experts::RouterKind::none)
+    throw ConfigError(str("config: model.checkpoint must be a dense model, got one with domains or experts (",
+                          options.model.checkpoint, ")"));
   model::ModelSpec spec = checkpoint;
   if (options.model.max_length > 0) spec.max_length = options.model.max_length;
   if (spec.max_length < 3 || spec.max_length > spec.bert.max_position_embeddings)

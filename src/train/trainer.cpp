@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "base/stopwatch.h"
 #include "dist/together.h"
 #include "model/checkpoint.h"
@@ -44,6 +45,8 @@ Trainer::Trainer(const RunOptions& options, const std::string& resolved, dist::M
   expect_same_file(mesh_.world(), "the corpus", state_.settings.at(kCorpusHash), options_.data.corpus);
   expect_same_file(mesh_.world(), "the base model's weights", state_.settings.at(kWeightsHash),
                    source_.folder.string());
+  expect_same_file(mesh_.world(), "the model's config", sha256_of(model::spec_text(model_.spec)),
+                   source_.folder.string());
   const std::string checkpoint = open_run();
   resume(checkpoint);
   expect_same_parameters(mesh_, *model_.parameters, step_.optimizer(),
@@ -78,6 +81,9 @@ void Trainer::open_log(const std::string& resolved) {
 
 void Trainer::resume(const std::string& checkpoint) {
   if (checkpoint.empty()) return;
+  const fs::path state = fs::path(checkpoint) / "state.json";
+  expect_same_file(mesh_.world(), "the checkpoint's state",
+                   dist::made_together(mesh_.world(), [&] { return sha256_of_file(state); }), state.string());
   dist::together(mesh_.world(), [&] {
     TrainingState saved = read_training_state(checkpoint);
     check_continues(saved, checkpoint);

@@ -274,6 +274,27 @@ TEST_F(TrainedRun, that_is_dense_is_exported_without_a_domain) {
   expect_refused({"export", "runs/dense", "other", "domain=biology"}, Exit::config, {"knows no domains"});
 }
 
+TEST_F(TrainedRun, with_learned_routes_is_evaluated_and_embedded_but_not_split) {
+  const std::vector<std::string> learned = {"train", "run.toml", "experts.router=top_k_token", "experts.count=3",
+                                            "experts.domain_tokens=false"};
+  const auto with = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> all = learned;
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const Outcome trained = coterie(with({"run=learned", "experts.top_k=2"}));
+  ASSERT_EQ(trained.code, 0) << trained;
+
+  const Outcome evaluated = coterie({"eval", "runs/learned"});
+
+  EXPECT_EQ(evaluated.code, 0) << evaluated;
+  EXPECT_EQ(embed("runs/learned", "in.txt").shape, (std::vector<std::int64_t>{4, 8}));
+  expect_refused({"export", "runs/learned", "out"}, Exit::config, {"a model with a learned route"});
+  expect_refused({"train", "run.toml", "run=next", "model.checkpoint=runs/learned"}, Exit::config,
+                 {"model.checkpoint must be a dense model"});
+  expect_refused(with({"run=many", "experts.top_k=4"}), Exit::config, {"experts.top_k must be in 1..3", "got 4"});
+}
+
 TEST_F(TrainedRun, cannot_be_the_start_of_another_with_domains) {
   expect_refused({"train", "run.toml", "run=next", "model.checkpoint=runs/tiny"}, Exit::config,
                  {"model.checkpoint must be a dense model"});

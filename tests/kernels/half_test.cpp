@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <cstring>
+#include <tuple>
 
 #include "base/error.h"
 #include "kernels/activation.h"
@@ -56,16 +58,23 @@ Tensors in_double(const Tensors& inputs) {
 }
 
 TEST(HalfAttention, is_that_of_double_rounded_once) {
-  for (const double rate : {0.0, 0.1}) {
+  // The heads of 20 columns end within a vector: what is written must not reach the next one's.
+  for (const auto& [heads, head_width, rate] :
+       {std::tuple(2, 32, 0.0), std::tuple(2, 32, 0.1), std::tuple(3, 20, 0.0), std::tuple(3, 20, 0.1)}) {
+    const std::int64_t width = heads * head_width;
+    const std::int64_t number = heads;
+    const double dropped = rate;
     const Packing packing({7, 64, 65, 130, 1, 290});
-    const AttentionDropout dropout{rate, {77}};
+    const AttentionDropout dropout{dropped, {77}};
     Tensors in;
-    for (const std::uint64_t stream : {1, 2, 3}) in.push_back(random_half({packing.tokens(), 2 * 32}, stream));
-    const at::Tensor gradient = random_half({packing.tokens(), 2 * 32}, 4);
+    for (const std::uint64_t stream : {1, 2, 3}) in.push_back(random_half({packing.tokens(), width}, stream));
+    const at::Tensor gradient = random_half({packing.tokens(), width}, 4);
     const auto own = [&](const Tensors& x) {
-      return attention(x[0], x[1], x[2], 2, packing.offsets, packing.index, dropout);
+      return attention(x[0], x[1], x[2], number, packing.offsets, packing.index, dropout);
     };
-    const auto plain = [&](const Tensors& x) { return test::plain_attention(x[0], x[1], x[2], 2, packing, dropout); };
+    const auto plain = [&](const Tensors& x) {
+      return test::plain_attention(x[0], x[1], x[2], number, packing, dropout);
+    };
 
     const Passes half = run(own, in, gradient);
     const Passes exact = run(plain, in_double(in), gradient);
@@ -124,23 +133,41 @@ TEST(HalfDropout, drops_what_float_drops) {
   const Packing packing({20, 33});
   const at::Tensor tokens = random_half({53, 70}, 1);
 
-  const at::Tensor half = dropout(tokens, 0.1, {5}, packing.places());
-  const at::Tensor single = dropout(tokens.to(at::kFloat), 0.1, {5}, packing.places());
+  // A third makes the factor 1.5: half of the odd significands then lie between two neighbours, at the same distance.
+  for (const double rate : {0.1, 1.0 / 3}) {
+    const at::Tensor half = dropout(tokens, rate, {5}, packing.places());
+    const at::Tensor single = dropout(tokens.to(at::kFloat), rate, {5}, packing.places());
 
-  EXPECT_TRUE(half.equal(single.to(at::kBFloat16)));
+    EXPECT_TRUE(half.equal(single.to(at::kBFloat16))) << rate;
+  }
 }
 
-TEST(HalfConversion, is_that_of_aten) {
-  // Ties, both zeros, infinities, the largest float and what is no number.
-  const at::Tensor values = at::cat({at::tensor({1.00390625F, 1.01171875F, -1.00390625F, 0.0F, -0.0F, INFINITY,
-                                                 -INFINITY, 3.4028235e38F, NAN, 1e-40F}),
-                                     test::random_tensor({90}, 1).to(at::kFloat)})
-                                .view({1, 100});
+// A payload of ones only would round to minus zero.
+TEST(HalfNorm, what_is_no_number_stays_none) {
+  const at::Tensor tokens = random_half({2, 20}, 1);
+  at::Tensor bias = at::zeros({20}, at::kFloat);
+  const std::uint32_t ones = 0x7FFFFFFF;
+  std::memcpy(bias.mutable_data_ptr<float>() + 3, &ones, sizeof(ones));
 
-  // A rate that drops nothing leaves a conversion there and back.
-  const at::Tensor widened = dropout(values.to(at::kBFloat16), 1e-12, {1}, {{0}, {0}});
+  const at::Tensor out = dropout_residual_norm(tokens, tokens, {at::ones({20}), bias, 1e-12}, 0.0, {1}, {});
 
-  EXPECT_TRUE(widened.nan_to_num(7).equal(values.to(at::kBFloat16).nan_to_num(7)));
+  EXPECT_TRUE(out.select(1, 3).isnan().all().item<bool>());
+  EXPECT_EQ(out.isnan().sum().item<std::int64_t>(), 2);
+}
+
+TEST(HalfKernels, refuse_operands_of_two_dtypes) {
+  const at::Tensor half = random_half({4, 20}, 1);
+  const at::Tensor single = half.to(at::kFloat);
+  const NormParameters norm{at::ones({20}), at::zeros({20}), 1e-12};
+  const auto said = testing::HasSubstr("must be BFloat16 like the others, got Float [4, 20]");
+
+  EXPECT_THAT(
+      test::error_of<ShapeError>([&] { static_cast<void>(dropout_residual_norm(half, single, norm, 0.0, {1}, {})); }),
+      said);
+  EXPECT_THAT(test::error_of<ShapeError>([&] {
+                static_cast<void>(attention(half, single, half, 1, {0, 4}, {0}, {0.0, {1}}));
+              }),
+              said);
 }
 
 TEST(HalfLinear, gives_float_gradients_to_the_masters) {
