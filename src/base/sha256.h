@@ -27,6 +27,9 @@ class Sha256 {
   std::unique_ptr<Context> context_;
 };
 
+/// Hash of a text.
+[[nodiscard]] std::string sha256_of(std::string_view text);
+
 /// Hash of a whole file.
 /// @throws IoError if it cannot be read
 [[nodiscard]] std::string sha256_of_file(const std::filesystem::path& path);

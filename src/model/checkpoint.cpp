@@ -44,12 +44,6 @@ std::vector<ManifestEntry> gather_entries(const dist::ProcessGroup& world, const
   return all;
 }
 
-std::string sha256_of(std::string_view text) {
-  Sha256 hash;
-  hash.update(text);
-  return hash.hex();
-}
-
 ManifestEntry write_entry(FileOps& ops, const fs::path& folder, const std::string& name, const std::string& text) {
   write_text(ops, folder / name, text);
   return {name, text.size(), sha256_of(text)};
