@@ -25,9 +25,7 @@ constexpr std::array<Importer, 5> kImporters = {{
 std::string source_formats() {
   std::set<std::string_view> formats = {kSynth};
   for (const Importer& importer : kImporters) formats.insert(importer.format);
-  std::string all;
-  for (const std::string_view format : formats) all += str(all.empty() ? "" : ", ", format);
-  return all;
+  return joined(formats);
 }
 
 std::span<const Importer> importers() { return kImporters; }

@@ -21,6 +21,9 @@ enum class RouterKind : std::uint8_t {
 /// The kinds as configs and checkpoints spell them.
 inline constexpr auto kRouterNames = std::to_array<std::string_view>({"none", "domain", "top_k_token"});
 
+/// Experts of a layer, at most.
+inline constexpr std::int64_t kMostExperts = 4096;
+
 struct ExpertsOptions {
   RouterKind router = RouterKind::domain;
   std::int64_t count = 0;
@@ -35,7 +38,8 @@ inline void describe(config::Visitor& v, ExpertsOptions& o) {
            "how experts are chosen: none (the dense model), domain (enforced by the domain of the text), top_k_token "
            "(learned, token by token)");
   v.field("count", o.count,
-          "experts in a layer; 0: one for each domain of the corpus, the only choice when routed by it", {0, 4096});
+          "experts in a layer; 0: one for each domain of the corpus, the only choice when routed by it",
+          {0, kMostExperts});
   v.field("top_k", o.top_k, "experts of each token with a learned router", {1, 64});
   v.field("layers", o.layers, "layers whose MLP becomes experts: all, middle, none, or a list of indices from 0");
   v.field("domain_tokens", o.domain_tokens,

@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 #include "cli/command_line.h"
+#include "dist/environment.h"
+#include "dist/mesh.h"
 #include "model/bert_config.h"
 #include "train/run_options.h"
 
@@ -39,6 +41,17 @@ void add(nlohmann::ordered_json& json, const std::string& name, const Timing& ti
 /// Figures that are kept must be those of the program that users run.
 /// @throws ConfigError if `json` is set in a build that is not Release, or has sanitizers
 void expect_measurable(const train::RunOptions& options);
+
+/// The ranks of a bench: MPI, the one config of all, and the mesh, in the order in which they must live.
+/// @throws ConfigError, IoError; what `expect_measurable` and `expect_writable_for_all` refuse
+/// @note collective over all ranks of the MPI job
+struct RanksOfBench {
+  RanksOfBench(const std::string& file, const CommandLine& line, int& argc, char**& argv);
+
+  dist::MpiEnvironment mpi;
+  train::RunOptions options;
+  dist::Mesh mesh;
+};
 
 /// Prints the results as a table, and writes them to the file of the setting `json`.
 void show(const train::RunOptions& options, const nlohmann::ordered_json& json);

@@ -6,7 +6,6 @@
 
 #include "cli/bench.h"
 #include "cli/ranks.h"
-#include "dist/environment.h"
 #include "experts/domain_router.h"
 #include "experts/moe_layer.h"
 #include "kernels/attention.h"
@@ -116,11 +115,9 @@ Exit bench_attention(const std::string& file, const CommandLine& line) {
 }
 
 Exit bench_layer(const std::string& file, const CommandLine& line, int& argc, char**& argv) {
-  const dist::MpiEnvironment mpi(argc, argv);
-  const train::RunOptions options = shared_configuration(file, line).options;
-  const dist::Mesh mesh = make_mesh(options, Layout::as_configured);
-  expect_measurable(options);
-  expect_writable_for_all(mesh, {options.json});
+  const RanksOfBench ranks(file, line, argc, argv);
+  const train::RunOptions& options = ranks.options;
+  const dist::Mesh& mesh = ranks.mesh;
   const LayerParts parts(options, mesh);
   std::vector<experts::Mlp> mlps;
   for (std::int64_t e = 0; e < parts.local; ++e) mlps.push_back(random_mlp(parts.spec.bert, parts.product));
@@ -156,11 +153,9 @@ Exit bench_layer(const std::string& file, const CommandLine& line, int& argc, ch
 }
 
 Exit bench_dispatch(const std::string& file, const CommandLine& line, int& argc, char**& argv) {
-  const dist::MpiEnvironment mpi(argc, argv);
-  const train::RunOptions options = shared_configuration(file, line).options;
-  const dist::Mesh mesh = make_mesh(options, Layout::as_configured);
-  expect_measurable(options);
-  expect_writable_for_all(mesh, {options.json});
+  const RanksOfBench ranks(file, line, argc, argv);
+  const train::RunOptions& options = ranks.options;
+  const dist::Mesh& mesh = ranks.mesh;
   const LayerParts parts(options, mesh);
   const experts::Dispatcher dispatcher(mesh.expert_group(), parts.experts);
   const experts::DomainRouter router(parts.experts);

@@ -9,7 +9,7 @@
 #include "base/stopwatch.h"
 #include "base/table.h"
 #include "cli/bench.h"
-#include "cli/configuration.h"
+#include "cli/ranks.h"
 
 namespace coterie::cli {
 
@@ -53,6 +53,14 @@ void expect_measurable(const train::RunOptions& options) {
   if (options.json.empty() || (build.build_type == "Release" && build.sanitizers == "none")) return;
   throw ConfigError(str("bench: json takes the figures of a Release build without sanitizers, got ", build.build_type,
                         ", sanitizers ", build.sanitizers));
+}
+
+RanksOfBench::RanksOfBench(const std::string& file, const CommandLine& line, int& argc, char**& argv)
+    : mpi(argc, argv),
+      options(shared_configuration(file, line).options),
+      mesh(make_mesh(options, Layout::as_configured)) {
+  expect_measurable(options);
+  expect_writable_for_all(mesh, {options.json});
 }
 
 void show(const train::RunOptions& options, const nlohmann::ordered_json& json) {

@@ -5,7 +5,6 @@
 #include "cli/bench.h"
 #include "cli/ranks.h"
 #include "data/loader.h"
-#include "dist/environment.h"
 #include "train/batches.h"
 #include "train/model_setup.h"
 #include "train/training_step.h"
@@ -36,7 +35,7 @@ struct StepSample {
   std::int64_t page_faults = 0;  ///< minor ones
 };
 
-std::vector<StepSample> run_steps(const train::RunOptions& options, const data::Corpus& corpus, dist::Mesh& mesh,
+std::vector<StepSample> run_steps(const train::RunOptions& options, const data::Corpus& corpus, const dist::Mesh& mesh,
                                   const model::SentenceEncoder& model) {
   train::TrainingStep step(options.loss, options.optim, options.train.micro_batch_tokens, model, mesh);
   data::Loader loader(options.data.corpus, train::loader_options(options, model.spec, mesh, {}));
@@ -66,11 +65,9 @@ std::vector<double> values_of(const std::vector<StepSample>& samples, Field fiel
 }  // namespace
 
 Exit bench_step(const std::string& file, const CommandLine& line, int& argc, char**& argv) {
-  const dist::MpiEnvironment mpi(argc, argv);
-  const train::RunOptions options = shared_configuration(file, line).options;
-  dist::Mesh mesh = make_mesh(options, Layout::as_configured);
-  expect_measurable(options);
-  expect_writable_for_all(mesh, {options.json});
+  const RanksOfBench ranks(file, line, argc, argv);
+  const train::RunOptions& options = ranks.options;
+  const dist::Mesh& mesh = ranks.mesh;
   const data::Corpus corpus(options.data.corpus);
   const auto source = model::ModelSource::open(options.model.checkpoint);
   const auto model = train::make_model(options, corpus, source, mesh);

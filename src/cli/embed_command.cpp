@@ -50,9 +50,7 @@ std::int32_t domain_of(const Text& text, const model::ModelSpec& spec, std::int3
   const auto found = std::find(spec.domains.begin(), spec.domains.end(), text.domain);
   if (found != spec.domains.end()) return static_cast<std::int32_t>(found - spec.domains.begin());
   if (otherwise >= 0) return otherwise;
-  std::string known;
-  for (const std::string& domain : spec.domains) known += (known.empty() ? "" : ", ") + domain;
-  throw DataError(str("embed: the domain of a text must be one of ", known, ", got ",
+  throw DataError(str("embed: the domain of a text must be one of ", joined(spec.domains), ", got ",
                       text.domain.empty() ? "none" : excerpt(text.domain), " (", where,
                       "); experts.unknown_domain=NAME takes such texts as of that domain"));
 }

@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -78,12 +79,10 @@ CLI::App* add(CLI::App& parent, const Subcommand& subcommand, CommandLine& line,
 /// Refuses a first word that is no subcommand: the parser would complain of the words behind it.
 void expect_known(const CLI::App& program, int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') return;
-  std::string known;
-  for (const CLI::App* app : program.get_subcommands({})) {
-    if (app->get_name() == argv[1]) return;
-    known += (known.empty() ? "" : ", ") + app->get_name();
-  }
-  throw ConfigError(str("arguments: subcommand must be one of ", known, ", got ", excerpt(argv[1])));
+  std::vector<std::string> known;
+  for (const CLI::App* app : program.get_subcommands({})) known.push_back(app->get_name());
+  if (std::find(known.begin(), known.end(), argv[1]) != known.end()) return;
+  throw ConfigError(str("arguments: subcommand must be one of ", joined(known), ", got ", excerpt(argv[1])));
 }
 
 Exit dispatch(int argc, char** argv) {

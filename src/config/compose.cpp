@@ -94,7 +94,7 @@ std::string names_in(const fs::path& folder) {
     if (at->path().extension() == ".toml") names.push_back(at->path().stem().string());
   std::sort(names.begin(), names.end());
   const std::vector<std::string_view> views(names.begin(), names.end());
-  return names.empty() ? std::string() : str("; ", folder.string(), " has ", join(views));
+  return names.empty() ? std::string() : str("; ", folder.string(), " has ", joined(views));
 }
 
 /// Lays files over each other in the order of their `defaults`.

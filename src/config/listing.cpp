@@ -30,7 +30,7 @@ void Listing::field(std::string_view name, std::vector<std::string>& value, std:
 
 void Listing::do_choice(std::string_view name, std::size_t& index, std::span<const std::string_view> names,
                         std::string_view doc) {
-  add({std::string(name), toml_string(names[index]), "choice", "one of " + join(names), std::string(doc)});
+  add({std::string(name), toml_string(names[index]), "choice", "one of " + joined(names), std::string(doc)});
 }
 
 void Listing::enter(std::string_view name, std::string_view doc, std::size_t) {

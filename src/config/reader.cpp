@@ -96,7 +96,7 @@ void Reader::do_choice(std::string_view name, std::size_t& index, std::span<cons
   if (!found) return problems_.record(key_, str("'", names[index], "'"), "default");
   const std::string* const text = found->string();
   const auto at = text ? std::find(names.begin(), names.end(), *text) : names.end();
-  if (at == names.end()) return problems_.add(key_, str("must be one of ", join(names)));
+  if (at == names.end()) return problems_.add(key_, str("must be one of ", joined(names)));
   index = static_cast<std::size_t>(at - names.begin());
 }
 

@@ -90,12 +90,6 @@ std::string toml_list(const std::vector<std::string>& list) {
   return out + "]";
 }
 
-std::string join(std::span<const std::string_view> names) {
-  std::string out;
-  for (const std::string_view name : names) out += (out.empty() ? "" : ", ") + std::string(name);
-  return out;
-}
-
 std::string range_text(const Bounds<std::int64_t>& bounds) {
   const Bounds<std::int64_t> all;
   return range_of(bounds, bounds.min != all.min, bounds.max != all.max, [](std::int64_t v) { return v; });

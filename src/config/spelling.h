@@ -24,9 +24,6 @@ namespace coterie::config {
 /// How much of a value or an argument a message quotes.
 inline constexpr std::size_t kExcerptBytes = 160;
 
-/// `a, b, c`.
-[[nodiscard]] std::string join(std::span<const std::string_view> names);
-
 /// `1..64`, `at least 1`, `at most 0.5`, or nothing where the type alone bounds the value.
 [[nodiscard]] std::string range_text(const Bounds<std::int64_t>& bounds);
 [[nodiscard]] std::string range_text(const Bounds<double>& bounds);

@@ -65,9 +65,9 @@ class Gelu : public torch::autograd::Function<Gelu> {
   template <class Use>
   static void with_gelu(const at::Tensor& values_RF, const Use& use) {
     if (values_RF.scalar_type() == at::kFloat)
-      use(float{}, simd::gelu_of<float>(simd::function_set()));
+      use(float{}, simd::function_set().gelu);
     else
-      use(simd::BFloat{}, simd::gelu_of<simd::BFloat>(simd::function_set()));
+      use(simd::BFloat{}, simd::function_set().half_gelu);
   }
 };
 

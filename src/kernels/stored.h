@@ -3,6 +3,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <type_traits>
+
 #include "base/error.h"
 #include "kernels/simd/functions.h"
 
@@ -53,7 +55,13 @@ Stored* writable_numbers(const at::Tensor& tensor) {
 /// The loops of this processor.
 template <class Stored>
 const simd::Functions<Stored>& loops() {
-  return simd::functions_of<Stored>(simd::function_set());
+  const simd::FunctionSet& set = simd::function_set();
+  if constexpr (std::is_same_v<Stored, float>)
+    return set.single;
+  else if constexpr (std::is_same_v<Stored, double>)
+    return set.twice;
+  else
+    return set.half;
 }
 
 }  // namespace coterie::kernels

@@ -12,7 +12,6 @@ namespace {
 using nlohmann::json;
 
 constexpr int kVersion = 2;
-constexpr std::int64_t kMaxExperts = 4096;
 constexpr const char* kPoolings[] = {"mean", "cls", "max"};
 
 Pooling pooling_of(const std::string& name) {
@@ -30,7 +29,7 @@ std::int64_t integer(const json& value, const char* key) {
 experts::RouterKind router_of(const std::string& name) {
   const auto found = std::find(experts::kRouterNames.begin(), experts::kRouterNames.end(), name);
   if (found == experts::kRouterNames.end())
-    throw DataError(str("router must be one of none, domain, top_k_token, got '", name, "'"));
+    throw DataError(str("router must be one of ", joined(experts::kRouterNames), ", got '", name, "'"));
   return static_cast<experts::RouterKind>(found - experts::kRouterNames.begin());
 }
 
@@ -40,9 +39,9 @@ void check_experts(const ModelSpec& spec) {
     throw DataError(str("router must be none exactly where no layer has experts, got '",
                         experts::kRouterNames[static_cast<std::size_t>(spec.router)], "' and ",
                         spec.expert_layers.size(), " layers"));
-  if (spec.expert_count < (routed ? 1 : 0) || spec.expert_count > (routed ? kMaxExperts : 0))
-    throw DataError(
-        str("experts must be ", routed ? str("1..", kMaxExperts) : "0 without a router", ", got ", spec.expert_count));
+  if (spec.expert_count < (routed ? 1 : 0) || spec.expert_count > (routed ? experts::kMostExperts : 0))
+    throw DataError(str("experts must be ", routed ? str("1..", experts::kMostExperts) : "0 without a router", ", got ",
+                        spec.expert_count));
   if (spec.router == experts::RouterKind::domain && spec.expert_count != static_cast<std::int64_t>(spec.domains.size()))
     throw DataError(str("experts must be as many as domains (", spec.domains.size(), ") when routed by them, got ",
                         spec.expert_count));

@@ -40,9 +40,8 @@ class Trainer {
   /// @param resolved  the text kept as config.toml
   /// @param mesh      must outlive the trainer
   /// @param stopping  whether the run is to be preempted, asked after each step; the ranks need not agree
-  /// @throws Error, the first rank's on every rank: Exit::locked if the directory is in use, or `resume` forbids what
-  /// it
-  ///   holds; Exit::config if the checkpoint was made with another model or other settings; Exit::data if ranks start
+  /// @throws Error, the first rank's on every rank: Exit::locked if the directory is in use, or holds what `resume`
+  ///   forbids; Exit::config if the checkpoint was made with another model or other settings; Exit::data if ranks start
   ///   from different files; Exit::config, Exit::data and Exit::io as opening each file does
   /// @note collective over the world
   Trainer(const RunOptions& options, const std::string& resolved, dist::Mesh& mesh, std::shared_ptr<FileOps> ops,

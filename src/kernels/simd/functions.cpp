@@ -33,29 +33,4 @@ const FunctionSet& function_set() {
   return set;
 }
 
-template <>
-const Functions<float>& functions_of<float>(const FunctionSet& set) {
-  return set.single;
-}
-
-template <>
-const Functions<double>& functions_of<double>(const FunctionSet& set) {
-  return set.twice;
-}
-
-template <>
-const Functions<BFloat>& functions_of<BFloat>(const FunctionSet& set) {
-  return set.half;
-}
-
-template <>
-const GeluFunctions<float>& gelu_of<float>(const FunctionSet& set) {
-  return set.gelu;
-}
-
-template <>
-const GeluFunctions<BFloat>& gelu_of<BFloat>(const FunctionSet& set) {
-  return set.half_gelu;
-}
-
 }  // namespace coterie::kernels::simd

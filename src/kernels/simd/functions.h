@@ -144,10 +144,4 @@ extern const FunctionSet kAvx512;  ///< AVX-512 F, BW, DQ and VL
 /// @throws ConfigError if it names none that runs here
 [[nodiscard]] const FunctionSet& function_set();
 
-/// The part of a set for one kind of numbers.
-template <class Stored>
-[[nodiscard]] const Functions<Stored>& functions_of(const FunctionSet& set);
-template <class Stored>
-[[nodiscard]] const GeluFunctions<Stored>& gelu_of(const FunctionSet& set);
-
 }  // namespace coterie::kernels::simd
