@@ -6,21 +6,16 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernels/activation.h"
-#include "kernels/parameter_store.h"
+#include "kernels/mlp.h"
 
 namespace coterie::experts {
 
-/// The two matrices of one BERT MLP, parameters of a ParameterStore.
-struct Mlp {
-  kernels::Operand up_weight_FD;
-  kernels::Operand up_bias_F;
-  kernels::Operand down_weight_DF;
-  kernels::Operand down_bias_D;
-
-  /// act(x U^T + u) W^T + w
+/// One BERT MLP.
+struct Mlp : kernels::MlpWeights {
   /// @param rows_RD  [R, D]; R may be 0
-  [[nodiscard]] at::Tensor forward(const at::Tensor& rows_RD, kernels::Activation activation) const;
+  [[nodiscard]] at::Tensor forward(const at::Tensor& rows_RD, kernels::Activation activation) const {
+    return kernels::mlp(rows_RD, *this, activation);
+  }
 };
 
 /// Applies each local expert to its rows.

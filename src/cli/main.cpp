@@ -18,6 +18,7 @@
 #include "cli/configuration.h"
 #include "cli/launcher.h"
 #include "dist/environment.h"
+#include "kernels/block_cache.h"
 
 namespace coterie::cli {
 namespace {
@@ -128,10 +129,11 @@ void flush_result(Exit code) {
   dist::MpiEnvironment::abort(static_cast<int>(code));
 }
 
-/// Every layer of every step takes large blocks and gives them back. Kept by the process they cost no page faults: a
-/// fresh page costs more than the pass over it.
+/// What a step frees the next one takes again: tensors from the cache of blocks, everything else from a heap that gives
+/// nothing back. A fresh page costs more than the pass over it.
 void keep_freed_memory() {
   constexpr int kNever = -1;
+  kernels::use_block_cache();
   ::mallopt(M_MMAP_MAX, 0);
   ::mallopt(M_TRIM_THRESHOLD, kNever);
 }

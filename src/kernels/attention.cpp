@@ -37,11 +37,6 @@ simd::Rows<Stored> writable_rows_of(const at::Tensor& rows_TD, std::int64_t toke
   return {writable_numbers<Stored>(rows_TD) + token * rows_TD.stride(0) + column, rows_TD.stride(0)};
 }
 
-/// Rows whose elements are neighbours; where that is so already, the same tensor.
-at::Tensor with_dense_rows(const at::Tensor& rows_TD) {
-  return rows_TD.stride(1) == 1 ? rows_TD : rows_TD.contiguous();
-}
-
 /// Calls task(first token, head, scratch) for each head of each sequence that is not empty.
 ///
 /// Threads take the next task when they are free, longest sequences first; each task writes its own rows and columns,
@@ -54,7 +49,7 @@ void for_heads(const Batch& batch, std::int64_t width, const Task& task) {
                    [&](std::size_t a, std::size_t b) { return batch.length(a) > batch.length(b); });
   const auto count = static_cast<std::int64_t>(order.size()) * batch.heads;
   using Scalar = simd::Compute<Stored>;
-  const std::int64_t scratch = loops<Stored>().scratch_size(batch.length(order[0]), width);
+  const std::int64_t scratch = loops<Stored>().attention.scratch_size(batch.length(order[0]), width);
   std::atomic<std::int64_t> next = 0;
   at::parallel_for(0, at::get_num_threads(), 1, [&](std::int64_t, std::int64_t) {
     // A cache line more, to start on one.
@@ -71,14 +66,17 @@ void for_heads(const Batch& batch, std::int64_t width, const Task& task) {
   });
 }
 
+/// Query, key and value are the thirds of the columns.
 template <class Stored>
-simd::Head<Stored> head_of(const Batch& batch, std::size_t b, std::int64_t head, const at::Tensor& query_TD,
-                           const at::Tensor& key_TD, const at::Tensor& value_TD) {
-  const std::int64_t width = query_TD.size(1) / batch.heads;
-  const auto part = [&](const at::Tensor& rows_TD) { return rows_of<Stored>(rows_TD, batch.offsets[b], head * width); };
-  return {.query = part(query_TD),
-          .key = part(key_TD),
-          .value = part(value_TD),
+simd::Head<Stored> head_of(const Batch& batch, std::size_t b, std::int64_t head, const at::Tensor& projections_T3D) {
+  const std::int64_t model_width = projections_T3D.size(1) / 3;
+  const std::int64_t width = model_width / batch.heads;
+  const auto part = [&](std::int64_t third) {
+    return rows_of<Stored>(projections_T3D, batch.offsets[b], third * model_width + head * width);
+  };
+  return {.query = part(0),
+          .key = part(1),
+          .value = part(2),
           .length = batch.length(b),
           .width = width,
           .sequence = static_cast<std::uint32_t>(batch.sequence_index[b]),
@@ -88,27 +86,26 @@ simd::Head<Stored> head_of(const Batch& batch, std::size_t b, std::int64_t head,
 
 class Attention : public torch::autograd::Function<Attention> {
  public:
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& query, const at::Tensor& key,
-                            const at::Tensor& value, const c10::intrusive_ptr<Batch>& batch) {
-    const at::Tensor query_TD = with_dense_rows(query);
-    const at::Tensor key_TD = with_dense_rows(key);
-    const at::Tensor value_TD = with_dense_rows(value);
-    const std::int64_t width = query_TD.size(1) / batch->heads;
-    const at::Tensor out_TD = at::empty(query_TD.sizes(), query_TD.options());
-    const at::Tensor log_sum_HT =
-        at::empty({batch->heads, query_TD.size(0)}, query_TD.options().dtype(compute_dtype(query_TD.scalar_type())));
-    with_stored(query_TD.scalar_type(), "attention", [&](auto stored) {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& projections,
+                            const c10::intrusive_ptr<Batch>& batch) {
+    const at::Tensor projections_T3D = projections.contiguous();
+    const std::int64_t tokens = projections_T3D.size(0);
+    const std::int64_t width = projections_T3D.size(1) / 3 / batch->heads;
+    const at::Tensor out_TD = at::empty({tokens, width * batch->heads}, projections_T3D.options());
+    const at::Tensor log_sum_HT = at::empty(
+        {batch->heads, tokens}, projections_T3D.options().dtype(compute_dtype(projections_T3D.scalar_type())));
+    with_stored(projections_T3D.scalar_type(), "attention", [&](auto stored) {
       using Stored = decltype(stored);
       using Scalar = simd::Compute<Stored>;
       for_heads<Stored>(*batch, width, [&](std::size_t b, std::int64_t head, Scalar* scratch) {
         const std::int64_t first = batch->offsets[b];
-        loops<Stored>().attend(head_of<Stored>(*batch, b, head, query_TD, key_TD, value_TD),
-                               {writable_rows_of<Stored>(out_TD, first, head * width),
-                                writable_numbers<Scalar>(log_sum_HT) + head * log_sum_HT.size(1) + first},
-                               scratch);
+        loops<Stored>().attention.forward(head_of<Stored>(*batch, b, head, projections_T3D),
+                                          {writable_rows_of<Stored>(out_TD, first, head * width),
+                                           writable_numbers<Scalar>(log_sum_HT) + head * tokens + first},
+                                          scratch);
       });
     });
-    context->save_for_backward({query_TD, key_TD, value_TD, out_TD, log_sum_HT});
+    context->save_for_backward({projections_T3D, out_TD, log_sum_HT});
     context->saved_data["batch"] = c10::IValue::make_capsule(batch);
     return out_TD;
   }
@@ -116,32 +113,33 @@ class Attention : public torch::autograd::Function<Attention> {
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& gradients) {
     const auto saved = context->get_saved_variables();
+    const at::Tensor &projections_T3D = saved[0], &out_TD = saved[1], &log_sum_HT = saved[2];
     const auto holder = context->saved_data["batch"].toCapsule();
     const auto& batch = static_cast<const Batch&>(*holder);
-    const at::Tensor out_gradient_TD = with_dense_rows(gradients[0]);
-    const at::Tensor& out_TD = saved[3];
-    const std::int64_t width = out_TD.size(1) / batch.heads;
-    const auto like_out = [&] { return at::empty(out_TD.sizes(), out_TD.options()); };
-    const at::Tensor query_TD = like_out();
-    const at::Tensor key_TD = like_out();
-    const at::Tensor value_TD = like_out();
+    const at::Tensor out_gradient_TD = gradients[0].contiguous();
+    const std::int64_t model_width = out_TD.size(1);
+    const std::int64_t width = model_width / batch.heads;
+    const at::Tensor gradient_T3D = at::empty(projections_T3D.sizes(), projections_T3D.options());
     with_stored(out_TD.scalar_type(), "attention", [&](auto stored) {
       using Stored = decltype(stored);
       using Scalar = simd::Compute<Stored>;
       for_heads<Stored>(batch, width, [&](std::size_t b, std::int64_t head, Scalar* scratch) {
         const std::int64_t first = batch.offsets[b];
         const std::int64_t column = head * width;
-        loops<Stored>().attend_backward(head_of<Stored>(batch, b, head, saved[0], saved[1], saved[2]),
-                                        {.out = rows_of<Stored>(out_TD, first, column),
-                                         .out_gradient = rows_of<Stored>(out_gradient_TD, first, column),
-                                         .log_sum = numbers<Scalar>(saved[4]) + head * out_TD.size(0) + first,
-                                         .query = writable_rows_of<Stored>(query_TD, first, column),
-                                         .key = writable_rows_of<Stored>(key_TD, first, column),
-                                         .value = writable_rows_of<Stored>(value_TD, first, column)},
-                                        scratch);
+        const auto gradient_of = [&](std::int64_t third) {
+          return writable_rows_of<Stored>(gradient_T3D, first, third * model_width + column);
+        };
+        loops<Stored>().attention.backward(head_of<Stored>(batch, b, head, projections_T3D),
+                                           {.out = rows_of<Stored>(out_TD, first, column),
+                                            .out_gradient = rows_of<Stored>(out_gradient_TD, first, column),
+                                            .log_sum = numbers<Scalar>(log_sum_HT) + head * out_TD.size(0) + first,
+                                            .query = gradient_of(0),
+                                            .key = gradient_of(1),
+                                            .value = gradient_of(2)},
+                                           scratch);
       });
     });
-    return {query_TD, key_TD, value_TD, at::Tensor()};
+    return {gradient_T3D, at::Tensor()};
   }
 };
 
@@ -155,29 +153,24 @@ void check_offsets(const std::vector<std::int64_t>& offsets) {
 
 }  // namespace
 
-at::Tensor attention(const at::Tensor& query_TD, const at::Tensor& key_TD, const at::Tensor& value_TD,
-                     std::int64_t heads, const std::vector<std::int64_t>& offsets,
+at::Tensor attention(const at::Tensor& projections_T3D, std::int64_t heads, const std::vector<std::int64_t>& offsets,
                      const std::vector<std::int64_t>& sequence_index, const AttentionDropout& dropout) {
-  COTERIE_CHECK(ShapeError,
-                query_TD.dim() == 2 && key_TD.sizes() == query_TD.sizes() && value_TD.sizes() == query_TD.sizes(),
-                "attention: query, key and value must be [T, D], got ", query_TD.sizes(), ", ", key_TD.sizes(), ", ",
-                value_TD.sizes());
-  COTERIE_CHECK(ShapeError, heads > 0 && query_TD.size(1) % heads == 0, "attention: ", heads, " heads in ",
-                query_TD.size(1), " columns");
-  COTERIE_CHECK(ShapeError, !offsets.empty() && offsets.back() == query_TD.size(0), "attention: offsets end at ",
-                offsets.empty() ? -1 : offsets.back(), ", there are ", query_TD.size(0), " tokens");
+  COTERIE_CHECK(ShapeError, projections_T3D.dim() == 2 && heads > 0 && projections_T3D.size(1) % (3 * heads) == 0,
+                "attention: query, key and value of ", heads, " heads must be [T, 3 D], got ", projections_T3D.sizes());
+  COTERIE_CHECK(ShapeError, !offsets.empty() && offsets.back() == projections_T3D.size(0), "attention: offsets end at ",
+                offsets.empty() ? -1 : offsets.back(), ", there are ", projections_T3D.size(0), " tokens");
   COTERIE_CHECK(ShapeError, sequence_index.size() == offsets.size() - 1, "attention: ", sequence_index.size(),
                 " indices for ", offsets.size() - 1, " sequences");
   COTERIE_CHECK(ShapeError, offsets.front() == 0, "attention: offsets must start at 0, got ", offsets.front());
   check_offsets(offsets);
   // A rank without tokens still owns a place in the graph, so that its backward reaches every collective.
-  if (query_TD.size(0) == 0) return query_TD + key_TD + value_TD;
+  if (projections_T3D.size(0) == 0) return projections_T3D.narrow(1, 0, projections_T3D.size(1) / 3);
   auto batch = c10::make_intrusive<Batch>();
   batch->heads = heads;
   batch->offsets = offsets;
   batch->sequence_index = sequence_index;
   batch->drop = drop_of(dropout.rate, dropout.key);
-  return Attention::apply(query_TD, key_TD, value_TD, batch);
+  return Attention::apply(projections_T3D, batch);
 }
 
 }  // namespace coterie::kernels

@@ -22,17 +22,18 @@ struct AttentionDropout {
 /// softmax(Q K^T / sqrt(d)) V for each sequence and head, with the bits of `attention_dropout_factors`.
 ///
 /// Neither the scores nor the bits are kept: the backward pass makes both again, block by block. It is written by hand
-/// and cannot itself be differentiated. Rows may lie apart (columns of a wider tensor are read in place).
+/// and cannot itself be differentiated.
 ///
-/// @param query_TD, key_TD, value_TD  [T, D], D = heads * d
-/// @param offsets                     [B + 1], ascending from 0 to T; sequences may be empty
-/// @param sequence_index              [B] index of each sequence in the global batch, for the dropout bits
-/// @return                            [T, D], same dtype
-/// @throws ShapeError if the three differ in shape, the offsets do not fit the tokens, or the indices the offsets
+/// @param projections_T3D  [T, 3 D], D = heads * d: in each row query, key and value, as one product makes them
+/// @param offsets          [B + 1], ascending from 0 to T; sequences may be empty
+/// @param sequence_index   [B] index of each sequence in the global batch, for the dropout bits
+/// @return                 [T, D], same dtype
+/// @throws ShapeError if the columns are no three times `heads`, the offsets do not fit the tokens, or the indices the
+///   offsets
 /// @par Source
 /// Vaswani et al. 2017 (arXiv:1706.03762), section 3.2.
-[[nodiscard]] at::Tensor attention(const at::Tensor& query_TD, const at::Tensor& key_TD, const at::Tensor& value_TD,
-                                   std::int64_t heads, const std::vector<std::int64_t>& offsets,
+[[nodiscard]] at::Tensor attention(const at::Tensor& projections_T3D, std::int64_t heads,
+                                   const std::vector<std::int64_t>& offsets,
                                    const std::vector<std::int64_t>& sequence_index, const AttentionDropout& dropout);
 
 }  // namespace coterie::kernels

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "kernels/row_products.h"
 
 namespace coterie::kernels {
 namespace {
@@ -22,7 +23,7 @@ class Product : public torch::autograd::Function<Product> {
     context->save_for_backward({rows_RI, weight_OI});
     context->saved_data["master"] = weight_leaf.scalar_type();
     context->saved_data["has_bias"] = bias_O.has_value();
-    return at::linear(rows_RI, weight_OI, bias_O);
+    return row_product(rows_RI, weight_OI, bias_O);
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
@@ -31,8 +32,8 @@ class Product : public torch::autograd::Function<Product> {
     const at::Tensor& gradient_RO = gradients[0];
     const at::ScalarType master = context->saved_data["master"].toScalarType();
     const bool has_bias = context->saved_data["has_bias"].toBool();
-    const at::Tensor rows_RI = context->needs_input_grad(0) ? gradient_RO.mm(saved[1]) : at::Tensor();
-    const at::Tensor weight_OI = gradient_RO.t().mm(saved[0]).to(master);
+    const at::Tensor rows_RI = context->needs_input_grad(0) ? row_product(gradient_RO, saved[1].t()) : at::Tensor();
+    const at::Tensor weight_OI = weight_gradient(gradient_RO, saved[0], master);
     const at::Tensor bias_O = has_bias ? gradient_RO.sum(0, false, master) : at::Tensor();
     return {rows_RI, weight_OI, at::Tensor(), bias_O, at::Tensor()};
   }

@@ -52,6 +52,30 @@ Operand ParameterStore::operand(const std::string& name) const {
   return {leaf, copies_.empty() ? leaf : slice(name, copies_)};
 }
 
+Operand ParameterStore::joined(const std::vector<std::string>& names) const {
+  std::vector<std::int64_t> sizes = at(names.front()).sizes().vec();
+  const Place first = places_.at(names.front());
+  sizes[0] = 0;
+  std::int64_t end = first.offset;
+  for (const std::string& name : names) {
+    const at::Tensor& leaf = at(name);
+    const Place place = places_.at(name);
+    COTERIE_CHECK(ShapeError,
+                  place.segment == first.segment && place.offset == end &&
+                      leaf.sizes().slice(1) == at::IntArrayRef(sizes).slice(1),
+                  "parameters: '", name, "' does not continue '", names.front(), "'");
+    sizes[0] += leaf.size(0);
+    end += leaf.numel();
+  }
+  const auto view = [&](const at::Tensor& flat) {
+    return flat.narrow(0, first.offset, end - first.offset).view(sizes);
+  };
+  const Segment& segment = segments_[first.segment];
+  at::Tensor leaf = view(segment.values).detach().set_requires_grad(true);
+  leaf.mutable_grad() = view(segment.gradients);
+  return {leaf, copies_.empty() ? leaf : view(copies_[first.segment])};
+}
+
 at::Tensor ParameterStore::slice(const std::string& name, const std::vector<at::Tensor>& flat_per_segment) const {
   const at::Tensor& leaf = at(name);
   const Place place = places_.at(name);

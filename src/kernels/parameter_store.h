@@ -80,6 +80,10 @@ class ParameterStore {
   /// The same parameter for products. Its copy is as old as the last `refresh`.
   /// @throws ShapeError if there is none
   [[nodiscard]] Operand operand(const std::string& name) const;
+  /// Matrices that lie one behind the other in the store as one, their rows in the order of the names: one product
+  /// instead of several. Its leaf is another than theirs, with the same values and gradients.
+  /// @throws ShapeError if there is no such name, they do not lie so, or differ in all but their first dimension
+  [[nodiscard]] Operand joined(const std::vector<std::string>& names) const;
   /// Whether this rank holds a parameter of that name.
   [[nodiscard]] bool contains(const std::string& name) const { return leaves_.contains(name); }
   /// The flat buffers, one for each kind that occurs.

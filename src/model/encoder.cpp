@@ -86,9 +86,12 @@ Encoder::Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, co
   };
   for (std::int64_t n = 0; n < spec.bert.layers; ++n) {
     const std::string at = str("encoder.layer.", n, ".");
-    layers_.push_back({.query = linear(at + "attention.self.query"),
-                       .key = linear(at + "attention.self.key"),
-                       .value = linear(at + "attention.self.value"),
+    const auto projections = [&](const std::string& suffix) {
+      std::vector<std::string> names;
+      for (const char* name : {"query", "key", "value"}) names.push_back(at + "attention.self." + name + suffix);
+      return store.joined(names);
+    };
+    layers_.push_back({.projections = {projections(".weight"), projections(".bias")},
                        .output = linear(at + "attention.output.dense"),
                        .attention_norm = norm(at + "attention.output.LayerNorm"),
                        .mlp = mlp(n),
@@ -116,16 +119,18 @@ at::Tensor Encoder::embeddings(const data::PackedSequences& sequences) const {
                           " of the batch)"));
     ids[static_cast<std::size_t>(first)] = spec_.bert.vocab_size + sequences.domain[b];
   }
-  const at::Tensor words_TD = at::embedding(words_VD_, at::tensor(ids, at::kLong));
+  // The gradient of the words stays sparse until it is added: a dense one would be the largest tensor of a small piece.
+  const at::Tensor words_TD =
+      at::embedding(words_VD_, at::tensor(ids, at::kLong), /*padding_idx=*/-1, /*scale_grad_by_freq=*/false,
+                    /*sparse=*/true);
   const at::Tensor positions_TD = at::embedding(positions_, at::tensor(places, at::kLong));
   return words_TD + types_.select(0, 0) + positions_TD;
 }
 
 at::Tensor Encoder::attend(const Layer& layer, const at::Tensor& tokens_TD, const Pass& pass, RandomKey key) const {
-  const auto apply = [&](const Linear& linear) { return kernels::linear(tokens_TD, linear.weight, linear.bias); };
-  const at::Tensor mixed_TD =
-      kernels::attention(apply(layer.query), apply(layer.key), apply(layer.value), spec_.bert.heads,
-                         pass.sequences.offsets, pass.sequences.sequence_index, {pass.noise.attention, key});
+  const at::Tensor projections_T3D = kernels::linear(tokens_TD, layer.projections.weight, layer.projections.bias);
+  const at::Tensor mixed_TD = kernels::attention(projections_T3D, spec_.bert.heads, pass.sequences.offsets,
+                                                 pass.sequences.sequence_index, {pass.noise.attention, key});
   return kernels::linear(mixed_TD, layer.output.weight, layer.output.bias);
 }
 

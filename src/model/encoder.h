@@ -64,7 +64,8 @@ class Encoder {
     kernels::Operand bias;
   };
   struct Layer {
-    Linear query, key, value, output;
+    Linear projections;  ///< query, key and value, one behind the other
+    Linear output;
     Norm attention_norm;
     std::variant<experts::Mlp, experts::MoeLayer> mlp;
     Norm mlp_norm;

@@ -100,7 +100,7 @@ void attention_of(std::int64_t length, std::int64_t width, double rate, int repe
   compare(
       name, [&](const Tensors& in) { return plain_attention(in[0], in[1], in[2], heads, packing, dropout); },
       [&](const Tensors& in) {
-        return kernels::attention(in[0], in[1], in[2], heads, packing.offsets, packing.index, dropout);
+        return kernels::attention(at::cat({in[0], in[1], in[2]}, 1), heads, packing.offsets, packing.index, dropout);
       },
       leaves({{tokens, 384}, {tokens, 384}, {tokens, 384}}), 4e-9 * static_cast<double>(length * tokens * 384),
       repeats);

@@ -40,7 +40,7 @@ at::Tensor plain(const std::vector<at::Tensor>& in, const Case& c, const Packing
 }
 
 at::Tensor blocked(const std::vector<at::Tensor>& in, const Case& c, const Packing& packing, double rate) {
-  return attention(in[0], in[1], in[2], c.heads, packing.offsets, packing.index, {rate, {77}});
+  return attention(at::cat({in[0], in[1], in[2]}, 1), c.heads, packing.offsets, packing.index, {rate, {77}});
 }
 
 class BlockedAttention : public testing::TestWithParam<double> {
@@ -136,8 +136,14 @@ TEST(AttentionScratch, of_a_longer_sequence_is_never_smaller) {
   for (const simd::FunctionSet* set : {&simd::kBase, &simd::kAvx2, &simd::kAvx512})
     for (const std::int64_t width : {20, 32, 64})
       for (std::int64_t length = 1; length < 1100; ++length) {
-        ASSERT_LE(set->single.scratch_size(length, width), set->single.scratch_size(length + 1, width)) << length;
-        ASSERT_LE(set->twice.scratch_size(length, width), set->twice.scratch_size(length + 1, width)) << length;
+        ASSERT_LE(set->single.attention.scratch_size(length, width),
+                  set->single.attention.scratch_size(length + 1, width))
+            << length;
+        ASSERT_LE(set->twice.attention.scratch_size(length, width),
+                  set->twice.attention.scratch_size(length + 1, width))
+            << length;
+        ASSERT_LE(simd::kBf16Attention.scratch_size(length, width),
+                  simd::kBf16Attention.scratch_size(length + 1, width));
       }
 }
 
@@ -158,17 +164,17 @@ TEST_P(LoopsOfAllInstructionSets, attend_alike) {
     at::Tensor out = at::empty_like(in[0]);
     at::Tensor log_sum = at::empty({length}, at::kDouble);
     std::vector<at::Tensor> gradients = {at::empty_like(out), at::empty_like(out), at::empty_like(out)};
-    std::vector<double> scratch(static_cast<std::size_t>(loops.scratch_size(length, 20)));
+    std::vector<double> scratch(static_cast<std::size_t>(loops.attention.scratch_size(length, 20)));
     const auto rows = [](const at::Tensor& t) { return simd::Rows<const double>{t.const_data_ptr<double>(), 20}; };
     const auto writable = [](at::Tensor& t) { return simd::Rows<double>{t.mutable_data_ptr<double>(), 20}; };
     const simd::Head<double> head = {rows(in[0]), rows(in[1]), rows(in[2]), length,
                                      20,          100,         /*head=*/0,  drop_of(0.1, {77})};
 
-    loops.attend(head, {writable(out), log_sum.mutable_data_ptr<double>()}, scratch.data());
-    loops.attend_backward(head,
-                          {rows(out), rows(weights), log_sum.const_data_ptr<double>(), writable(gradients[0]),
-                           writable(gradients[1]), writable(gradients[2])},
-                          scratch.data());
+    loops.attention.forward(head, {writable(out), log_sum.mutable_data_ptr<double>()}, scratch.data());
+    loops.attention.backward(head,
+                             {rows(out), rows(weights), log_sum.const_data_ptr<double>(), writable(gradients[0]),
+                              writable(gradients[1]), writable(gradients[2])},
+                             scratch.data());
 
     EXPECT_LT(test::relative_distance(out, plain(in, c, packing, 0.1)), 1e-12);
     const double size = expected[2].norm().item<double>();

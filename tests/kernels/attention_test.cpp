@@ -34,7 +34,7 @@ Packing pack(const std::vector<std::int64_t>& lengths) {
 }
 
 at::Tensor packed(const std::vector<at::Tensor>& in, const Packing& packing, const AttentionDropout& dropout) {
-  return attention(in[0], in[1], in[2], kHeads, packing.offsets, packing.index, dropout);
+  return attention(at::cat({in[0], in[1], in[2]}, 1), kHeads, packing.offsets, packing.index, dropout);
 }
 
 at::Tensor plain(const std::vector<at::Tensor>& in, const Packing& packing, const AttentionDropout& dropout) {

@@ -46,6 +46,36 @@ TEST_F(Store, has_one_segment_for_each_kind_in_order_of_declaration) {
   EXPECT_TRUE(at::equal(store_.segments()[0].values, at::cat({first_.flatten(), second_})));
 }
 
+TEST_F(Store, joins_matrices_that_lie_one_behind_the_other) {
+  const ParameterStore store({{"query", test::random_tensor({2, 3}, 1), kDense},
+                              {"bias", bias_, kBias},
+                              {"key", test::random_tensor({4, 3}, 2), kDense}},
+                             {at::kDouble, at::kBFloat16});
+
+  const Operand joined = store.joined({"query", "key"});
+  (joined.leaf * 2).sum().backward();
+
+  EXPECT_TRUE(at::equal(joined.leaf, at::cat({store.at("query"), store.at("key")})));
+  EXPECT_TRUE(at::equal(joined.value, joined.leaf.to(at::kBFloat16)));
+  EXPECT_TRUE(at::equal(store.at("key").grad(), at::full({4, 3}, 2, at::kDouble)));
+  EXPECT_TRUE(at::equal(store.segments()[0].gradients, at::full({18}, 2, at::kDouble)));
+}
+
+TEST_F(Store, refuses_to_join_what_lies_apart_or_differs_in_width) {
+  EXPECT_THAT(test::error_of<ShapeError>([&] {
+                static_cast<void>(store_.joined({"second", "first"}));
+              }),
+              HasSubstr("parameters: 'first' does not continue 'second'"));
+  EXPECT_THAT(test::error_of<ShapeError>([&] {
+                static_cast<void>(store_.joined({"first", "second"}));
+              }),
+              HasSubstr("'second' does not continue 'first'"));
+  EXPECT_THAT(test::error_of<ShapeError>([&] {
+                static_cast<void>(store_.joined({"first", "bias"}));
+              }),
+              HasSubstr("'bias' does not continue 'first'"));
+}
+
 TEST_F(Store, leaf_and_flat_buffer_are_the_same_memory) {
   const at::NoGradGuard no_gradient;
   const Segment& dense = store_.segments()[0];

@@ -1,8 +1,8 @@
 // The inner loops that exist once for each instruction set, and the choice among them at run time.
 //
-// A set of loops is one translation unit compiled for its instructions (base.cpp, avx2.cpp, avx512.cpp); everything
-// else runs on any x86-64. No header of the standard library with inline code is seen there: the linker could keep
-// a copy that an older processor cannot run.
+// A set of loops is one translation unit compiled for its instructions (base.cpp, avx2.cpp, avx512.cpp,
+// avx512_bf16.cpp); everything else runs on any x86-64. No header of the standard library with inline code is seen
+// there: the linker could keep a copy that an older processor cannot run.
 #pragma once
 
 #include <cstdint>
@@ -102,26 +102,41 @@ struct NormGradientRows {
   Compute<Stored>*weight_gradient = nullptr, *bias_gradient = nullptr;  ///< [D]
 };
 
+/// Attention of one head.
+template <class Stored>
+struct AttentionFunctions {
+  /// Elements of scratch memory that the other two need; more for a longer sequence.
+  std::int64_t (*scratch_size)(std::int64_t length, std::int64_t width);
+  void (*forward)(const Head<Stored>&, const HeadOutput<Stored>&, Compute<Stored>* scratch);
+  void (*backward)(const Head<Stored>&, const HeadGradient<Stored>&, Compute<Stored>* scratch);
+};
+
 /// The loops of one instruction set over numbers of one kind; they compute in `Compute<Stored>`.
 template <class Stored>
 struct Functions {
-  /// Elements of scratch memory that `attend` and `attend_backward` need; more for a longer sequence.
-  std::int64_t (*scratch_size)(std::int64_t length, std::int64_t width);
-  void (*attend)(const Head<Stored>&, const HeadOutput<Stored>&, Compute<Stored>* scratch);
-  void (*attend_backward)(const Head<Stored>&, const HeadGradient<Stored>&, Compute<Stored>* scratch);
+  AttentionFunctions<Stored> attention;
   /// out = in with dropout, [rows, width].
   void (*drop_rows)(const Stored* in, Stored* out, std::int64_t rows, std::int64_t width, RowPlaces, Drop);
   void (*norm)(const NormRows<Stored>&);
   void (*norm_backward)(const NormGradientRows<Stored>&);
 };
 
+/// The backward of GELU(values + bias) for R rows of F columns, which also computes its value again.
+template <class Stored>
+struct GeluGradientRows {
+  const Stored *gradient = nullptr, *values = nullptr;
+  const float* bias = nullptr;
+  std::int64_t rows = 0, width = 0;
+  Stored* values_gradient = nullptr;
+  Stored* out = nullptr;           ///< the value, as `forward` wrote it
+  float* bias_gradient = nullptr;  ///< [F] the columns' sums of `values_gradient` are added
+};
+
 /// erf GELU of values + bias, computed in float.
 template <class Stored>
 struct GeluFunctions {
   void (*forward)(const Stored* values, const float* bias, std::int64_t rows, std::int64_t width, Stored* out);
-  /// Adds the columns' sums of `values_gradient` to `bias_gradient`.
-  void (*backward)(const Stored* gradient, const Stored* values, const float* bias, std::int64_t rows,
-                   std::int64_t width, Stored* values_gradient, float* bias_gradient);
+  void (*backward)(const GeluGradientRows<Stored>&);
 };
 
 /// All loops of one instruction set.
@@ -137,6 +152,11 @@ struct FunctionSet {
 extern const FunctionSet kBase;    ///< SSE2, which every x86-64 has
 extern const FunctionSet kAvx2;    ///< AVX2 with FMA
 extern const FunctionSet kAvx512;  ///< AVX-512 F, BW, DQ and VL
+/// AVX512-BF16: attention whose products take bf16 numbers as they are.
+extern const AttentionFunctions<BFloat> kBf16Attention;
+
+/// kAvx512 with kBf16Attention.
+[[nodiscard]] const FunctionSet& avx512_bf16();
 
 /// Whether this processor runs it.
 [[nodiscard]] bool runs(const FunctionSet& set);

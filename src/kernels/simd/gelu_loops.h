@@ -40,18 +40,19 @@ void gelu_rows(const Stored* values, const float* bias, std::int64_t rows, std::
 }
 
 template <class Stored>
-void gelu_rows_backward(const Stored* gradient, const Stored* values, const float* bias, std::int64_t rows,
-                        std::int64_t width, Stored* values_gradient, float* bias_gradient) {
+void gelu_rows_backward(const GeluGradientRows<Stored>& in) {
   constexpr float kDensity = 0.398942280F;  // 1 / sqrt(2 pi)
-  for (std::int64_t r = 0; r < rows; ++r)
-    for (std::int64_t i = 0; i < width; i += kLanes<float>) {
-      const std::int64_t left = width - i;
-      const Floats x = load_some(values + r * width + i, left) + load_some(bias + i, left);
+  for (std::int64_t r = 0; r < in.rows; ++r)
+    for (std::int64_t i = 0; i < in.width; i += kLanes<float>) {
+      const std::int64_t left = in.width - i;
+      const std::int64_t place = r * in.width + i;
+      const Floats x = load_some(in.values + place, left) + load_some(in.bias + i, left);
       const Normal normal = normal_of(x);
       const Floats slope = normal.below + x * normal.bell * kDensity;
-      const Floats change = load_some(gradient + r * width + i, left) * slope;
-      store_some(values_gradient + r * width + i, change, left);
-      store_some(bias_gradient + i, load_some(bias_gradient + i, left) + change, left);
+      const Floats change = load_some(in.gradient + place, left) * slope;
+      store_some(in.values_gradient + place, change, left);
+      store_some(in.out + place, x * normal.below, left);
+      store_some(in.bias_gradient + i, load_some(in.bias_gradient + i, left) + change, left);
     }
 }
 

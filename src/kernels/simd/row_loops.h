@@ -133,7 +133,9 @@ void norm_backward(const NormGradientRows<Stored>& all) {
 
 template <class Stored>
 constexpr Functions<Stored> all_loops() {
-  return {scratch_size<Compute<Stored>>, attend<Stored>, attend_backward<Stored>, drop_rows<Stored>, norm<Stored>,
+  return {{scratch_size<Compute<Stored>>, attend<Stored>, attend_backward<Stored>},
+          drop_rows<Stored>,
+          norm<Stored>,
           norm_backward<Stored>};
 }
 
