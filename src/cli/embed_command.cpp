@@ -14,6 +14,7 @@
 #include "data/import_json.h"
 #include "data/import_text.h"
 #include "data/loader.h"
+#include "data/pack_text.h"
 #include "dist/environment.h"
 #include "eval/embedder.h"
 #include "train/model_setup.h"
@@ -59,19 +60,10 @@ std::int32_t domain_of(const Text& text, const model::ModelSpec& spec, std::int3
 data::PackedSequences pack_texts(const std::vector<Text>& texts, const fs::path& in, const model::ModelSource& source,
                                  std::int32_t otherwise) {
   const data::Tokenizer tokenizer = source.tokenizer();
-  const auto longest = static_cast<std::size_t>(source.spec.max_length);
   data::PackedSequences packed;
-  for (const Text& text : texts) {
-    std::vector<std::int32_t> ids = tokenizer.encode(text.text);
-    if (ids.size() > longest) {
-      ids[longest - 1] = ids.back();
-      ids.resize(longest);
-    }
-    packed.tokens.insert(packed.tokens.end(), ids.begin(), ids.end());
-    packed.sequence_index.push_back(packed.sequences());
-    packed.offsets.push_back(static_cast<std::int64_t>(packed.tokens.size()));
-    packed.domain.push_back(domain_of(text, source.spec, otherwise, str(in.string(), ":", text.line)));
-  }
+  for (const Text& text : texts)
+    data::append_text(packed, tokenizer, text.text, source.spec.max_length,
+                      domain_of(text, source.spec, otherwise, str(in.string(), ":", text.line)));
   return packed;
 }
 

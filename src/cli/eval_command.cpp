@@ -1,15 +1,18 @@
-// coterie eval: pair classification of a model, beside the untouched one.
+// coterie eval: pair classification and retrieval of a model, beside the untouched one.
 #include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/file_ops.h"
 #include "base/log.h"
 #include "base/sha256.h"
 #include "base/table.h"
 #include "cli/commands.h"
+#include "cli/eval_retrieval.h"
 #include "cli/ranks.h"
 #include "dist/environment.h"
+#include "dist/together.h"
 #include "eval/metrics_table.h"
 #include "model/source_hash.h"
 #include "train/decisive_settings.h"
@@ -25,18 +28,18 @@ struct Candidate {
   model::ModelSource source;
 };
 
-std::vector<eval::DomainResult> classify(const Candidate& candidate, const train::RunOptions& options,
+std::vector<eval::DomainResult> classify(const model::SentenceEncoder& model, const train::RunOptions& options,
                                          const data::Corpus& corpus, const dist::Mesh& mesh) {
-  const model::ModelSpec& spec = candidate.source.spec;
-  (void)candidate.source.tokenizer_of(corpus);
-  const auto weights = candidate.source.read(model::expert_range(spec, mesh));
-  const model::SentenceEncoder model =
-      model::make_sentence_encoder(spec, weights, mesh, model::dtypes_of(options.model.precision));
-  const eval::CorpusView view = train::view_of(corpus, spec, options);
+  const eval::CorpusView view = train::view_of(corpus, model.spec, options);
   const auto score = [&](data::Split split) { return eval::score_pairs(*model.encoder, view, split, mesh); };
   const eval::ScoredPairs validation = score(data::Split::validation);
   const bool test = options.eval.split == eval::EvalSplit::test;
   return eval::classify(corpus.domains(), test ? score(data::Split::test) : validation, validation);
+}
+
+Table pair_table() {
+  return Table({"model", "domain", "pairs", "ROC-AUC", "AP", "F1max", "precision", "recall", "threshold", "F1@val",
+                "val threshold", "pos sim", "neg sim", "ratio"});
 }
 
 void add_rows(Table& table, const std::string& model, const std::vector<eval::DomainResult>& results) {
@@ -75,7 +78,7 @@ std::string config_of(const CommandLine& line) {
 void warn_of_another_corpus(const model::ModelSource& measured, const train::TrainingState& state,
                             const std::string& corpus) {
   const auto trained_on = state.settings.find(train::kCorpusHash);
-  if (!log::leads() || trained_on == state.settings.end()) return;
+  if (!log::leads() || trained_on == state.settings.end() || !fs::exists(corpus)) return;
   const std::string sha256 = sha256_of_file(corpus);
   if (sha256 != trained_on->second)
     log::warn(str("eval: the model was trained on another corpus, whose training pairs this one may measure; SHA-256 ",
@@ -119,6 +122,33 @@ std::vector<Candidate> candidates_of(const std::string& model, const train::RunO
   return {untouched, measured};
 }
 
+model::SentenceEncoder read_model(const model::ModelSource& source, const train::RunOptions& options,
+                                  const dist::Mesh& mesh) {
+  return model::make_sentence_encoder(source.spec, source.read(model::expert_range(source.spec, mesh)), mesh,
+                                      model::dtypes_of(options.model.precision));
+}
+
+// The corpus of the pairs; retrieval alone looks into it for training queries, where it is there.
+std::optional<data::Corpus> open_corpus(const train::RunOptions& options) {
+  if (!options.eval.pairs && options.eval.retrieval.empty())
+    throw ConfigError("config: eval.pairs or eval.retrieval must name something to measure, got neither");
+  if (!options.eval.pairs && !fs::exists(options.data.corpus)) return std::nullopt;
+  return std::optional<data::Corpus>(options.data.corpus);
+}
+
+// The folder of what is saved; rank 0 writes.
+void make_save_folder(const train::RunOptions& options, const dist::Mesh& mesh) {
+  const std::string& folder = options.eval.save;
+  if (folder.empty()) return;
+  dist::together(mesh.world(), [&] {
+    if (mesh.world().rank() != 0) return;
+    std::error_code error;
+    fs::create_directories(folder, error);
+    if (error) throw IoError(str("eval: cannot make directory '", folder, "': ", error.message(), " (eval.save)"));
+    expect_folder_writable(fs::path(folder) / "run");
+  });
+}
+
 }  // namespace
 
 Exit evaluate(const CommandLine& line, int& argc, char**& argv) {
@@ -134,20 +164,33 @@ Exit evaluate(const CommandLine& line, int& argc, char**& argv) {
     options.json.clear();
   const dist::Mesh mesh = make_mesh(options, Layout::replicated);
   expect_writable_for_all(mesh, {options.json});
-  const data::Corpus corpus(options.data.corpus);
+  make_save_folder(options, mesh);
+  const std::optional<data::Corpus> corpus = open_corpus(options);
+  const RetrievalBench retrieval(options, corpus ? &*corpus : nullptr);
 
-  Table table({"model", "domain", "pairs", "ROC-AUC", "AP", "F1max", "precision", "recall", "threshold", "F1@val",
-               "val threshold", "pos sim", "neg sim", "ratio"});
+  Table pairs = pair_table();
+  std::vector<eval::NamedRetrieval> found;
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
   for (const Candidate& candidate : candidates_of(line.positional[0], options)) {
     log::info(str("embedding with the ", candidate.name, candidate.name == "model" ? "" : " model", " (",
                   candidate.source.folder.string(), ")"));
-    const auto results = classify(candidate, options, corpus, mesh);
-    add_rows(table, candidate.name, results);
-    json[candidate.name] = to_json(results);
+    const data::Tokenizer tokenizer =
+        options.eval.pairs ? candidate.source.tokenizer_of(*corpus) : candidate.source.tokenizer();
+    const model::SentenceEncoder model = read_model(candidate.source, options, mesh);
+    if (options.eval.pairs) {
+      const auto results = classify(model, options, *corpus, mesh);
+      add_rows(pairs, candidate.name, results);
+      json[candidate.name] = to_json(results);
+    }
+    const auto rows = retrieval.measure({candidate.name, model, tokenizer}, mesh);
+    found.insert(found.end(), rows.begin(), rows.end());
   }
   if (mesh.world().rank() != 0) return Exit::ok;
-  std::cout << table.text();
+  if (options.eval.pairs) std::cout << pairs.text();
+  if (!found.empty()) {
+    std::cout << (options.eval.pairs ? "\n" : "") << retrieval_table(found).text();
+    json["retrieval"] = retrieval_json(found);
+  }
   write_json(options.json, json.dump(2));
   return Exit::ok;
 }

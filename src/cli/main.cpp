@@ -47,12 +47,13 @@ struct Subcommand {
 
 constexpr std::array<Subcommand, 9> kSubcommands = {{
     {"", "train", "[CONFIG] [key=value...]", "train a model, or continue", Config::taken, train},
-    {"", "eval", "RUN|MODEL [CONFIG] [key=value...]", "pair classification", Config::taken, evaluate},
+    {"", "eval", "RUN|MODEL [CONFIG] [key=value...]", "pair classification and retrieval", Config::taken, evaluate},
     {"", "embed", "MODEL IN.txt|IN.jsonl|IN.h5 OUT.npy [key=value...]", "texts to an array of embeddings",
      Config::taken, embed},
     {"", "bench", "step|attention|layer|dispatch|tokenizer|loader [CONFIG] [key=value...]",
      "speed of the parts beside the machine's limit", Config::taken, bench},
-    {"", "score", "FILE.csv [json=PATH]", "measures of a file prediction,label", Config::not_taken, alone<score>},
+    {"", "score", "FILE.csv|RUN QRELS [json=PATH]", "measures of a file prediction,label, or of a TREC run file",
+     Config::not_taken, alone<score>},
     {"", "export", "RUN OUT [domain=NAME] [json=PATH]", "a plain dense sentence-transformers directory",
      Config::not_taken, alone<export_model>},
     {"data", "build", "[CONFIG] [key=value...]", "sources to corpus.h5", Config::taken, alone<data_build>},

@@ -47,4 +47,24 @@ nlohmann::ordered_json metrics_json(const PairMetrics& metrics) {
   return out;
 }
 
+Table retrieval_table(std::vector<std::string> subject, std::span<const NamedRetrieval> rows) {
+  subject.emplace_back("queries");
+  for (const RetrievalMeasure& measure : kRetrievalMeasures) subject.emplace_back(measure.name);
+  Table table(std::move(subject));
+  for (const NamedRetrieval& row : rows) {
+    std::vector<std::string> cells = row.subject;
+    cells.push_back(std::to_string(row.queries));
+    for (const RetrievalMeasure& measure : kRetrievalMeasures)
+      cells.push_back(decimal(row.means.*measure.value, kDigits));
+    table.add_row(std::move(cells));
+  }
+  return table;
+}
+
+nlohmann::ordered_json retrieval_json(const NamedRetrieval& row) {
+  nlohmann::ordered_json out = {{"queries", row.queries}};
+  for (const RetrievalMeasure& measure : kRetrievalMeasures) out[std::string(measure.name)] = row.means.*measure.value;
+  return out;
+}
+
 }  // namespace coterie::eval

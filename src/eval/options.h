@@ -1,9 +1,11 @@
-// The `[eval]` section: which pairs are measured, and how they are embedded.
+// The `[eval]` section: what is measured, and how texts are embedded.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "config/schema.h"
 
@@ -16,13 +18,27 @@ struct EvalOptions {
   EvalSplit split = EvalSplit::test;
   std::int64_t batch_tokens = 8192;
   bool untouched = true;
+  bool pairs = true;
+  std::vector<std::string> retrieval;
+  bool mixed_index = false;
+  std::int64_t depth = 100;
+  std::string save;
 };
 
 inline void describe(config::Visitor& v, EvalOptions& o) {
   v.choice("split", o.split, std::to_array<std::string_view>({"validation", "test"}),
-           "pairs that are measured; the fixed threshold always comes from validation");
+           "pairs and queries that are measured; the fixed threshold always comes from validation");
   v.field("batch_tokens", o.batch_tokens, "tokens embedded at a time on each rank", {1, 1 << 24});
   v.field("untouched", o.untouched, "beside a trained model, also measure the checkpoint it started from");
+  v.field("pairs", o.pairs, "measure pair classification on data.corpus");
+  v.field(
+      "retrieval", o.retrieval,
+      "collections to search, beir:PATH or smart:PATH below data.root; queries that data.corpus has in another split "
+      "than the measured one are left out");
+  v.field("mixed_index", o.mixed_index,
+          "also search one index of the documents of all these collections, with queries that carry no domain");
+  v.field("depth", o.depth, "documents ranked for each query", {100, 100000});
+  v.field("save", o.save, "folder for TREC run files and judgements; empty: do not");
 }
 
 }  // namespace coterie::eval

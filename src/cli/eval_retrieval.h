@@ -1,0 +1,54 @@
+// The retrieval part of coterie eval: the collections of `eval.retrieval`, searched by one model after another.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/table.h"
+#include "data/corpus.h"
+#include "data/tokenizer.h"
+#include "dist/mesh.h"
+#include "eval/metrics_table.h"
+#include "eval/retrieval.h"
+#include "model/sentence_encoder.h"
+#include "train/run_options.h"
+
+namespace coterie::cli {
+
+/// A model that is measured, under its name in tables and files.
+struct MeasuredModel {
+  const std::string& name;
+  const model::SentenceEncoder& model;
+  const data::Tokenizer& tokenizer;
+};
+
+/// The tasks of a command.
+class RetrievalBench {
+ public:
+  /// @param corpus  queries that it has in another split are left out; null: none are
+  /// @throws ConfigError if two collections have one name; what reading them throws
+  RetrievalBench(const train::RunOptions& options, const data::Corpus* corpus);
+
+  /// A row for each task, in their order: model, collection, documents; with `eval.save` rank 0 also writes the runs
+  /// and the judgements.
+  /// @throws ConfigError if the model needs a domain that it does not know, with `experts.unknown_domain = error`
+  /// @note collective over the world
+  [[nodiscard]] std::vector<eval::NamedRetrieval> measure(const MeasuredModel& measured, const dist::Mesh& mesh) const;
+
+ private:
+  void save(const std::string& model, const eval::RetrievalTask& task, const eval::Ranking& run) const;
+
+  const train::RunOptions& options_;
+  std::vector<data::RetrievalSet> sets_;  // what the texts of the tasks point into
+  std::vector<eval::RetrievalTask> tasks_;
+};
+
+/// The table of the rows that `RetrievalBench` makes.
+[[nodiscard]] Table retrieval_table(std::span<const eval::NamedRetrieval> rows);
+
+/// Model -> collection -> documents, queries and measures.
+[[nodiscard]] nlohmann::ordered_json retrieval_json(std::span<const eval::NamedRetrieval> rows);
+
+}  // namespace coterie::cli

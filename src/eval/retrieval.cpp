@@ -1,0 +1,104 @@
+// Tasks from collections, and their runs.
+#include "eval/retrieval.h"
+
+#include <ATen/Functions.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "data/pack_text.h"
+#include "eval/embedder.h"
+#include "kernels/pooling.h"
+
+namespace coterie::eval {
+namespace {
+
+void sort_for_ties(std::vector<RetrievalText>& documents) {
+  std::sort(documents.begin(), documents.end(),
+            [](const RetrievalText& x, const RetrievalText& y) { return x.id > y.id; });
+}
+
+bool is_measured(const data::Document& query, data::Split split, const KnownSplits& known) {
+  const auto found = known.find(query.text);
+  if (found != known.end()) return found->second == split;
+  return !query.split || *query.split == split;
+}
+
+at::Tensor embed(const model::Encoder& encoder, const TextView& view, std::span<const RetrievalText> texts,
+                 const dist::Mesh& mesh) {
+  data::PackedSequences packed;
+  for (const RetrievalText& text : texts)
+    data::append_text(packed, view.tokenizer, text.text, view.max_length, view.domain(text.domain));
+  return kernels::normalize_rows(embed_all(encoder, packed, view.batch_tokens, mesh));
+}
+
+}  // namespace
+
+KnownSplits known_splits(const data::Corpus& corpus) {
+  KnownSplits known;
+  for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(corpus.documents()); ++i) {
+    const auto [entry, added] = known.emplace(corpus.text(i), corpus.split(i));
+    if (!added) entry->second = std::min(entry->second, corpus.split(i));
+  }
+  return known;
+}
+
+RetrievalTask make_task(const data::RetrievalSet& set, data::Split split, const KnownSplits& known) {
+  RetrievalTask task{.name = set.name, .documents = {}, .queries = {}, .qrels = {}};
+  std::set<std::uint32_t> judged;
+  for (const data::Judgement& judgement : set.judgements) {
+    const data::Document& query = set.queries[judgement.query];
+    if (!is_measured(query, split, known)) continue;
+    judged.insert(judgement.query);
+    task.qrels.queries[query.id][judgement.document] = judgement.grade;
+  }
+  if (judged.empty())
+    throw DataError(str("retrieval: '", set.name, "' must have a judged query that is of the ", data::name_of(split),
+                        " split or of none, got none among ", set.queries.size(), " (eval.retrieval, eval.split)"));
+  for (const std::uint32_t query : judged)
+    task.queries.push_back({set.queries[query].id, set.queries[query].text, set.name});
+  for (const data::Document& document : set.documents) task.documents.push_back({document.id, document.text, set.name});
+  sort_for_ties(task.documents);
+  return task;
+}
+
+RetrievalTask mixed_task(std::span<const RetrievalTask> tasks) {
+  RetrievalTask mixed{.name = "mixed", .documents = {}, .queries = {}, .qrels = {}};
+  for (const RetrievalTask& task : tasks) {
+    const std::string prefix = task.name + ":";
+    for (const RetrievalText& document : task.documents)
+      mixed.documents.push_back({prefix + document.id, document.text, document.domain});
+    for (const RetrievalText& query : task.queries) mixed.queries.push_back({prefix + query.id, query.text, ""});
+    for (const auto& [query, documents] : task.qrels.queries)
+      for (const auto& [document, grade] : documents) mixed.qrels.queries[prefix + query][prefix + document] = grade;
+  }
+  sort_for_ties(mixed.documents);
+  return mixed;
+}
+
+Ranking retrieve(const model::Encoder& encoder, const TextView& view, const RetrievalTask& task,
+                 const SearchOptions& options, const dist::Mesh& mesh) {
+  const at::Tensor queries_QD = embed(encoder, view, task.queries, mesh);
+  const auto embed_block = [&](std::int64_t first, std::int64_t last) {
+    return embed(
+        encoder, view,
+        std::span(task.documents).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first)),
+        mesh);
+  };
+  return ranking_of(
+      task, search(queries_QD, static_cast<std::int64_t>(task.documents.size()), embed_block, options, mesh.world()));
+}
+
+Ranking ranking_of(const RetrievalTask& task, const std::vector<std::vector<Hit>>& hits) {
+  COTERIE_CHECK(ShapeError, hits.size() == task.queries.size(), "retrieval: ", task.queries.size(),
+                " queries, hits of ", hits.size());
+  Ranking run;
+  for (std::size_t i = 0; i < hits.size(); ++i) {
+    std::vector<Found>& found = run.queries[task.queries[i].id];
+    for (const Hit& hit : hits[i]) found.push_back({task.documents[hit.document].id, hit.score});
+  }
+  return run;
+}
+
+}  // namespace coterie::eval

@@ -1,0 +1,73 @@
+// Retrieval: which documents of a whole collection a model finds for each judged query.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "data/corpus.h"
+#include "data/retrieval_set.h"
+#include "data/tokenizer.h"
+#include "dist/mesh.h"
+#include "eval/search.h"
+#include "eval/trec.h"
+#include "model/encoder.h"
+
+namespace coterie::eval {
+
+/// A document or query under the id it has in run files.
+struct RetrievalText {
+  std::string id;
+  std::string_view text;
+  std::string domain;  ///< empty: none
+};
+
+/// What is searched, for what, and what should be found.
+struct RetrievalTask {
+  std::string name;
+  std::vector<RetrievalText> documents;  ///< by id from the last in the order of bytes, which is how ties are ranked
+  std::vector<RetrievalText> queries;    ///< each judged
+  Qrels qrels;                           ///< of these queries
+};
+
+/// The split that a corpus has a text in, training where it is in several: what a model may have been trained with.
+using KnownSplits = std::unordered_map<std::string, data::Split>;
+
+/// @note reads all texts of the corpus
+[[nodiscard]] KnownSplits known_splits(const data::Corpus& corpus);
+
+/// A collection with its own index: its judged queries of a split.
+///
+/// The split of a query is the one that the corpus has its text in, else the one that its files put it in; a query
+/// without either is measured. All its texts are of the domain that the set is named after.
+///
+/// @param set    must outlive the task
+/// @throws DataError if no query is left
+[[nodiscard]] RetrievalTask make_task(const data::RetrievalSet& set, data::Split split, const KnownSplits& known);
+
+/// All documents in one index, under ids `collection:id`, and all queries without a domain.
+/// @param tasks  must differ in name; what their texts point to must outlive the result
+[[nodiscard]] RetrievalTask mixed_task(std::span<const RetrievalTask> tasks);
+
+/// How texts reach a model.
+struct TextView {
+  const data::Tokenizer& tokenizer;
+  /// The model's index of a domain by name, where an empty name is none; -1 for a model without domains.
+  std::function<std::int32_t(const std::string&)> domain;
+  std::int64_t max_length;
+  std::int64_t batch_tokens;  ///< tokens embedded at a time on each rank
+};
+
+/// Searches by cosine similarity.
+/// @note collective over the world; the result is the same on every rank
+[[nodiscard]] Ranking retrieve(const model::Encoder& encoder, const TextView& view, const RetrievalTask& task,
+                               const SearchOptions& options, const dist::Mesh& mesh);
+
+/// The hits of a task's queries under the ids of its documents.
+[[nodiscard]] Ranking ranking_of(const RetrievalTask& task, const std::vector<std::vector<Hit>>& hits);
+
+}  // namespace coterie::eval

@@ -1,0 +1,101 @@
+// Retrieval as a user measures it: eval on collections, run files, and score on them.
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/workspace.h"
+
+namespace coterie::test {
+namespace {
+
+using testing::HasSubstr;
+
+/// A workspace with two small BEIR folders, `biology` and `physics`: every document is the answer to one query.
+class Retrieval : public Workspace {
+ protected:
+  void SetUp() override {
+    Workspace::SetUp();
+    if (IsSkipped()) return;
+    for (const std::string name : {"biology", "physics"}) {
+      std::string documents;
+      std::string queries;
+      std::string qrels = "query-id\tcorpus-id\tscore\n";
+      for (char letter = 'a'; letter <= 'z'; ++letter) {
+        const std::string text = str(name == "biology" ? "gene " : "star ", letter, " paper ");
+        documents += str(R"({"_id": "d)", letter, R"(", "title": "", "text": ")", text, R"(model"})", "\n");
+        queries += str(R"({"_id": "q)", letter, R"(", "text": ")", text, "\"}\n");
+        qrels += str("q", letter, "\td", letter, "\t1\n");
+      }
+      write("sets/" + name + "/corpus.jsonl", documents);
+      write("sets/" + name + "/queries.jsonl", queries);
+      write("sets/" + name + "/qrels/test.tsv", qrels);
+    }
+    write("retrieval.toml", R"([eval]
+pairs = false
+mixed_index = true
+retrieval = ["beir:sets/biology", "beir:sets/physics"]
+[dist]
+threads = 1
+)");
+  }
+
+  nlohmann::json results(const fs::path& path) { return nlohmann::json::parse(read(path)).at("retrieval"); }
+};
+
+TEST_F(Retrieval, is_measured_on_each_collection_and_on_all_together_without_a_corpus) {
+  const Outcome outcome = coterie({"eval", "hf", "retrieval.toml", "json=out.json"});
+
+  ASSERT_EQ(outcome.code, 0) << outcome;
+  for (const char* word : {"biology", "physics", "mixed", "nDCG@10", "MAP@100", "Recall@100"})
+    EXPECT_THAT(outcome.out, HasSubstr(word));
+  const auto json = results("out.json").at("model");
+  EXPECT_EQ(json.at("biology").at("queries"), 26);
+  EXPECT_EQ(json.at("mixed").at("documents"), 52);
+  // Fewer documents than 100: all are found.
+  EXPECT_EQ(json.at("biology").at("Recall@100"), 1.0);
+  EXPECT_GT(json.at("biology").at("nDCG@10"), 0.0);
+}
+
+TEST_F(Retrieval, gives_the_same_runs_on_any_number_of_ranks) {
+  ASSERT_EQ(coterie({"eval", "hf", "retrieval.toml", "eval.save=one"}).code, 0);
+  for (const int ranks : {2, 4}) {
+    const std::string folder = str("on_", ranks);
+
+    const Outcome outcome = mpirun(ranks, {"eval", "hf", "retrieval.toml", "eval.save=" + folder});
+
+    ASSERT_EQ(outcome.code, 0) << outcome;
+    for (const char* file : {"biology.model.run", "physics.model.run", "mixed.model.run", "mixed.qrels"})
+      EXPECT_EQ(read(folder + "/" + file), read(str("one/", file))) << ranks << ' ' << file;
+  }
+}
+
+TEST_F(Retrieval, saved_runs_score_as_they_were_measured) {
+  ASSERT_EQ(coterie({"eval", "hf", "retrieval.toml", "eval.save=saved", "json=out.json"}).code, 0);
+
+  const Outcome outcome = coterie({"score", "saved/mixed.model.run", "saved/mixed.qrels", "json=score.json"});
+
+  ASSERT_EQ(outcome.code, 0) << outcome;
+  EXPECT_THAT(outcome.out, HasSubstr("nDCG@10"));
+  auto expected = results("out.json").at("model").at("mixed");
+  expected.erase("documents");
+  EXPECT_EQ(nlohmann::json::parse(read("score.json")), expected);
+}
+
+TEST_F(Retrieval, queries_without_a_domain_need_one_that_the_model_knows) {
+  build_corpus();
+  ASSERT_EQ(coterie({"train", "run.toml", "train.steps=1"}).code, 0);
+
+  const Outcome refused = coterie({"eval", "runs/tiny", "retrieval.toml", "eval.untouched=false"});
+  const Outcome taken =
+      coterie({"eval", "runs/tiny", "retrieval.toml", "eval.untouched=false", "experts.unknown_domain=biology"});
+
+  EXPECT_EQ(refused.code, static_cast<int>(Exit::config)) << refused;
+  EXPECT_THAT(refused.err, HasSubstr("experts.unknown_domain"));
+  EXPECT_EQ(taken.code, 0) << taken;
+}
+
+TEST_F(Retrieval, with_nothing_to_measure_is_refused) {
+  expect_refused({"eval", "hf", "eval.pairs=false"}, Exit::config, {"eval.retrieval"});
+  expect_refused({"eval", "hf", "eval.pairs=false", "eval.retrieval=trec:x"}, Exit::config, {"beir:PATH"});
+}
+
+}  // namespace
+}  // namespace coterie::test

@@ -1,0 +1,109 @@
+// Tasks made from collections, and what the tiny model finds in them.
+#include "eval/retrieval.h"
+
+#include <ATen/Functions.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "data/pack_text.h"
+#include "kernels/pooling.h"
+#include "model/sentence_encoder.h"
+#include "tests/harness/temporary_folder.h"
+#include "tests/harness/tiny_run.h"
+
+namespace coterie::eval {
+namespace {
+
+using data::Split;
+
+data::RetrievalSet small_set(const std::string& name) {
+  return {.name = name,
+          .documents = {{"d1", "gene a", {}}, {"d10", "star b c", {}}, {"d9", "gene a", {}}, {"e", "", {}}},
+          .queries = {{"train", "a gene", Split::train},
+                      {"test", "b star", Split::test},
+                      {"any", "paper", {}},
+                      {"unjudged", "cell", Split::test}},
+          .judgements = {{0, "d1", 1}, {1, "d10", 2}, {1, "absent", 1}, {2, "d9", 1}}};
+}
+
+std::vector<std::string> ids(const std::vector<RetrievalText>& texts) {
+  std::vector<std::string> all;
+  for (const RetrievalText& text : texts) all.push_back(text.id);
+  return all;
+}
+
+TEST(RetrievalTaskTest, has_the_judged_queries_of_its_split_and_those_of_none) {
+  const data::RetrievalSet set = small_set("x");
+
+  const RetrievalTask task = make_task(set, Split::test, {});
+
+  EXPECT_THAT(ids(task.queries), testing::ElementsAre("test", "any"));
+  EXPECT_THAT(ids(task.documents), testing::ElementsAre("e", "d9", "d10", "d1"));
+  EXPECT_EQ(task.qrels.queries.size(), 2U);
+  EXPECT_EQ(task.qrels.queries.at("test").at("absent"), 1);
+}
+
+TEST(RetrievalTaskTest, leaves_out_queries_that_the_corpus_has_in_another_split) {
+  const data::RetrievalSet set = small_set("x");
+
+  const RetrievalTask task =
+      make_task(set, Split::validation, {{"paper", Split::train}, {"a gene", Split::validation}});
+
+  EXPECT_THAT(ids(task.queries), testing::ElementsAre("train"));
+  EXPECT_THROW((void)make_task(set, Split::test, {{"paper", Split::train}, {"b star", Split::train}}), DataError);
+}
+
+TEST(RetrievalTaskTest, mixed_has_all_documents_and_queries_without_a_domain) {
+  const data::RetrievalSet x = small_set("x");
+  const data::RetrievalSet y = small_set("y");
+  const std::vector<RetrievalTask> tasks = {make_task(x, Split::test, {}), make_task(y, Split::test, {})};
+
+  const RetrievalTask mixed = mixed_task(tasks);
+
+  EXPECT_THAT(ids(mixed.queries), testing::ElementsAre("x:test", "x:any", "y:test", "y:any"));
+  EXPECT_THAT(ids(mixed.documents),
+              testing::ElementsAre("y:e", "y:d9", "y:d10", "y:d1", "x:e", "x:d9", "x:d10", "x:d1"));
+  EXPECT_EQ(mixed.documents[0].domain, "y");
+  EXPECT_EQ(mixed.queries[0].domain, "");
+  EXPECT_EQ(mixed.qrels.queries.at("y:any").at("y:d9"), 1);
+}
+
+TEST(Retrieve, ranks_by_the_cosine_of_the_embeddings) {
+  const test::TemporaryFolder folder;
+  test::write_tiny_checkpoint(folder.path() / "model");
+  const dist::Mesh mesh = dist::Mesh::solo();
+  const auto source = model::ModelSource::open(folder.path() / "model");
+  const auto model = model::make_sentence_encoder(source.spec, source.read({}), mesh, at::kFloat);
+  const data::Tokenizer tokenizer = source.tokenizer();
+  const data::RetrievalSet set = small_set("x");
+  const RetrievalTask task = make_task(set, Split::test, {});
+  const TextView view{tokenizer, [](const std::string&) { return -1; }, source.spec.max_length, 64};
+
+  const Ranking run = retrieve(*model.encoder, view, task, {.depth = 3, .block_rows = 3}, mesh);
+
+  const auto embedding = [&](std::string_view text) {
+    data::PackedSequences one;
+    data::append_text(one, tokenizer, text, source.spec.max_length, -1);
+    return kernels::normalize_rows(model.encoder->embed(one, {}))[0];
+  };
+  ASSERT_EQ(run.queries.size(), 2U);
+  for (const RetrievalText& query : task.queries) {
+    std::vector<Found> expected;
+    for (const RetrievalText& document : task.documents)
+      expected.push_back({document.id, (embedding(query.text) * embedding(document.text)).sum().item<float>()});
+    std::sort(expected.begin(), expected.end(), ranks_before);
+    const auto& found = run.queries.at(query.id);
+    ASSERT_EQ(found.size(), 3U);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      // d9 and d1 have equal texts, so they tie exactly and d9 is first; sums of eight products in fp32.
+      EXPECT_EQ(found[i].document, expected[i].document) << query.id << ' ' << i;
+      EXPECT_NEAR(found[i].score, expected[i].score, 1e-6);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace coterie::eval
