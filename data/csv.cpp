@@ -1,6 +1,7 @@
 // Reading of comma-separated values.
 #include "data/csv.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "base/error.h"
@@ -104,6 +105,12 @@ Csv::Csv(const std::filesystem::path& path) : path_(path) {
 
 std::string Csv::place_of(const CsvRow& row, std::size_t cell) const {
   return place(path_, row.places[cell].line, row.places[cell].column);
+}
+
+bool Csv::has(std::string_view name) const {
+  const std::string wanted = ascii_lower(trimmed(name));
+  return std::any_of(header_.cells.begin(), header_.cells.end(),
+                     [&](const std::string& cell) { return ascii_lower(trimmed(cell)) == wanted; });
 }
 
 std::size_t Csv::column(std::string_view name) const {

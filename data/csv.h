@@ -39,6 +39,9 @@ class Csv {
   /// `path:line:column` of a cell, as messages name it.
   [[nodiscard]] std::string place_of(const CsvRow& row, std::size_t cell) const;
 
+  /// Whether there is a column of that name, told as `column` does.
+  [[nodiscard]] bool has(std::string_view name) const;
+
   /// Index of the column of that name; case and blanks around it do not matter.
   /// @throws DataError listing the columns there are, if it is missing or stands twice
   [[nodiscard]] std::size_t column(std::string_view name) const;

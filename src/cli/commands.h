@@ -14,7 +14,7 @@ Exit evaluate(const CommandLine& line, int& argc, char**& argv);
 Exit embed(const CommandLine& line, int& argc, char**& argv);
 /// `coterie bench step|attention|layer|dispatch|tokenizer|loader [CONFIG] [key=value...]`, `step` on ranks.
 Exit bench(const CommandLine& line, int& argc, char**& argv);
-/// `coterie score FILE.csv|RUN QRELS [json=PATH]`
+/// `coterie score FILE.csv [FILE.csv] | RUN [RUN] QRELS [key=value...]`
 Exit score(const CommandLine& line);
 /// `coterie export RUN OUT [domain=NAME] [json=PATH]`
 Exit export_model(const CommandLine& line);

@@ -9,6 +9,7 @@
 #include "base/sha256.h"
 #include "base/table.h"
 #include "cli/commands.h"
+#include "cli/eval_pairs.h"
 #include "cli/eval_retrieval.h"
 #include "cli/ranks.h"
 #include "dist/environment.h"
@@ -22,50 +23,42 @@
 namespace coterie::cli {
 namespace {
 
+/// What was measured so far, as tables and as JSON.
+class Results {
+ public:
+  void add(const std::string& model, const std::vector<PairRow>& rows, const eval::EvalOptions& options) {
+    add_pair_rows(pairs_, model, rows, options);
+    json_[model] = pair_json(rows, options);
+  }
+  void add(const std::string& model, const CrossDomain& cross) {
+    cross_ += str("\n", model, "\n", cross_domain_table(cross).text());
+    json_["cross_domain"][model] = cross_domain_json(cross);
+  }
+  void add(const std::vector<eval::NamedRetrieval>& rows) { found_.insert(found_.end(), rows.begin(), rows.end()); }
+
+  [[nodiscard]] std::string text() const {
+    const std::string pairs = (pairs_.rows() > 0 ? pairs_.text() : "") + cross_;
+    if (found_.empty()) return pairs;
+    return str(pairs, pairs.empty() ? "" : "\n", retrieval_table(found_).text());
+  }
+  [[nodiscard]] nlohmann::ordered_json json() const {
+    nlohmann::ordered_json json = json_;
+    if (!found_.empty()) json["retrieval"] = retrieval_json(found_);
+    return json;
+  }
+
+ private:
+  Table pairs_ = pair_table();
+  std::string cross_;
+  std::vector<eval::NamedRetrieval> found_;
+  nlohmann::ordered_json json_ = nlohmann::ordered_json::object();
+};
+
 /// A model under its name in the table.
 struct Candidate {
   std::string name;
   model::ModelSource source;
 };
-
-std::vector<eval::DomainResult> classify(const model::SentenceEncoder& model, const train::RunOptions& options,
-                                         const data::Corpus& corpus, const dist::Mesh& mesh) {
-  const eval::CorpusView view = train::view_of(corpus, model.spec, options);
-  const auto score = [&](data::Split split) { return eval::score_pairs(*model.encoder, view, split, mesh); };
-  const eval::ScoredPairs validation = score(data::Split::validation);
-  const bool test = options.eval.split == eval::EvalSplit::test;
-  return eval::classify(corpus.domains(), test ? score(data::Split::test) : validation, validation);
-}
-
-Table pair_table() {
-  return Table({"model", "domain", "pairs", "ROC-AUC", "AP", "F1max", "precision", "recall", "threshold", "F1@val",
-                "val threshold", "pos sim", "neg sim", "ratio"});
-}
-
-void add_rows(Table& table, const std::string& model, const std::vector<eval::DomainResult>& results) {
-  for (const eval::DomainResult& r : results) {
-    const eval::PairMetrics& m = r.metrics;
-    const bool fixed = r.at_validation.has_value();
-    table.add_row({model, r.domain, str(m.positives), decimal(m.roc_auc, 4), decimal(m.average_precision, 4),
-                   decimal(m.f1, 4), decimal(m.precision, 4), decimal(m.recall, 4), decimal(m.threshold, 4),
-                   fixed ? decimal(r.at_validation->measures.f1, 4) : "-",
-                   fixed ? decimal(r.at_validation->threshold, 4) : "-", decimal(m.pos_sim, 4), decimal(m.neg_sim, 4),
-                   decimal(m.sim_ratio, 4)});
-  }
-}
-
-nlohmann::ordered_json to_json(const std::vector<eval::DomainResult>& results) {
-  nlohmann::ordered_json domains = nlohmann::ordered_json::object();
-  for (const eval::DomainResult& r : results) {
-    domains[r.domain] = eval::metrics_json(r.metrics);
-    domains[r.domain]["validation_threshold"] = nullptr;
-    domains[r.domain]["f1_at_validation_threshold"] = nullptr;
-    if (!r.at_validation) continue;
-    domains[r.domain]["validation_threshold"] = r.at_validation->threshold;
-    domains[r.domain]["f1_at_validation_threshold"] = r.at_validation->measures.f1;
-  }
-  return domains;
-}
 
 // The config file of a command about a run is the run's own unless another is named.
 std::string config_of(const CommandLine& line) {
@@ -167,31 +160,34 @@ Exit evaluate(const CommandLine& line, int& argc, char**& argv) {
   make_save_folder(options, mesh);
   const std::optional<data::Corpus> corpus = open_corpus(options);
   const RetrievalBench retrieval(options, corpus ? &*corpus : nullptr);
+  std::optional<PairBench> pairs;
+  if (options.eval.pairs) pairs.emplace(options, *corpus);
+  // Says what is wrong with a name before the work.
+  for (const std::string& baseline : options.eval.baselines)
+    (void)eval::make_baseline(baseline, {}, eval::bm25_of(options.eval));
 
-  Table pairs = pair_table();
-  std::vector<eval::NamedRetrieval> found;
-  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  Results results;
   for (const Candidate& candidate : candidates_of(line.positional[0], options)) {
     log::info(str("embedding with the ", candidate.name, candidate.name == "model" ? "" : " model", " (",
                   candidate.source.folder.string(), ")"));
-    const data::Tokenizer tokenizer =
-        options.eval.pairs ? candidate.source.tokenizer_of(*corpus) : candidate.source.tokenizer();
+    const data::Tokenizer tokenizer = pairs ? candidate.source.tokenizer_of(*corpus) : candidate.source.tokenizer();
     const model::SentenceEncoder model = read_model(candidate.source, options, mesh);
-    if (options.eval.pairs) {
-      const auto results = classify(model, options, *corpus, mesh);
-      add_rows(pairs, candidate.name, results);
-      json[candidate.name] = to_json(results);
-    }
-    const auto rows = retrieval.measure({candidate.name, model, tokenizer}, mesh);
-    found.insert(found.end(), rows.begin(), rows.end());
+    const MeasuredModel measured{candidate.name, model, tokenizer};
+    if (pairs) results.add(candidate.name, pairs->measure(measured, mesh), options.eval);
+    if (pairs && options.eval.cross_domain && !model.spec.domains.empty())
+      results.add(candidate.name, pairs->cross_domain(measured, mesh));
+    results.add(retrieval.measure(measured, mesh));
+  }
+  for (const std::string& baseline : options.eval.baselines) {
+    log::info(str("counting words for ", baseline));
+    if (pairs) results.add(baseline, pairs->measure(baseline, mesh), options.eval);
+    results.add(retrieval.measure(baseline, mesh));
   }
   if (mesh.world().rank() != 0) return Exit::ok;
-  if (options.eval.pairs) std::cout << pairs.text();
-  if (!found.empty()) {
-    std::cout << (options.eval.pairs ? "\n" : "") << retrieval_table(found).text();
-    json["retrieval"] = retrieval_json(found);
-  }
-  write_json(options.json, json.dump(2));
+  std::cout << results.text();
+  if (std::count(options.eval.baselines.begin(), options.eval.baselines.end(), "bm25") > 0)
+    std::cout << "bm25: k1 = " << options.eval.bm25_k1 << ", b = " << options.eval.bm25_b << "\n";
+  write_json(options.json, results.json().dump(2));
   return Exit::ok;
 }
 

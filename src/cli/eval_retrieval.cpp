@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file_ops.h"
 #include "base/log.h"
+#include "eval/lexical.h"
 #include "train/model_setup.h"
 
 namespace coterie::cli {
@@ -32,7 +33,8 @@ std::int32_t domain_of(const model::ModelSpec& spec, const train::RunOptions& op
 
 }  // namespace
 
-RetrievalBench::RetrievalBench(const train::RunOptions& options, const data::Corpus* corpus) : options_(options) {
+RetrievalBench::RetrievalBench(const train::RunOptions& options, const data::Corpus* corpus)
+    : options_(options), depth_(static_cast<std::size_t>(options.eval.depth)) {
   if (options.eval.retrieval.empty()) return;
   for (const std::string& source : options.eval.retrieval)
     sets_.push_back(data::read_retrieval_set(source, options.data.root));
@@ -52,15 +54,32 @@ std::vector<eval::NamedRetrieval> RetrievalBench::measure(const MeasuredModel& m
   const eval::TextView view{measured.tokenizer,
                             [&](const std::string& name) { return domain_of(spec, options_, name); }, spec.max_length,
                             options_.eval.batch_tokens};
+  const auto search = [&](const eval::RetrievalTask& task) {
+    return eval::retrieve(*measured.model.encoder, view, task, {.depth = depth_}, mesh);
+  };
+  return rows(measured.name, search, mesh);
+}
+
+std::vector<eval::NamedRetrieval> RetrievalBench::measure(const std::string& baseline, const dist::Mesh& mesh) const {
+  const auto search = [&](const eval::RetrievalTask& task) {
+    std::vector<std::string_view> texts;
+    for (const eval::RetrievalText& document : task.documents) texts.push_back(document.text);
+    const auto weighting = eval::make_baseline(baseline, texts, eval::bm25_of(options_.eval));
+    return eval::retrieve(*weighting, task, depth_, mesh.world());
+  };
+  return rows(baseline, search, mesh);
+}
+
+std::vector<eval::NamedRetrieval> RetrievalBench::rows(const std::string& name, const Search& search,
+                                                       const dist::Mesh& mesh) const {
   std::vector<eval::NamedRetrieval> rows;
   for (const eval::RetrievalTask& task : tasks_) {
-    log::info(
-        str("searching ", task.name, ": ", task.queries.size(), " queries, ", task.documents.size(), " documents"));
-    const eval::Ranking run = eval::retrieve(*measured.model.encoder, view, task,
-                                             {.depth = static_cast<std::size_t>(options_.eval.depth)}, mesh);
-    const auto queries = eval::measure_queries(run, task.qrels);
-    rows.push_back({{measured.name, task.name, str(task.documents.size())}, queries.size(), eval::mean(queries)});
-    if (!options_.eval.save.empty() && mesh.world().rank() == 0) save(measured.name, task, run);
+    log::info(str("searching ", task.name, " with ", name, ": ", task.queries.size(), " queries, ",
+                  task.documents.size(), " documents"));
+    const eval::Ranking ranking = search(task);
+    const auto queries = eval::measure_queries(ranking, task.qrels);
+    rows.push_back({{name, task.name, str(task.documents.size())}, queries.size(), eval::mean(queries)});
+    if (!options_.eval.save.empty() && mesh.world().rank() == 0) save(name, task, ranking);
   }
   return rows;
 }

@@ -1,6 +1,7 @@
 // The retrieval part of coterie eval: the collections of `eval.retrieval`, searched by one model after another.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
@@ -37,10 +38,18 @@ class RetrievalBench {
   /// @note collective over the world
   [[nodiscard]] std::vector<eval::NamedRetrieval> measure(const MeasuredModel& measured, const dist::Mesh& mesh) const;
 
+  /// The same for a baseline, which is fitted to the documents of each task.
+  /// @note collective over the world
+  [[nodiscard]] std::vector<eval::NamedRetrieval> measure(const std::string& baseline, const dist::Mesh& mesh) const;
+
  private:
+  using Search = std::function<eval::Ranking(const eval::RetrievalTask& task)>;
+  [[nodiscard]] std::vector<eval::NamedRetrieval> rows(const std::string& name, const Search& search,
+                                                       const dist::Mesh& mesh) const;
   void save(const std::string& model, const eval::RetrievalTask& task, const eval::Ranking& run) const;
 
   const train::RunOptions& options_;
+  std::size_t depth_;
   std::vector<data::RetrievalSet> sets_;  // what the texts of the tasks point into
   std::vector<eval::RetrievalTask> tasks_;
 };

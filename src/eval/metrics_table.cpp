@@ -2,6 +2,7 @@
 #include "eval/metrics_table.h"
 
 #include <array>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,49 @@ nlohmann::ordered_json metrics_json(const PairMetrics& metrics) {
   nlohmann::ordered_json out = {{"positives", metrics.positives}, {"negatives", metrics.negatives}};
   for (const Column& column : kColumns) out[std::string(column.name)] = metrics.*column.value;
   return out;
+}
+
+nlohmann::ordered_json binary_json(const BinaryMetrics& metrics) {
+  return {{"accuracy", metrics.accuracy},
+          {"accuracy_threshold", metrics.accuracy_threshold},
+          {"f1", metrics.f1},
+          {"f1_threshold", metrics.f1_threshold},
+          {"precision", metrics.precision},
+          {"recall", metrics.recall},
+          {"mcc", metrics.mcc}};
+}
+
+nlohmann::ordered_json intervals_json(const std::array<Interval, 3>& intervals) {
+  nlohmann::ordered_json out = nlohmann::ordered_json::object();
+  for (std::size_t m = 0; m < intervals.size(); ++m)
+    out[std::string(kResampledMeasures[m].name)] = {intervals[m].low, intervals[m].high};
+  return out;
+}
+
+Table difference_table(std::span<const std::string_view> names, std::span<const Difference> differences) {
+  Table table({"measure", "difference", "low", "high", "p"});
+  for (std::size_t m = 0; m < names.size(); ++m)
+    table.add_row({std::string(names[m]), decimal(differences[m].value, kDigits),
+                   decimal(differences[m].interval.low, kDigits), decimal(differences[m].interval.high, kDigits),
+                   decimal(differences[m].p, 6)});
+  return table;
+}
+
+nlohmann::ordered_json difference_json(std::span<const std::string_view> names,
+                                       std::span<const Difference> differences) {
+  nlohmann::ordered_json out = nlohmann::ordered_json::object();
+  for (std::size_t m = 0; m < names.size(); ++m)
+    out[std::string(names[m])] = {{"difference", differences[m].value},
+                                  {"low", differences[m].interval.low},
+                                  {"high", differences[m].interval.high},
+                                  {"p", differences[m].p}};
+  return out;
+}
+
+std::string exact_text(double value) {
+  std::array<char, 32> text{};
+  const auto result = std::to_chars(text.data(), text.data() + text.size(), value);
+  return {text.data(), result.ptr};
 }
 
 Table retrieval_table(std::vector<std::string> subject, std::span<const NamedRetrieval> rows) {

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "base/table.h"
+#include "eval/binary_metrics.h"
+#include "eval/bootstrap.h"
 #include "eval/pair_metrics.h"
 #include "eval/retrieval_metrics.h"
 
@@ -26,6 +28,23 @@ struct NamedMetrics {
 /// An object with every measure under the name it has in `PairMetrics`, in that order, numbers in full precision.
 /// JSON has no infinity: such a ratio becomes null.
 [[nodiscard]] nlohmann::ordered_json metrics_json(const PairMetrics& metrics);
+
+/// The measures of the other convention, under the names they have in `BinaryMetrics`.
+[[nodiscard]] nlohmann::ordered_json binary_json(const BinaryMetrics& metrics);
+
+/// Measure -> [low, high].
+[[nodiscard]] nlohmann::ordered_json intervals_json(const std::array<Interval, 3>& intervals);
+
+/// A row for each measure: difference, its 95 % interval, and p, which has six decimals.
+/// @param names  of the measures, as many as differences
+[[nodiscard]] Table difference_table(std::span<const std::string_view> names, std::span<const Difference> differences);
+
+/// Measure -> difference, low, high and p.
+[[nodiscard]] nlohmann::ordered_json difference_json(std::span<const std::string_view> names,
+                                                     std::span<const Difference> differences);
+
+/// The shortest text that reads back as the same number.
+[[nodiscard]] std::string exact_text(double value);
 
 /// Mean measures of one run.
 struct NamedRetrieval {

@@ -23,6 +23,11 @@ struct EvalOptions {
   bool mixed_index = false;
   std::int64_t depth = 100;
   std::string save;
+  std::int64_t resamples = 1000;
+  bool cross_domain = false;
+  std::vector<std::string> baselines;
+  double bm25_k1 = 0.9;
+  double bm25_b = 0.4;
 };
 
 inline void describe(config::Visitor& v, EvalOptions& o) {
@@ -38,7 +43,17 @@ inline void describe(config::Visitor& v, EvalOptions& o) {
   v.field("mixed_index", o.mixed_index,
           "also search one index of the documents of all these collections, with queries that carry no domain");
   v.field("depth", o.depth, "documents ranked for each query", {100, 100000});
-  v.field("save", o.save, "folder for TREC run files and judgements; empty: do not");
+  v.field("save", o.save, "folder for the scores of pairs (CSV), TREC run files and judgements; empty: do not");
+  v.field(
+      "resamples", o.resamples,
+      "bootstrap resamples of the pairs for 95 % intervals; pairs that share documents make them too narrow; 0: none",
+      {0, 1000000});
+  v.field("cross_domain", o.cross_domain,
+          "also measure the pairs of every domain embedded as of each domain that the model knows");
+  v.field("baselines", o.baselines,
+          "beside the models, measure tfidf (all words), tfidf_N (the N most frequent ones) or bm25");
+  v.field("bm25_k1", o.bm25_k1, "BM25's saturation of word counts", {0.0, 100.0});
+  v.field("bm25_b", o.bm25_b, "BM25's share of the normalisation by length", {0.0, 1.0});
 }
 
 }  // namespace coterie::eval

@@ -19,19 +19,31 @@ ScoredPairs ScoredPairs::of_domain(std::int32_t wanted) const {
     chosen.scores.push_back(scores[i]);
     chosen.labels.push_back(labels[i]);
     chosen.domain.push_back(domain[i]);
+    if (!pairs.empty()) chosen.pairs.push_back(pairs[i]);
   }
   return chosen;
+}
+
+ScoredPairs pairs_to_score(const data::Corpus& corpus, data::Split split) {
+  ScoredPairs out;
+  out.pairs = corpus.positives(split);
+  const std::size_t positives = out.pairs.size();
+  const auto& negatives = corpus.negatives(split);
+  out.pairs.insert(out.pairs.end(), negatives.begin(), negatives.end());
+  if (positives == 0 || negatives.empty())
+    throw DataError(str("eval: the ", data::name_of(split), " split must have co-cited and random pairs, got ",
+                        positives, " and ", negatives.size(), " (", corpus.path().string(), ")"));
+  out.labels.assign(out.pairs.size(), 0);
+  std::fill_n(out.labels.begin(), positives, std::uint8_t{1});
+  for (const data::Pair& pair : out.pairs) out.domain.push_back(corpus.domain(pair.a));
+  return out;
 }
 
 ScoredPairs score_pairs(const model::Encoder& encoder, const CorpusView& view, data::Split split,
                         const dist::Mesh& mesh) {
   const data::Corpus& corpus = view.corpus;
-  std::vector<data::Pair> pairs = corpus.positives(split);
-  const std::size_t positives = pairs.size();
-  pairs.insert(pairs.end(), corpus.negatives(split).begin(), corpus.negatives(split).end());
-  if (positives == 0 || positives == pairs.size())
-    throw DataError(str("eval: the ", data::name_of(split), " split must have co-cited and random pairs, got ",
-                        positives, " and ", pairs.size() - positives, " (", corpus.path().string(), ")"));
+  ScoredPairs scored = pairs_to_score(corpus, split);
+  const std::vector<data::Pair>& pairs = scored.pairs;
 
   std::map<std::uint32_t, std::int64_t> row_of;
   for (const data::Pair& pair : pairs) row_of[pair.a] = row_of[pair.b] = 0;
@@ -47,11 +59,9 @@ ScoredPairs score_pairs(const model::Encoder& encoder, const CorpusView& view, d
 
   std::vector<std::int64_t> left;
   std::vector<std::int64_t> right;
-  ScoredPairs scored;
   for (const data::Pair& pair : pairs) {
     left.push_back(row_of.at(pair.a));
     right.push_back(row_of.at(pair.b));
-    scored.domain.push_back(corpus.domain(pair.a));
   }
   const auto rows = [&](const std::vector<std::int64_t>& index) {
     return embeddings_ND.index_select(0, at::tensor(index, at::kLong));
@@ -59,8 +69,6 @@ ScoredPairs score_pairs(const model::Encoder& encoder, const CorpusView& view, d
   const at::Tensor scores = (rows(left) * rows(right)).sum(1).contiguous();
   const auto* values = scores.const_data_ptr<double>();
   scored.scores.assign(values, values + scores.numel());
-  scored.labels.assign(pairs.size(), 0);
-  std::fill_n(scored.labels.begin(), positives, std::uint8_t{1});
   return scored;
 }
 
@@ -72,7 +80,8 @@ bool has_both(const ScoredPairs& pairs) {
 }
 
 DomainResult result_of(const std::string& name, const ScoredPairs& measured, const ScoredPairs& validation) {
-  DomainResult result{name, measure(measured.scores, measured.labels), std::nullopt};
+  DomainResult result{name, measure(measured.scores, measured.labels), measure_binary(measured.scores, measured.labels),
+                      std::nullopt};
   if (!has_both(validation)) return result;
   const double threshold = measure(validation.scores, validation.labels).threshold;
   result.at_validation = {threshold, f1_at(measured.scores, measured.labels, threshold)};

@@ -8,6 +8,7 @@
 
 #include "data/corpus.h"
 #include "dist/mesh.h"
+#include "eval/binary_metrics.h"
 #include "eval/pair_metrics.h"
 #include "model/encoder.h"
 
@@ -15,13 +16,18 @@ namespace coterie::eval {
 
 /// The scored pairs of one split: the co-cited ones, then the random ones.
 struct ScoredPairs {
-  std::vector<double> scores;        ///< cosine similarity
-  std::vector<std::uint8_t> labels;  ///< 1: co-cited
-  std::vector<std::int32_t> domain;  ///< index into the corpus's domains
+  std::vector<double> scores;          ///< cosine similarity
+  std::vector<std::uint8_t> labels;    ///< 1: co-cited
+  std::vector<std::int32_t> domain;    ///< index into the corpus's domains
+  std::vector<data::Pair> pairs = {};  ///< the documents
 
   /// The pairs of one domain.
   [[nodiscard]] ScoredPairs of_domain(std::int32_t wanted) const;
 };
+
+/// The pairs of a split in the order in which they are scored, without their scores.
+/// @throws DataError if it lacks co-cited or random pairs
+[[nodiscard]] ScoredPairs pairs_to_score(const data::Corpus& corpus, data::Split split);
 
 /// How texts of a corpus reach a model that knows other domains, or none.
 struct CorpusView {
@@ -45,6 +51,7 @@ struct AtValidation {
 struct DomainResult {
   std::string domain;  ///< `all` for the pooled row, which comes first
   PairMetrics metrics;
+  BinaryMetrics binary;                       ///< the same pairs in the other convention
   std::optional<AtValidation> at_validation;  ///< none where validation lacks co-cited or random pairs
 };
 

@@ -1,108 +1,14 @@
 // All measures from one pass over the pairs, sorted by score.
 #include "eval/pair_metrics.h"
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
 
-#include "base/error.h"
+#include "eval/tie_groups.h"
 
 namespace coterie::eval {
 namespace {
-
-struct Counts {
-  std::int64_t positives = 0;
-  std::int64_t negatives = 0;
-};
-
-struct ScoredPair {
-  double score;
-  bool positive;
-};
-
-// Pairs that no threshold can tell apart.
-struct TieGroup {
-  double score;
-  Counts counts;
-};
-
-Counts checked_counts(std::span<const double> scores, std::span<const std::uint8_t> labels) {
-  COTERIE_CHECK(ShapeError, scores.size() == labels.size(), "pair metrics: as many labels as scores are needed (",
-                scores.size(), "), got ", labels.size());
-  Counts counts;
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    if (!std::isfinite(scores[i]))
-      throw DataError(str("pair metrics: a score must be finite, got ", scores[i], " (pair ", i, ")"));
-    if (labels[i] > 1)
-      throw DataError(str("pair metrics: a label must be 0 or 1, got ", int{labels[i]}, " (pair ", i, ")"));
-    (labels[i] == 1 ? counts.positives : counts.negatives) += 1;
-  }
-  if (counts.positives == 0 || counts.negatives == 0)
-    throw DataError(str("pair metrics: at least one positive and one negative pair are needed, got ", counts.positives,
-                        " and ", counts.negatives));
-  return counts;
-}
-
-double clipped(double score) { return std::clamp(score, -1.0, 1.0); }
-
-// From the highest score down.
-std::vector<TieGroup> tie_groups(std::span<const double> scores, std::span<const std::uint8_t> labels) {
-  std::vector<ScoredPair> pairs;
-  pairs.reserve(scores.size());
-  for (std::size_t i = 0; i < scores.size(); ++i) pairs.push_back({scores[i], labels[i] == 1});
-  std::sort(pairs.begin(), pairs.end(), [](const ScoredPair& a, const ScoredPair& b) { return a.score > b.score; });
-  std::vector<TieGroup> groups;
-  for (const ScoredPair& pair : pairs) {
-    if (groups.empty() || groups.back().score != pair.score) groups.push_back({pair.score, {}});
-    (pair.positive ? groups.back().counts.positives : groups.back().counts.negatives) += 1;
-  }
-  return groups;
-}
-
-// @param hits  the pairs at or above the threshold
-FixedThreshold quality(const Counts& hits, const Counts& all) {
-  constexpr double kEpsilon = 1e-8;  // P1's, part of its definition
-  FixedThreshold out;
-  const std::int64_t predicted = hits.positives + hits.negatives;
-  if (predicted > 0) out.precision = static_cast<double>(hits.positives) / static_cast<double>(predicted);
-  out.recall = static_cast<double>(hits.positives) / static_cast<double>(all.positives);
-  out.f1 = 2 * out.precision * out.recall / (out.precision + out.recall + kEpsilon);
-  return out;
-}
-
-// Walks the thresholds from the highest down; of equal F1 the lowest threshold wins, as scikit-learn's order has it.
-void take_best_f1(const std::vector<TieGroup>& groups, const Counts& all, PairMetrics& out) {
-  Counts hits;
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    hits.positives += groups[i].counts.positives;
-    hits.negatives += groups[i].counts.negatives;
-    const double threshold = clipped(groups[i].score);
-    // Scores that were clipped to the same value are one threshold.
-    if (i + 1 < groups.size() && clipped(groups[i + 1].score) == threshold) continue;
-    const FixedThreshold here = quality(hits, all);
-    if (here.f1 < out.f1) continue;
-    out.f1 = here.f1;
-    out.precision = here.precision;
-    out.recall = here.recall;
-    out.threshold = threshold;
-  }
-}
-
-void take_rank_measures(const std::vector<TieGroup>& groups, const Counts& all, PairMetrics& out) {
-  Counts above;
-  double won_twice = 0;  // twice the (positive, negative) pairs in the right order; whole numbers, so exact to 2^53
-  for (const TieGroup& group : groups) {
-    const auto [positives, negatives] = group.counts;
-    won_twice += static_cast<double>(negatives) * static_cast<double>(2 * above.positives + positives);
-    above.positives += positives;
-    above.negatives += negatives;
-    const double precision =
-        static_cast<double>(above.positives) / static_cast<double>(above.positives + above.negatives);
-    out.average_precision += precision * static_cast<double>(positives) / static_cast<double>(all.positives);
-  }
-  out.roc_auc = won_twice / (2 * static_cast<double>(all.positives) * static_cast<double>(all.negatives));
-}
 
 void take_similarities(std::span<const double> scores, std::span<const std::uint8_t> labels, PairMetrics& out) {
   double positive_sum = 0;
@@ -118,13 +24,10 @@ std::vector<double> as_double(std::span<const float> scores) { return {scores.be
 }  // namespace
 
 PairMetrics measure(std::span<const double> scores, std::span<const std::uint8_t> labels) {
-  const Counts all = checked_counts(scores, labels);
-  PairMetrics out;
+  const LabelCounts all = count_labels(scores, labels);
+  PairMetrics out = measure_ranks(tie_groups(scores, labels), all);
   out.positives = all.positives;
   out.negatives = all.negatives;
-  const std::vector<TieGroup> groups = tie_groups(scores, labels);
-  take_best_f1(groups, all, out);
-  take_rank_measures(groups, all, out);
   take_similarities(scores, labels, out);
   return out;
 }
@@ -134,13 +37,13 @@ PairMetrics measure(std::span<const float> scores, std::span<const std::uint8_t>
 }
 
 FixedThreshold f1_at(std::span<const double> scores, std::span<const std::uint8_t> labels, double threshold) {
-  const Counts all = checked_counts(scores, labels);
-  Counts hits;
+  const LabelCounts all = count_labels(scores, labels);
+  LabelCounts hits;
   for (std::size_t i = 0; i < scores.size(); ++i) {
-    if (clipped(scores[i]) < threshold) continue;
+    if (clipped_score(scores[i]) < threshold) continue;
     (labels[i] == 1 ? hits.positives : hits.negatives) += 1;
   }
-  return quality(hits, all);
+  return quality_of(hits, all);
 }
 
 FixedThreshold f1_at(std::span<const float> scores, std::span<const std::uint8_t> labels, double threshold) {

@@ -34,10 +34,12 @@ ScoreFile read_score_file(const std::filesystem::path& path) {
   const std::size_t label = csv.column("label");
   if (csv.rows().empty())
     throw DataError(str("score file: at least one row is needed after the header, got none (", path.string(), ")"));
+  const bool named = csv.has("a") && csv.has("b");
   ScoreFile out;
   for (const data::CsvRow& row : csv.rows()) {
     out.predictions.push_back(prediction_of(row.cells[prediction], csv.place_of(row, prediction)));
     out.labels.push_back(label_of(row.cells[label], csv.place_of(row, label)));
+    if (named) out.pairs.emplace_back(row.cells[csv.column("a")], row.cells[csv.column("b")]);
   }
   return out;
 }

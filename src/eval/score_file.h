@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace coterie::eval {
@@ -10,7 +12,8 @@ namespace coterie::eval {
 /// Scored pairs in the order of the file.
 struct ScoreFile {
   std::vector<double> predictions;
-  std::vector<std::uint8_t> labels;  ///< 0 or 1
+  std::vector<std::uint8_t> labels;                        ///< 0 or 1
+  std::vector<std::pair<std::string, std::string>> pairs;  ///< columns `a` and `b`, where there are both; else empty
 };
 
 /// Reads the columns `prediction` and `label` of a CSV file with a header line; the columns may stand in any order,

@@ -92,6 +92,79 @@ TEST_F(Retrieval, queries_without_a_domain_need_one_that_the_model_knows) {
   EXPECT_EQ(taken.code, 0) << taken;
 }
 
+TEST_F(Retrieval, baselines_stand_in_the_same_tables_and_find_the_words) {
+  const Outcome outcome = coterie(
+      {"eval", "hf", "retrieval.toml", "eval.baselines=[\"tfidf\", \"tfidf_4096\", \"bm25\"]", "json=out.json"});
+
+  ASSERT_EQ(outcome.code, 0) << outcome;
+  EXPECT_THAT(outcome.out, HasSubstr("bm25: k1 = 0.9, b = 0.4"));
+  const auto json = results("out.json");
+  // A query's one letter is no word; all documents of a collection tie, and the last id is first.
+  for (const char* name : {"tfidf", "tfidf_4096", "bm25"}) EXPECT_EQ(json.at(name).at("biology").at("queries"), 26);
+  expect_refused({"eval", "hf", "retrieval.toml", "eval.baselines=tf"}, Exit::config, {"eval.baselines"});
+}
+
+TEST_F(Retrieval, pairs_have_both_conventions_intervals_and_baselines_and_two_models_are_compared) {
+  build_corpus();
+  const std::vector<std::string> arguments = {
+      "eval", "hf", "run.toml", "eval.baselines=bm25", "eval.save=saved", "eval.resamples=50"};
+
+  const Outcome outcome = coterie([&] {
+    auto all = arguments;
+    all.emplace_back("json=out.json");
+    return all;
+  }());
+  ASSERT_EQ(outcome.code, 0) << outcome;
+
+  const auto json = nlohmann::json::parse(read("out.json"));
+  for (const char* model : {"model", "bm25"}) {
+    const auto& all = json.at(model).at("all");
+    EXPECT_TRUE(all.at("sentence_transformers").contains("mcc"));
+    const auto& interval = all.at("intervals").at("average_precision");
+    EXPECT_LE(interval.at(0), all.at("average_precision"));
+    EXPECT_GE(interval.at(1), all.at("average_precision"));
+  }
+  const Outcome scored = coterie({"score", "saved/pairs.model.csv", "json=one.json"});
+  ASSERT_EQ(scored.code, 0) << scored;
+  EXPECT_EQ(nlohmann::json::parse(read("one.json")).at("roc_auc"), json.at("model").at("all").at("roc_auc"));
+  const Outcome compared = coterie({"score", "saved/pairs.model.csv", "saved/pairs.bm25.csv", "json=two.json"});
+  ASSERT_EQ(compared.code, 0) << compared;
+  EXPECT_THAT(compared.out, HasSubstr("average_precision"));
+  EXPECT_DOUBLE_EQ(
+      nlohmann::json::parse(read("two.json")).at("roc_auc").at("difference").get<double>(),
+      json.at("bm25").at("all").at("roc_auc").get<double>() - json.at("model").at("all").at("roc_auc").get<double>());
+  write("other.csv", "prediction,label\n0.9,1\n0.2,0\n");
+  expect_refused({"score", "saved/pairs.model.csv", "other.csv"}, Exit::data, {"same pairs"});
+}
+
+TEST_F(Retrieval, two_runs_are_compared_query_by_query) {
+  ASSERT_EQ(coterie({"eval", "hf", "retrieval.toml", "eval.save=saved", "eval.baselines=bm25"}).code, 0);
+
+  const Outcome outcome =
+      coterie({"score", "saved/biology.model.run", "saved/biology.model.run", "saved/biology.qrels", "json=out.json"});
+
+  ASSERT_EQ(outcome.code, 0) << outcome;
+  EXPECT_EQ(nlohmann::json::parse(read("out.json")).at("MAP@100").at("difference"), 0.0);
+  EXPECT_EQ(nlohmann::json::parse(read("out.json")).at("MAP@100").at("p"), 1.0);
+}
+
+TEST_F(Retrieval, a_routed_model_has_a_matrix_of_domains) {
+  build_corpus();
+  ASSERT_EQ(coterie({"train", "run.toml", "train.steps=2"}).code, 0);
+
+  const Outcome outcome =
+      coterie({"eval", "runs/tiny", "eval.untouched=false", "eval.cross_domain=true", "json=out.json"});
+
+  ASSERT_EQ(outcome.code, 0) << outcome;
+  EXPECT_THAT(outcome.out, HasSubstr("as physics"));
+  const auto json = nlohmann::json::parse(read("out.json"));
+  const auto& matrix = json.at("cross_domain").at("trained");
+  for (const char* domain : {"biology", "physics"})
+    // The own column is what the table of domains has, but for other batch mates.
+    EXPECT_NEAR(matrix.at(domain).at(domain).get<double>(),
+                json.at("trained").at(domain).at("average_precision").get<double>(), 1e-9);
+}
+
 TEST_F(Retrieval, with_nothing_to_measure_is_refused) {
   expect_refused({"eval", "hf", "eval.pairs=false"}, Exit::config, {"eval.retrieval"});
   expect_refused({"eval", "hf", "eval.pairs=false", "eval.retrieval=trec:x"}, Exit::config, {"beir:PATH"});

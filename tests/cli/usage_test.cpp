@@ -90,7 +90,7 @@ TEST_F(Usage, a_wrong_number_of_arguments_is_64_with_the_usage) {
   expect_refused({"eval"}, Exit::config, {"1 to 2 expected", "got 0", "usage: coterie eval"});
   expect_refused({"embed", "hf", "in.txt"}, Exit::config, {"3 expected", "got 2", "usage: coterie embed"});
   expect_refused({"export", "hf"}, Exit::config, {"2 expected", "got 1", "usage: coterie export"});
-  expect_refused({"score"}, Exit::config, {"1 to 2 expected", "got 0", "usage: coterie score"});
+  expect_refused({"score"}, Exit::config, {"1 to 3 expected", "got 0", "usage: coterie score"});
   expect_refused({"data", "build", "a", "b"}, Exit::config, {"0 to 1 expected", "usage: coterie data build"});
   expect_refused({"data", "inspect"}, Exit::config, {"1 expected", "usage: coterie data inspect"});
 }
