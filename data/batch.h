@@ -26,8 +26,9 @@ struct WindowSize {
 
 /// The pairs of one global batch, the same on every rank. No document stands in it twice.
 struct GlobalBatch {
-  Cursor cursor;                 ///< of this batch
-  std::vector<std::uint32_t> a;  ///< [n] document of each pair's first side, after the random swap
+  Cursor cursor;  ///< of this batch
+  std::vector<std::uint32_t>
+      a;  ///< [n] document of each pair's first side, after the random swap; a query is always first
   std::vector<std::uint32_t> b;  ///< [n] document of its second side
   WindowSize window;
   [[nodiscard]] std::int64_t pairs() const { return static_cast<std::int64_t>(a.size()); }

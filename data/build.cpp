@@ -120,7 +120,8 @@ class Builder {
       content_.texts.push_back(std::move(document.text));
       content_.domain.push_back(domain);
       content_.split.push_back(*document.split);
-      ++report.splits[static_cast<std::size_t>(*document.split)].documents;
+      for (const Split split : {Split::train, Split::validation, Split::test})
+        if (belongs_to(*document.split, split)) ++report.splits[static_cast<std::size_t>(split)].documents;
     }
   }
 
@@ -131,14 +132,14 @@ class Builder {
     for (const Pair& local : collection.pairs) {
       const Pair pair{firsts_.back() + local.a, firsts_.back() + local.b, local.weight};
       content_.graph.push_back(pair);
-      const Split split = content_.split[pair.a];
-      if (split != content_.split[pair.b]) {
+      const auto split = shared_split(content_.split[pair.a], content_.split[pair.b]);
+      if (!split) {
         ++across;
-      } else if (split == Split::train && pair.weight < options_.min_weight) {
+      } else if (*split == Split::train && pair.weight < options_.min_weight) {
         ++light;
       } else {
-        content_.positives[static_cast<std::size_t>(split)].push_back(pair);
-        count_pair(report.splits[static_cast<std::size_t>(split)], pair.weight);
+        content_.positives[static_cast<std::size_t>(*split)].push_back(pair);
+        count_pair(report.splits[static_cast<std::size_t>(*split)], pair.weight);
       }
     }
     report.graph = collection.pairs.size();
@@ -148,9 +149,12 @@ class Builder {
 
   void count_tokens() {
     for (std::size_t i = 0; i < content_.tokens.size(); ++i) {
-      auto& report = report_.domains[content_.domain[i]].splits[static_cast<std::size_t>(content_.split[i])];
-      report.tokens += content_.tokens[i].size();
-      report.max_tokens = std::max<std::uint64_t>(report.max_tokens, content_.tokens[i].size());
+      for (const Split split : {Split::train, Split::validation, Split::test}) {
+        if (!belongs_to(content_.split[i], split)) continue;
+        SplitReport& report = report_.domains[content_.domain[i]].splits[static_cast<std::size_t>(split)];
+        report.tokens += content_.tokens[i].size();
+        report.max_tokens = std::max<std::uint64_t>(report.max_tokens, content_.tokens[i].size());
+      }
     }
   }
 
@@ -162,11 +166,12 @@ class Builder {
       auto& all = content_.negatives[static_cast<std::size_t>(split)];
       for (std::size_t d = 0; d < report_.domains.size(); ++d) {
         SplitReport& report = report_.domains[d].splits[static_cast<std::size_t>(split)];
-        std::vector<std::uint32_t> documents;
-        for (std::uint32_t i = firsts_[d]; i < firsts_[d + 1]; ++i)
-          if (content_.split[i] == split) documents.push_back(i);
-        const auto found =
-            sample_negatives(documents, content_.graph, classes, report.pairs, key.derive(report_.domains[d].domain));
+        const auto documents = documents_of(d, split);
+        const auto searched = documents_of(d, Split::every);
+        const NegativeRules rules{content_.graph, classes, report.pairs};
+        const RandomKey domain_key = key.derive(report_.domains[d].domain);
+        const auto found = searched.empty() ? sample_negatives(documents, rules, domain_key)
+                                            : sample_negatives_between(documents, searched, rules, domain_key);
         report.negatives = found.size();
         all.insert(all.end(), found.begin(), found.end());
         note_shortage(report_.domains[d].domain, split, report);
@@ -174,10 +179,22 @@ class Builder {
     }
   }
 
+  // The documents of a domain that are of this split and of no other; or those of every split.
+  [[nodiscard]] std::vector<std::uint32_t> documents_of(std::size_t domain, Split split) const {
+    std::vector<std::uint32_t> documents;
+    for (std::uint32_t i = firsts_[domain]; i < firsts_[domain + 1]; ++i)
+      if (content_.split[i] == split) documents.push_back(i);
+    return documents;
+  }
+
   // Splits that were given, or equal texts in two domains: `assign_splits` keeps the others together.
   void note_leaks(const std::vector<std::uint32_t>& classes) {
     std::size_t leaks = 0;
-    for (std::size_t i = 0; i < classes.size(); ++i) leaks += content_.split[i] != content_.split[classes[i]] ? 1 : 0;
+    for (std::size_t i = 0; i < classes.size(); ++i) {
+      const Split split = content_.split[i];
+      const Split first = content_.split[classes[i]];
+      leaks += split != first && split != Split::every && first != Split::every ? 1 : 0;
+    }
     if (leaks > 0)
       report_.notes.push_back(str(leaks,
                                   " documents have the text of a document in another split: results will look "

@@ -13,8 +13,10 @@ const char* name_of(Split split) {
       return "validation";
     case Split::test:
       return "test";
+    case Split::every:
+      return "every";
   }
-  throw ShapeError(str("split: the number must be 0..2, got ", static_cast<int>(split)));
+  throw ShapeError(str("split: the number must be 0..3, got ", static_cast<int>(split)));
 }
 
 }  // namespace coterie::data

@@ -9,12 +9,27 @@
 namespace coterie::data {
 
 /// The part of the corpus that a document belongs to; a pair belongs to one only if both its documents do.
-enum class Split : std::uint8_t { train = 0, validation = 1, test = 2 };
+enum class Split : std::uint8_t {
+  train = 0,
+  validation = 1,
+  test = 2,
+  every = 3,  ///< all three: a document that is searched, whose queries alone are split
+};
 
+/// Splits that pairs may have: all but `every`.
 inline constexpr int kSplits = 3;
 
-/// `train`, `validation` or `test`.
+/// As the enumerator is spelled.
 [[nodiscard]] const char* name_of(Split split);
+
+/// Whether a document of split `own` belongs to `split`.
+[[nodiscard]] constexpr bool belongs_to(Split own, Split split) { return own == split || own == Split::every; }
+
+/// The one split that two documents share; none if they share none, or all.
+[[nodiscard]] constexpr std::optional<Split> shared_split(Split a, Split b) {
+  if (a == Split::every) return b == Split::every ? std::nullopt : std::optional(b);
+  return belongs_to(b, a) ? std::optional(a) : std::nullopt;
+}
 
 /// One abstract: title + ". " + abstract, or the text the user gave.
 struct Document {
@@ -23,11 +38,12 @@ struct Document {
   std::optional<Split> split;  ///< given by the user; otherwise drawn by `assign_splits`
 };
 
-/// Two documents cited together. Indices into the documents of a collection, or of a corpus; a < b.
+/// Two documents cited together, or a query and a document that is relevant to it. Indices into the documents of a
+/// collection, or of a corpus; a < b.
 struct Pair {
   std::uint32_t a = 0;
   std::uint32_t b = 0;
-  std::uint32_t weight = 1;  ///< number of papers that cite both; 0 in a random non-co-cited pair
+  std::uint32_t weight = 1;  ///< number of papers that cite both, or the grade; 0 in a random pair
 
   friend bool operator==(const Pair&, const Pair&) = default;
 };

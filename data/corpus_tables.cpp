@@ -47,7 +47,7 @@ class Validator {
       COTERIE_CHECK(DataError, tables_.domain[i] < tables_.domains.size(), at("/documents/domain"), "numbers below ",
                     tables_.domains.size(), ", got ", tables_.domain[i], " at ", i);
       const int split = static_cast<int>(tables_.split[i]);
-      COTERIE_CHECK(DataError, split < kSplits, at("/documents/split"), "numbers below ", kSplits, ", got ", split,
+      COTERIE_CHECK(DataError, split <= kSplits, at("/documents/split"), "numbers up to ", kSplits, ", got ", split,
                     " at ", i);
       const std::uint32_t first = tables_.text_class[i];
       COTERIE_CHECK(DataError, first <= i && tables_.text_class[first] == first, at("/documents/text_class"),
@@ -100,7 +100,7 @@ class Validator {
       const Pair& pair = pairs[i];
       COTERIE_CHECK(DataError, pair.a < pair.b && pair.b < tables_.ids.size(), at(name), "pairs a < b < ",
                     tables_.ids.size(), ", got (", pair.a, ", ", pair.b, ") at ", i);
-      COTERIE_CHECK(DataError, tables_.split[pair.a] == split && tables_.split[pair.b] == split, at(name),
+      COTERIE_CHECK(DataError, shared_split(tables_.split[pair.a], tables_.split[pair.b]) == split, at(name),
                     "documents of that split, got ", tables_.ids[pair.a], " in ", name_of(tables_.split[pair.a]),
                     " with ", tables_.ids[pair.b], " in ", name_of(tables_.split[pair.b]), " at ", i);
       COTERIE_CHECK(DataError, (pair.weight >= 1) == positive, at(name), positive ? "weights >= 1" : "weights 0",

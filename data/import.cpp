@@ -12,11 +12,13 @@
 namespace coterie::data {
 namespace {
 
-constexpr std::array<Importer, 5> kImporters = {{
+constexpr std::array<Importer, 7> kImporters = {{
+    {"beir", "beir", import_beir},
     {"cacm", "cacm/cacm.all", import_cacm},
     {"cca", "cca_digital_media_health", import_cca},
     {"cisi", "cisi/CISI.ALL", import_cisi},
     {"plain", "plain", import_plain},
+    {"smart", "smart", import_smart},
     {"vis", "vis", import_vis},
 }};
 

@@ -33,4 +33,13 @@ namespace coterie::data {
 /// across domains are dropped and counted.
 [[nodiscard]] std::vector<Collection> import_plain(const std::filesystem::path& folder);
 
+/// Queries and the documents that are relevant to them, from a folder that `read_beir` reads.
+///
+/// The pairs are (query, document), weighted by grade; a query's id is `query:ID`. Documents are of every split,
+/// queries of the one that judges them. Documents that are relevant to no query are left out.
+[[nodiscard]] std::vector<Collection> import_beir(const std::filesystem::path& folder);
+
+/// The same from a folder that `read_smart_set` reads; its queries have no split yet.
+[[nodiscard]] std::vector<Collection> import_smart(const std::filesystem::path& folder);
+
 }  // namespace coterie::data

@@ -54,23 +54,23 @@ std::vector<std::string> cells(const std::string& domain, const std::string& spl
 // A pair counts for the domain of its first document.
 std::string size_table(const Corpus& corpus) {
   std::vector<Counts> counts(corpus.domains().size() * kSplits);
-  const auto at = [&](std::uint32_t document) -> Counts& {
-    return counts[static_cast<std::size_t>(corpus.domain(document)) * kSplits +
-                  static_cast<std::size_t>(corpus.split(document))];
+  const auto at = [&](std::uint32_t document, int split) -> Counts& {
+    return counts[static_cast<std::size_t>(corpus.domain(document)) * kSplits + static_cast<std::size_t>(split)];
   };
   for (std::uint32_t i = 0; i < corpus.documents(); ++i) {
     Counts one;
     one.documents = 1;
     one.longest = corpus.length(i);
     one.tokens = static_cast<std::uint64_t>(one.longest);
-    at(i).add(one);
+    for (int split = 0; split < kSplits; ++split)
+      if (belongs_to(corpus.split(i), static_cast<Split>(split))) at(i, split).add(one);
   }
   for (int split = 0; split < kSplits; ++split) {
     for (const Pair& pair : corpus.positives(static_cast<Split>(split))) {
-      ++at(pair.a).positives;
-      at(pair.a).weight += pair.weight;
+      ++at(pair.a, split).positives;
+      at(pair.a, split).weight += pair.weight;
     }
-    for (const Pair& pair : corpus.negatives(static_cast<Split>(split))) ++at(pair.a).negatives;
+    for (const Pair& pair : corpus.negatives(static_cast<Split>(split))) ++at(pair.a, split).negatives;
   }
   Table table({"domain", "split", "documents", "mean length", "longest", "pairs", "mean weight", "negatives"});
   std::vector<Counts> all(kSplits);
@@ -104,7 +104,7 @@ std::string graph_text(const Corpus& corpus) {
       ++pairs;
       weight += weights[k];
       heaviest = std::max(heaviest, weights[k]);
-      across_splits += corpus.split(a) == corpus.split(partners[k]) ? 0 : 1;
+      across_splits += shared_split(corpus.split(a), corpus.split(partners[k])) ? 0 : 1;
       across_domains += corpus.domain(a) == corpus.domain(partners[k]) ? 0 : 1;
     }
   }
@@ -143,6 +143,7 @@ Finding equal_texts(const Corpus& corpus, Finding& wrong_classes) {
   for (std::uint32_t i = 0; i < corpus.documents(); ++i) {
     const std::uint32_t like = first.emplace(corpus.text(i), i).first->second;
     if (like != corpus.text_class(i)) wrong_classes.add(corpus, like, i);
+    if (corpus.split(like) == Split::every || corpus.split(i) == Split::every) continue;
     if (corpus.split(like) != corpus.split(i) && first_in_split.emplace(std::pair(like, corpus.split(i)), i).second)
       finding.add(corpus, like, i);
   }

@@ -80,7 +80,10 @@ GlobalBatch PairSampler::next() {
   for (const std::uint32_t position : window_.batches[static_cast<std::size_t>(cursor_.batch)]) {
     const std::uint64_t index = pair_at(cursor_.epoch, window_.first_pair + position);
     const Pair& pair = pairs[index];
-    const bool swapped = (random_bits(swaps, index) & 1) != 0;
+    // A query stays the first side, as losses in one direction have it.
+    const bool searched = corpus_->split(pair.a) == Split::every;
+    const bool directed = searched || corpus_->split(pair.b) == Split::every;
+    const bool swapped = directed ? searched : (random_bits(swaps, index) & 1) != 0;
     batch.a.push_back(swapped ? pair.b : pair.a);
     batch.b.push_back(swapped ? pair.a : pair.b);
   }

@@ -49,6 +49,31 @@ void split_collection(Collection& collection, const SplitFractions& fractions, R
   }
 }
 
+bool is_own(const Document& document) { return document.split != Split::every; }
+
+// Splits the documents for which `chosen` holds, as if there were no others.
+template <class Chosen>
+void split_part(Collection& collection, const Chosen& chosen, const SplitFractions& fractions, RandomKey key) {
+  Collection part{.domain = collection.domain, .documents = {}, .pairs = {}, .dropped = {}};
+  for (const Document& document : collection.documents)
+    if (chosen(document)) part.documents.push_back(document);
+  split_collection(part, fractions, key);
+  std::size_t next = 0;
+  for (Document& document : collection.documents)
+    if (chosen(document)) document.split = part.documents[next++].split;
+}
+
+// Takes validation queries out of the training queries of a collection whose files name none.
+void hold_out_queries(Collection& collection, const SplitFractions& fractions, RandomKey key) {
+  const auto has = [&](Split split) {
+    return std::any_of(collection.documents.begin(), collection.documents.end(),
+                       [&](const Document& document) { return document.split == split; });
+  };
+  if (!has(Split::every) || has(Split::validation) || !has(Split::train)) return;
+  const auto trains = [](const Document& document) { return document.split == Split::train; };
+  split_part(collection, trains, {.validation = fractions.validation, .test = 0}, key);
+}
+
 }  // namespace
 
 void assign_splits(std::vector<Collection>& collections, const SplitFractions& fractions, RandomKey key) {
@@ -60,13 +85,18 @@ void assign_splits(std::vector<Collection>& collections, const SplitFractions& f
                           validation, " and ", test, " (data.validation_fraction, data.test_fraction)"));
   for (Collection& collection : collections) {
     const auto& documents = collection.documents;
-    const auto given = std::find_if(documents.begin(), documents.end(), [](const Document& d) { return d.split; });
+    const auto given =
+        std::find_if(documents.begin(), documents.end(), [](const Document& d) { return d.split && is_own(d); });
     const auto missing = std::find_if(documents.begin(), documents.end(), [](const Document& d) { return !d.split; });
-    if (missing == documents.end()) continue;
+    const RandomKey domain_key = key.derive("split").derive(collection.domain);
+    if (missing == documents.end()) {
+      hold_out_queries(collection, fractions, domain_key);
+      continue;
+    }
     if (given != documents.end())
       throw DataError(str("split: all documents of a domain must carry a split or none, got one for '", given->id,
                           "' and none for '", missing->id, "' (domain ", collection.domain, ")"));
-    split_collection(collection, fractions, key.derive("split").derive(collection.domain));
+    split_part(collection, is_own, fractions, domain_key);
   }
 }
 

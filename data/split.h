@@ -22,7 +22,9 @@ struct SplitFractions {
 /// equal text are one paper: they stand together in that order, where the first of them by the random order would, and
 /// all take the split of that one, so that counts can differ by the size of such a group less one.
 ///
-/// A collection whose documents all carry a split keeps them.
+/// A collection whose documents all carry a split keeps them. Documents of every split stay out of this: beside them
+/// are the queries that are split, and if those carry splits, of which none is validation, the share v of the training
+/// queries becomes validation.
 ///
 /// @throws ConfigError unless both fractions are in [0, 1) and their sum is below 1; DataError naming two documents if
 /// in

@@ -28,7 +28,7 @@ eval::ScoredPairs pairs_of(const eval::ScoredPairs& all, const std::string& doma
 std::vector<std::string> training_texts(const data::Corpus& corpus) {
   std::vector<std::string> texts;
   for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(corpus.documents()); ++i)
-    if (corpus.split(i) == data::Split::train) texts.push_back(corpus.text(i));
+    if (data::belongs_to(corpus.split(i), data::Split::train)) texts.push_back(corpus.text(i));
   return texts;
 }
 

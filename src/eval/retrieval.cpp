@@ -38,6 +38,7 @@ at::Tensor embed(const model::Encoder& encoder, const TextView& view, std::span<
 KnownSplits known_splits(const data::Corpus& corpus) {
   KnownSplits known;
   for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(corpus.documents()); ++i) {
+    if (corpus.split(i) == data::Split::every) continue;
     const auto [entry, added] = known.emplace(corpus.text(i), corpus.split(i));
     if (!added) entry->second = std::min(entry->second, corpus.split(i));
   }

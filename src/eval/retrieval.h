@@ -34,7 +34,8 @@ struct RetrievalTask {
   Qrels qrels;                           ///< of these queries
 };
 
-/// The split that a corpus has a text in, training where it is in several: what a model may have been trained with.
+/// The split that a corpus has a text in, if not in every one, training where it is in several: what a model may have
+/// been trained with.
 using KnownSplits = std::unordered_map<std::string, data::Split>;
 
 /// @note reads all texts of the corpus

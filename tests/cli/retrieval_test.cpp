@@ -165,6 +165,45 @@ TEST_F(Retrieval, a_routed_model_has_a_matrix_of_domains) {
                 json.at("trained").at(domain).at("average_precision").get<double>(), 1e-9);
 }
 
+// Queries a to p train, the others test; some of the training queries are held out for validation.
+TEST_F(Retrieval, a_model_trained_on_queries_is_measured_on_those_it_never_saw) {
+  std::string train = "query-id\tcorpus-id\tscore\n";
+  std::string test = train;
+  for (char letter = 'a'; letter <= 'z'; ++letter)
+    (letter <= 'p' ? train : test) += str("q", letter, "\td", letter, "\t1\n");
+  for (const std::string name : {"biology", "physics"}) {
+    write("sets/" + name + "/qrels/train.tsv", train);
+    write("sets/" + name + "/qrels/test.tsv", test);
+  }
+  write("queries.toml", R"(run = "queries"
+[model]
+checkpoint = "hf"
+[data]
+corpus = "corpora/queries.h5"
+sources = ["beir:sets/biology", "beir:sets/physics"]
+batch_pairs = 4
+[loss]
+kind = "mnr"
+[train]
+steps = 2
+[eval]
+retrieval = ["beir:sets/biology", "beir:sets/physics"]
+[dist]
+threads = 1
+)");
+  ASSERT_EQ(coterie({"data", "build", "queries.toml"}).code, 0);
+  ASSERT_EQ(coterie({"train", "queries.toml"}).code, 0);
+
+  const Outcome outcome = coterie({"eval", "runs/queries", "json=test.json"});
+  const Outcome held_out = coterie({"eval", "runs/queries", "eval.split=validation", "json=validation.json"});
+
+  ASSERT_EQ(outcome.code, 0) << outcome;
+  ASSERT_EQ(held_out.code, 0) << held_out;
+  EXPECT_EQ(results("test.json").at("trained").at("biology").at("queries"), 10);
+  // floor(16 * 0.15) of the training queries.
+  EXPECT_EQ(results("validation.json").at("trained").at("biology").at("queries"), 2);
+}
+
 TEST_F(Retrieval, with_nothing_to_measure_is_refused) {
   expect_refused({"eval", "hf", "eval.pairs=false"}, Exit::config, {"eval.retrieval"});
   expect_refused({"eval", "hf", "eval.pairs=false", "eval.retrieval=trec:x"}, Exit::config, {"beir:PATH"});

@@ -227,7 +227,7 @@ TEST_F(Import, a_source_is_a_format_with_a_path_below_the_root) {
 
 TEST_F(Import, an_unknown_format_lists_the_known_ones) {
   EXPECT_THAT(message_of<ConfigError>([&] { (void)import_source("cran:x", folder_.path()); }),
-              Says("data.sources: 'cran:x'", "cacm, cca, cisi, plain, synth, vis, got 'cran'"));
+              Says("data.sources: 'cran:x'", "beir, cacm, cca, cisi, plain, smart, synth, vis, got 'cran'"));
   EXPECT_THAT(message_of<ConfigError>([&] { (void)import_source("cisi:", folder_.path()); }), HasSubstr("got none"));
 }
 

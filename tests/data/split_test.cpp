@@ -105,7 +105,7 @@ class Negatives : public testing::Test {
 };
 
 TEST_F(Negatives, all_there_are_come_when_more_are_wanted) {
-  const auto found = sample_negatives(documents_, graph_, texts_, 1000, {3});
+  const auto found = sample_negatives(documents_, {graph_, texts_, 1000}, {3});
 
   // 45 pairs of ten documents, less 8 co-cited, less one of equal text.
   EXPECT_EQ(found.size(), 36U);
@@ -120,18 +120,18 @@ TEST_F(Negatives, all_there_are_come_when_more_are_wanted) {
 }
 
 TEST_F(Negatives, as_many_as_wanted_fixed_by_the_key) {
-  const auto found = sample_negatives(documents_, graph_, texts_, 12, {3});
+  const auto found = sample_negatives(documents_, {graph_, texts_, 12}, {3});
 
   EXPECT_EQ(found.size(), 12U);
-  EXPECT_EQ(sample_negatives(documents_, graph_, texts_, 12, {3}), found);
-  EXPECT_NE(sample_negatives(documents_, graph_, texts_, 12, {4}), found);
+  EXPECT_EQ(sample_negatives(documents_, {graph_, texts_, 12}, {3}), found);
+  EXPECT_NE(sample_negatives(documents_, {graph_, texts_, 12}, {4}), found);
 }
 
 TEST_F(Negatives, every_pair_has_the_same_chance) {
   // 36 pairs, 6 drawn in each of 6000 rounds: 1000 expected of each, standard deviation below 32.
   std::map<std::pair<std::uint32_t, std::uint32_t>, int> drawn;
   for (std::uint64_t round = 0; round < 6000; ++round)
-    for (const Pair& pair : sample_negatives(documents_, graph_, texts_, 6, RandomKey{5}.derive(round)))
+    for (const Pair& pair : sample_negatives(documents_, {graph_, texts_, 6}, RandomKey{5}.derive(round)))
       ++drawn[{pair.a, pair.b}];
 
   EXPECT_EQ(drawn.size(), 36U);
@@ -139,7 +139,7 @@ TEST_F(Negatives, every_pair_has_the_same_chance) {
 }
 
 TEST_F(Negatives, one_document_has_none) {
-  EXPECT_TRUE(sample_negatives(std::span(documents_).first(1), graph_, texts_, 5, {3}).empty());
+  EXPECT_TRUE(sample_negatives(std::span(documents_).first(1), {graph_, texts_, 5}, {3}).empty());
 }
 
 }  // namespace
