@@ -18,7 +18,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::Pair;
 
 constexpr const char* kHeader = "query-id\tcorpus-id\tscore\n";
 
@@ -49,7 +48,7 @@ class Queries : public testing::Test {
     return collections;
   }
 
-  [[nodiscard]] Corpus corpus() const {
+  [[nodiscard]] Corpus make_corpus() const {
     const TextEncoder encoder{[](std::string_view text) {
                                 std::vector<std::int32_t> ids(text.begin(), text.end());
                                 return ids;
@@ -75,7 +74,7 @@ TEST_F(Queries, are_paired_with_their_relevant_documents_and_stand_first) {
   EXPECT_EQ(set.documents[40].split, Split::every);
   ASSERT_EQ(set.pairs.size(), 80U);
   EXPECT_EQ(set.pairs[1], (data::Pair{0, 41, 2}));
-  EXPECT_THAT(set.dropped, ElementsAre(Pair("document not in the collection", 1U)));
+  EXPECT_THAT(set.dropped, ElementsAre(testing::Pair("document not in the collection", 1U)));
 }
 
 TEST_F(Queries, of_training_are_held_out_for_validation_where_no_file_names_any) {
@@ -109,7 +108,7 @@ TEST_F(Queries, without_files_for_the_splits_are_split_at_random) {
 }
 
 TEST_F(Queries, take_their_pairs_into_their_split_and_are_drawn_with_documents_only) {
-  const Corpus corpus = this->corpus();
+  const Corpus corpus = make_corpus();
 
   EXPECT_EQ(corpus.positives(Split::train).size(), 54U);
   EXPECT_EQ(corpus.positives(Split::validation).size(), 6U);
@@ -126,7 +125,7 @@ TEST_F(Queries, take_their_pairs_into_their_split_and_are_drawn_with_documents_o
 }
 
 TEST_F(Queries, are_never_swapped_with_their_documents) {
-  const Corpus corpus = this->corpus();
+  const Corpus corpus = make_corpus();
   PairSampler sampler(corpus, {7}, {.batch_pairs = 4, .window_pairs = 100});
 
   for (int i = 0; i < 40; ++i) {

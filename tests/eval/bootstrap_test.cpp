@@ -94,11 +94,11 @@ TEST(Bootstrap, reaches_every_resample_there_is) {
 
 TEST(Bootstrap, is_repeated_by_its_key_and_ignores_the_scale_of_scores) {
   const Sample sample = normal_sample(100, 2);
-  Scores doubled = sample.scores;
-  for (double& score : doubled) score *= 0.5;
+  Scores halved = sample.scores;
+  for (double& score : halved) score *= 0.5;
 
   const auto first = bootstrap_pairs(sample.scores, sample.labels, {.times = 100, .key = {3}});
-  const auto again = bootstrap_pairs(doubled, sample.labels, {.times = 100, .key = {3}});
+  const auto again = bootstrap_pairs(halved, sample.labels, {.times = 100, .key = {3}});
   const auto other = bootstrap_pairs(sample.scores, sample.labels, {.times = 100, .key = {4}});
 
   for (std::size_t m = 0; m < first.size(); ++m) {

@@ -79,7 +79,8 @@ double bm25(std::string_view query, std::string_view document, const Bm25Options
   };
   double words = 0;
   for (const std::string_view text : kTexts) words += static_cast<double>(data::terms(text).size());
-  const double mean_length = words / kTexts.size();
+  constexpr auto kDocuments = static_cast<double>(kTexts.size());
+  const double mean_length = words / kDocuments;
   const auto length = static_cast<double>(data::terms(document).size());
   double score = 0;
   for (const std::string& word : data::terms(query)) {
@@ -87,7 +88,7 @@ double bm25(std::string_view query, std::string_view document, const Bm25Options
     for (const std::string_view text : kTexts) df += count(text, word) > 0 ? 1 : 0;
     if (df == 0) continue;
     const double tf = count(document, word);
-    score += std::log(1 + (kTexts.size() - df + 0.5) / (df + 0.5)) * tf * (options.k1 + 1) /
+    score += std::log(1 + (kDocuments - df + 0.5) / (df + 0.5)) * tf * (options.k1 + 1) /
              (tf + options.k1 * (1 - options.b + options.b * length / mean_length));
   }
   return score;
