@@ -14,6 +14,8 @@ Exit evaluate(const CommandLine& line, int& argc, char**& argv);
 Exit embed(const CommandLine& line, int& argc, char**& argv);
 /// `coterie bench step|attention|layer|dispatch|tokenizer|loader [CONFIG] [key=value...]`, `step` on ranks.
 Exit bench(const CommandLine& line, int& argc, char**& argv);
+/// `coterie sweep CONFIG [key=value,value...]`
+Exit sweep(const CommandLine& line);
 /// `coterie score FILE.csv [json=PATH]`
 Exit score(const CommandLine& line);
 /// `coterie export RUN OUT [domain=NAME] [json=PATH]`
