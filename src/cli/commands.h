@@ -16,6 +16,8 @@ Exit embed(const CommandLine& line, int& argc, char**& argv);
 Exit bench(const CommandLine& line, int& argc, char**& argv);
 /// `coterie sweep CONFIG [key=value,value...]`
 Exit sweep(const CommandLine& line);
+/// `coterie report RUN|SWEEP [out=FILE]`
+Exit report(const CommandLine& line);
 /// `coterie score FILE.csv [json=PATH]`
 Exit score(const CommandLine& line);
 /// `coterie export RUN OUT [domain=NAME] [json=PATH]`

@@ -45,7 +45,7 @@ struct Subcommand {
   Run run;
 };
 
-constexpr std::array<Subcommand, 10> kSubcommands = {{
+constexpr std::array<Subcommand, 11> kSubcommands = {{
     {"", "train", "[CONFIG] [key=value...]", "train a model, or continue", Config::taken, train},
     {"", "eval", "RUN|MODEL [CONFIG] [key=value...]", "pair classification", Config::taken, evaluate},
     {"", "embed", "MODEL IN.txt|IN.jsonl|IN.h5 OUT.npy [key=value...]", "texts to an array of embeddings",
@@ -54,6 +54,7 @@ constexpr std::array<Subcommand, 10> kSubcommands = {{
      "speed of the parts beside the machine's limit", Config::taken, bench},
     {"", "sweep", "CONFIG [key=value,value...]", "a grid of runs, evaluated and compared in one table", Config::swept,
      alone<sweep>},
+    {"", "report", "RUN|SWEEP [out=FILE]", "a run or a sweep as one HTML file", Config::not_taken, alone<report>},
     {"", "score", "FILE.csv [json=PATH]", "measures of a file prediction,label", Config::not_taken, alone<score>},
     {"", "export", "RUN OUT [domain=NAME] [json=PATH]", "a plain dense sentence-transformers directory",
      Config::not_taken, alone<export_model>},

@@ -193,5 +193,19 @@ TEST_F(SweepCommand, its_own_settings_are_documented_and_printed) {
   EXPECT_THAT(print.out, HasSubstr("[study.toml:"));
 }
 
+TEST_F(SweepCommand, sweeps_and_runs_have_reports) {
+  ASSERT_EQ(coterie({"sweep", "study.toml", "seed=0"}).code, 0);
+
+  const Outcome of_sweep = coterie({"report", "runs/study"});
+  const Outcome of_run = coterie({"report", "runs/study/loss.kind=mnr,seed=0", "out=run.html"});
+
+  EXPECT_EQ(of_sweep.code, 0) << of_sweep;
+  EXPECT_EQ(of_sweep.out, "wrote runs/study/report.html\n");
+  EXPECT_THAT(read("runs/study/report.html"), HasSubstr("<title>Sweep study</title>"));
+  EXPECT_EQ(of_run.code, 0) << of_run;
+  EXPECT_THAT(read("run.html"), HasSubstr("Training loss"));
+  expect_refused({"report", "source"}, Exit::config, {"got neither (source)"});
+}
+
 }  // namespace
 }  // namespace coterie::test
