@@ -6,6 +6,7 @@
 # Ends with one line "N passed, N failed, N skipped" that counts CTest's tests of both passes; exits 0 if none failed.
 # Settings, all from the environment:
 #   COTERIE_TEST_ASAN=0   leaves the sanitizer pass out
+#   COTERIE_PACKAGES=0    does not install Slurm either, for the one test that needs it
 #   and those of launch/bootstrap.sh
 set -euo pipefail
 # shellcheck source=launch/common.sh
@@ -38,7 +39,17 @@ run_tests() {
   if [ "$code" -ne 0 ]; then status=$code; fi
 }
 
+# Slurm, for the test that runs a sweep on it. Nothing else needs it: where it cannot be had, that test is skipped.
+install_slurm() {
+  if [ "${COTERIE_PACKAGES:-1}" = 0 ] || ! is_root || command -v slurmctld >/dev/null; then return 0; fi
+  command -v apt-get >/dev/null || return 0
+  say 'installing Debian packages: slurm-wlm munge'
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 install -y --no-install-recommends slurm-wlm \
+    munge </dev/null >/dev/null 2>&1 || say 'Slurm cannot be installed; its test will be skipped'
+}
+
 "$root/launch/bootstrap.sh" release
+install_slurm
 run_tests release
 
 if [ "${COTERIE_TEST_ASAN:-1}" != 0 ]; then

@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 
 #include "base/error.h"
@@ -33,5 +34,22 @@ RunLock::RunLock(const std::filesystem::path& directory, const std::string& owne
 }
 
 RunLock::~RunLock() { ::close(fd_); }
+
+std::string lock_owner(const std::filesystem::path& directory) {
+  const fs::path path = directory / "lock";
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return {};
+  const bool held = ::flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  ::close(fd);
+  if (!held) return {};
+  const std::string owner = read_file(path);
+  return owner.empty() ? "a process that has not signed yet" : owner;
+}
+
+std::string this_process() {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  return str("process ", ::getpid(), " on ", host.data());
+}
 
 }  // namespace coterie

@@ -20,4 +20,10 @@ class RunLock {
   int fd_;
 };
 
+/// The owner that holds a run directory now; empty if none does. Creates nothing.
+[[nodiscard]] std::string lock_owner(const std::filesystem::path& directory);
+
+/// How a process of ours signs a lock: its number and its host.
+[[nodiscard]] std::string this_process();
+
 }  // namespace coterie

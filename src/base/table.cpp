@@ -68,6 +68,16 @@ std::string escaped(const std::string& cell) {
   return out;
 }
 
+std::string csv_cell(const std::string& cell) {
+  if (cell.find_first_of(",\"\n\r") == std::string::npos) return cell;
+  std::string out = "\"";
+  for (const char c : cell) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  return out + '"';
+}
+
 }  // namespace
 
 Table::Table(std::vector<std::string> header) : header_(std::move(header)) {
@@ -111,6 +121,20 @@ std::string Table::markdown() const {
     out += "| " + std::string(column.width - 1, '-') + (column.right ? ':' : '-') + ' ';
   out += "|\n";
   for (const auto& row : rows) append(row);
+  return out;
+}
+
+std::string Table::csv() const {
+  std::string out;
+  const auto append = [&](const std::vector<std::string>& cells) {
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      if (i > 0) out += ',';
+      out += csv_cell(cells[i]);
+    }
+    out += '\n';
+  };
+  append(header_);
+  for (const auto& row : rows_) append(row);
   return out;
 }
 

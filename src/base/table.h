@@ -30,6 +30,12 @@ class Table {
   /// The same as a Markdown table; a `|` inside a cell is escaped.
   [[nodiscard]] std::string markdown() const;
 
+  /// The same as comma-separated values; a cell with a comma, a quote or a new line is quoted (RFC 4180).
+  [[nodiscard]] std::string csv() const;
+
+  [[nodiscard]] const std::vector<std::string>& header() const noexcept { return header_; }
+  [[nodiscard]] const std::vector<std::vector<std::string>>& cells() const noexcept { return rows_; }
+
  private:
   std::vector<std::string> header_;
   std::vector<std::vector<std::string>> rows_;

@@ -14,6 +14,8 @@ struct CommandLine {
   std::vector<std::string> settings;  ///< `key=value`, in order
   bool print_config = false;
   bool help_config = false;
+  bool list = false;    ///< of a sweep: its cells
+  bool status = false;  ///< of a sweep: where they stand
   std::string command;  ///< `data build`
   std::string usage;    ///< what the command takes, for messages
   std::string text;     ///< the whole command line, for the record: one line that a shell takes

@@ -14,6 +14,10 @@ Exit evaluate(const CommandLine& line, int& argc, char**& argv);
 Exit embed(const CommandLine& line, int& argc, char**& argv);
 /// `coterie bench step|attention|layer|dispatch|tokenizer|loader [CONFIG] [key=value...]`, `step` on ranks.
 Exit bench(const CommandLine& line, int& argc, char**& argv);
+/// `coterie sweep CONFIG [key=value,value...]`
+Exit sweep(const CommandLine& line);
+/// `coterie report RUN|SWEEP [out=FILE]`
+Exit report(const CommandLine& line);
 /// `coterie score FILE.csv [FILE.csv] | RUN [RUN] QRELS [key=value...]`
 Exit score(const CommandLine& line);
 /// `coterie export RUN OUT [domain=NAME] [json=PATH]`

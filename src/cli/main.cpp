@@ -33,7 +33,7 @@ Exit alone(const CommandLine& line, int&, char**&) {
   return Command(line);
 }
 
-enum class Config { taken, not_taken };
+enum class Config { taken, swept, not_taken };
 
 /// A subcommand as the user sees it.
 struct Subcommand {
@@ -45,13 +45,16 @@ struct Subcommand {
   Run run;
 };
 
-constexpr std::array<Subcommand, 9> kSubcommands = {{
+constexpr std::array<Subcommand, 11> kSubcommands = {{
     {"", "train", "[CONFIG] [key=value...]", "train a model, or continue", Config::taken, train},
     {"", "eval", "RUN|MODEL [CONFIG] [key=value...]", "pair classification and retrieval", Config::taken, evaluate},
     {"", "embed", "MODEL IN.txt|IN.jsonl|IN.h5 OUT.npy [key=value...]", "texts to an array of embeddings",
      Config::taken, embed},
     {"", "bench", "step|attention|layer|dispatch|tokenizer|loader [CONFIG] [key=value...]",
      "speed of the parts beside the machine's limit", Config::taken, bench},
+    {"", "sweep", "CONFIG [key=value,value...]", "a grid of runs, evaluated and compared in one table", Config::swept,
+     alone<sweep>},
+    {"", "report", "RUN|SWEEP [out=FILE]", "a run or a sweep as one HTML file", Config::not_taken, alone<report>},
     {"", "score", "FILE.csv [FILE.csv] | RUN [RUN] QRELS [key=value...]",
      "measures of a file prediction,label or a TREC run file, or what two of them differ by", Config::not_taken,
      alone<score>},
@@ -68,7 +71,11 @@ CLI::App* add(CLI::App& parent, const Subcommand& subcommand, CommandLine& line,
   const std::string command = str(subcommand.group, *subcommand.group ? " " : "", subcommand.name);
   app->footer(str("usage: coterie ", command, " ", subcommand.arguments));
   app->add_option("arguments", words, subcommand.arguments);
-  if (subcommand.config == Config::taken) {
+  if (subcommand.config == Config::swept) {
+    app->add_flag("--list", line.list, "print the cells, and exit");
+    app->add_flag("--status", line.status, "print where each cell stands, and exit");
+  }
+  if (subcommand.config != Config::not_taken) {
     app->add_flag("--print-config", line.print_config, "print the resolved config with docs and origins, and exit");
     app->add_flag("--help-config", line.help_config, "print every key with its type, default and doc, and exit");
   }

@@ -14,8 +14,8 @@ namespace {
 
 /// What a right-hand side contains outside brackets and quotes.
 struct Outside {
-  bool comma = false;
-  bool other = false;  ///< a comment or a new line, neither of which belongs to one value
+  std::vector<std::size_t> commas;  ///< where
+  bool other = false;               ///< a comment or a new line, neither of which belongs to one value
 };
 
 /// A quote opens a string only where a value may begin, so that the apostrophe of `it's` is a letter.
@@ -33,7 +33,7 @@ Outside scan(std::string_view text) {
     }
     if (c == '[' || c == '{') ++depth;
     if ((c == ']' || c == '}') && depth > 0) --depth;
-    if (c == ',' && depth == 0) found.comma = true;
+    if (c == ',' && depth == 0) found.commas.push_back(i);
     if (c == '#' || (c == '\n' && depth == 0)) found.other = true;
     begins = c == ',' || c == '[' || c == '{' || c == '=' || (begins && c == ' ');
   }
@@ -63,7 +63,7 @@ std::string key_problem(const std::vector<std::string>& path) {
 Value right_hand_side(const std::string& text, const Origin& origin) {
   if (text.empty()) throw ConfigError("must have a value; the empty string is ''");
   const Outside outside = scan(text);
-  if (outside.comma)
+  if (!outside.commas.empty())
     throw ConfigError("must be one value; only `coterie sweep` takes lists, and a string with a comma needs quotes");
   std::string reason = "comments and new lines do not belong to it";
   if (!outside.other) {
@@ -81,6 +81,17 @@ Value right_hand_side(const std::string& text, const Origin& origin) {
 }
 
 }  // namespace
+
+std::vector<std::string> alternatives(std::string_view right) {
+  std::vector<std::string> parts;
+  std::size_t begin = 0;
+  for (const std::size_t comma : scan(right).commas) {
+    parts.emplace_back(right.substr(begin, comma - begin));
+    begin = comma + 1;
+  }
+  parts.emplace_back(right.substr(begin));
+  return parts;
+}
 
 Argument parse_argument(const std::string& text) {
   const Origin origin{.kind = Origin::Kind::argument, .text = str("argument ", excerpt(text, kExcerptBytes))};

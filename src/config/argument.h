@@ -21,4 +21,8 @@ struct Argument {
 /// A comma outside brackets and quotes is a problem: such lists are for sweeps.
 [[nodiscard]] Argument parse_argument(const std::string& text);
 
+/// The right-hand sides of a sweep, as they are written: `1e-3,[1, 2],'a,b'` has three. At least one, which may be
+/// empty; commas inside brackets and quotes separate nothing.
+[[nodiscard]] std::vector<std::string> alternatives(std::string_view right);
+
 }  // namespace coterie::config

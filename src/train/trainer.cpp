@@ -1,7 +1,5 @@
 #include "train/trainer.h"
 
-#include <unistd.h>
-
 #include <cmath>
 
 #include "base/error.h"
@@ -17,15 +15,6 @@
 #include "train/schedule.h"
 
 namespace coterie::train {
-namespace {
-
-std::string lock_owner() {
-  char host[256] = {};
-  ::gethostname(host, sizeof host - 1);
-  return str("process ", ::getpid(), " on ", host);
-}
-
-}  // namespace
 
 Trainer::Trainer(const RunOptions& options, const std::string& resolved, dist::Mesh& mesh, std::shared_ptr<FileOps> ops,
                  std::function<bool()> stopping)
@@ -61,7 +50,7 @@ std::string Trainer::open_run() {
     // Before the lock, which would make the directory of a mistyped run.
     if (options_.resume == Resume::must && model::list_checkpoints(checkpoints).empty())
       throw ConfigError(str("run: resume is 'must', and there is no checkpoint (", directory_.string(), ")"));
-    lock_ = std::make_unique<RunLock>(directory_, lock_owner());
+    lock_ = std::make_unique<RunLock>(directory_, this_process());
     const bool holds_run = fs::exists(directory_ / "config.toml") || !model::list_checkpoints(checkpoints).empty();
     if (options_.resume == Resume::never && holds_run)
       throw LockedError(str("run: resume is 'never', and the directory holds a run (", directory_.string(), ")"));

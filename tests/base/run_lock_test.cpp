@@ -83,6 +83,19 @@ TEST(RunLockTest, is_freed_when_the_holder_is_killed) {
   ::close(ready[1]);
 }
 
+TEST(RunLockTest, its_owner_can_be_asked_for_without_taking_it) {
+  const test::TemporaryFolder folder;
+  EXPECT_EQ(lock_owner(folder.path() / "absent"), "");
+  EXPECT_FALSE(fs::exists(folder.path() / "absent"));
+  {
+    const RunLock lock(folder.path(), "somebody");
+    EXPECT_EQ(lock_owner(folder.path()), "somebody");
+    EXPECT_EQ(lock_owner(folder.path()), "somebody");
+  }
+  EXPECT_EQ(lock_owner(folder.path()), "");
+  EXPECT_NE(this_process().find(str("process ", ::getpid(), " on ")), std::string::npos);
+}
+
 TEST(RunLockTest, of_a_path_that_is_a_file_is_an_io_error) {
   const test::TemporaryFolder folder;
   std::ofstream(folder.path() / "file").flush();

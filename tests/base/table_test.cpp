@@ -30,6 +30,13 @@ TEST(Table, markdown_has_the_same_cells_with_bars_escaped) {
             "| x    |  10 |\n");
 }
 
+TEST(Table, csv_quotes_what_would_be_taken_apart) {
+  Table table({"a,b", "n"});
+  table.add_row({"say \"x\"", "10"});
+
+  EXPECT_EQ(table.csv(), "\"a,b\",n\n\"say \"\"x\"\"\",10\n");
+}
+
 TEST(Table, a_column_of_versions_is_not_a_number) {
   Table table({"v"});
   table.add_row({"1.0-rc"});

@@ -31,13 +31,14 @@ TEST_F(Usage, help_lists_the_subcommands) {
   const Outcome outcome = coterie({"--help"});
 
   EXPECT_EQ(outcome.code, 0) << outcome;
-  for (const char* word : {"train", "eval", "embed", "export", "score", "data"})
+  for (const char* word : {"train", "eval", "embed", "export", "score", "sweep", "report", "data"})
     EXPECT_THAT(outcome.out, HasSubstr(word));
 }
 
 TEST_F(Usage, every_subcommand_has_help_with_its_usage) {
   const std::vector<std::vector<std::string>> commands = {
-      {"train"}, {"eval"}, {"embed"}, {"score"}, {"export"}, {"data", "build"}, {"data", "synth"}, {"data", "inspect"}};
+      {"train"},  {"eval"},   {"embed"},         {"score"},         {"sweep"},
+      {"report"}, {"export"}, {"data", "build"}, {"data", "synth"}, {"data", "inspect"}};
   for (auto words : commands) {
     std::string usage = "usage: coterie";
     for (const std::string& word : words) usage += " " + word;

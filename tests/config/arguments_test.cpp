@@ -1,4 +1,5 @@
 // What the right-hand side of `key=value` may be.
+#include "config/argument.h"
 #include "sample.h"
 
 namespace coterie::test {
@@ -82,6 +83,16 @@ TEST_F(Arguments, deep_keys_and_values_are_refused_before_they_can_overflow_the_
   EXPECT_NE(message_of({key + "=1"}).find("nests deeper than 32 levels"), std::string::npos);
   EXPECT_NE(message_of({"run=" + std::string(40000, '[')}).find("nested deeper than 32 levels"), std::string::npos);
   EXPECT_NE(message_of({"run={" + key + "=1}"}).find("nested deeper than 32 levels"), std::string::npos);
+}
+
+TEST(Alternatives, are_parted_by_commas_outside_brackets_and_quotes) {
+  using List = std::vector<std::string>;
+
+  EXPECT_EQ(config::alternatives("1e-3,3e-4"), (List{"1e-3", "3e-4"}));
+  EXPECT_EQ(config::alternatives("[0,1],all,'a,b',\"c,\\\"d\""), (List{"[0,1]", "all", "'a,b'", "\"c,\\\"d\""}));
+  EXPECT_EQ(config::alternatives("it's,fine"), (List{"it's", "fine"}));
+  EXPECT_EQ(config::alternatives("1,,2,"), (List{"1", "", "2", ""}));
+  EXPECT_EQ(config::alternatives(""), List{""});
 }
 
 TEST_F(Arguments, control_characters_do_not_reach_messages) {

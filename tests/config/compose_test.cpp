@@ -1,4 +1,5 @@
 // The order in which struct defaults, groups, files and arguments are laid over each other.
+#include "config/sections.h"
 #include "sample.h"
 
 namespace coterie::test {
@@ -190,6 +191,24 @@ TEST_F(Compose, every_value_keeps_the_place_it_was_written_at) {
   EXPECT_EQ(tree.origin("run"), "argument 'run=x'");
   EXPECT_EQ(tree.origin("optim.lr"), "default");
   EXPECT_EQ(tree.origin("run.below.a.string"), "default");
+}
+
+TEST_F(Compose, one_file_for_two_commands_is_taken_apart_by_its_keys) {
+  write("train.toml", "seed = 3\n[sweep]\nname = 'x'\n");
+  const config::Tree tree = config::compose("train.toml", {"run=x", "broken"});
+  const std::array<std::string_view, 2> keys = {"sweep", "absent"};
+
+  const config::Tree mine = config::only(tree, keys);
+  const config::Tree rest = config::without(tree, keys);
+
+  EXPECT_EQ(mine.origin("sweep.name"), "train.toml:3:8");
+  EXPECT_EQ(mine.origin("seed"), "default");
+  EXPECT_EQ(rest.origin("sweep.name"), "default");
+  EXPECT_EQ(rest.origin("seed"), "train.toml:1:8");
+  EXPECT_EQ(rest.origin("run"), "argument 'run=x'");
+  // What could not be read belongs to both.
+  EXPECT_EQ(mine.problems().size(), 1U);
+  EXPECT_EQ(rest.problems().size(), 1U);
 }
 
 }  // namespace

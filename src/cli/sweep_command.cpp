@@ -1,0 +1,222 @@
+// coterie sweep: the cells of a grid, each resolved as `coterie train` would, then run and compared.
+#include <sched.h>
+
+#include <algorithm>
+#include <charconv>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "base/stop_signal.h"
+#include "cli/commands.h"
+#include "cli/configuration.h"
+#include "config/listing.h"
+#include "config/sections.h"
+#include "config/spelling.h"
+#include "sweep/comparison.h"
+#include "sweep/slurm.h"
+
+namespace coterie::cli {
+namespace {
+
+/// The settings of a command line, by whom they concern.
+struct Sorted {
+  std::vector<std::string> own;   ///< of the sweep
+  std::vector<std::string> runs;  ///< of its runs, some of them lists
+};
+
+Sorted sorted(const std::vector<std::string>& settings) {
+  Sorted out;
+  for (const std::string& setting : settings) {
+    const std::string root = setting.substr(0, setting.find_first_of(".="));
+    const bool own =
+        root == "json" || std::find(sweep::kOwnKeys.begin(), sweep::kOwnKeys.end(), root) != sweep::kOwnKeys.end();
+    if (root == "run")
+      throw ConfigError(
+          str("sweep: the runs are named after their cells, got ", setting, "; sweep.name names the sweep"));
+    (own ? out.own : out.runs).push_back(setting);
+  }
+  return out;
+}
+
+/// The sweep's own options: `json` of the file is that of a run.
+sweep::SweepOptions own_options(const std::string& file, const std::vector<std::string>& settings) {
+  const config::Tree tree = config::compose(file, settings);
+  std::vector<std::string_view> keys(sweep::kOwnKeys.begin(), sweep::kOwnKeys.end());
+  const auto json = tree.root().table()->find("json");
+  if (json != tree.root().table()->end() && json->second.origin.kind == config::Origin::Kind::argument)
+    keys.emplace_back("json");
+  auto options = config::read<sweep::SweepOptions>(config::only(tree, keys));
+  if (options.sweep.name.empty()) options.sweep.name = fs::path(file).stem().string();
+  if (sweep::plain_name(options.sweep.name) != options.sweep.name)
+    throw ConfigError(str("sweep: sweep.name must be a plain file name, got '", options.sweep.name, "'"));
+  return options;
+}
+
+struct Resolved {
+  train::RunOptions options;
+  std::string text;
+};
+
+Resolved resolve(const std::string& file, std::vector<std::string> settings) {
+  // What a cell leaves is the sweep's to say.
+  settings.insert(settings.end(), {"json=''", "resume=auto"});
+  const config::Tree tree = config::without(config::compose(file, settings), sweep::kOwnKeys);
+  auto options = config::read<train::RunOptions>(tree);
+  return {options, config::print(options, tree)};
+}
+
+/// The same on behalf of a cell, whose name the message then has.
+Resolved resolve_cell(const std::string& file, const sweep::Cell& cell, const std::vector<std::string>& more) {
+  std::vector<std::string> settings = cell.settings;
+  settings.insert(settings.end(), more.begin(), more.end());
+  try {
+    return resolve(file, std::move(settings));
+  } catch (const ConfigError& error) {
+    throw ConfigError(str("sweep: cell '", cell.folder, "': ", error.what()));
+  }
+}
+
+/// The keys that only say where, how often or how fast.
+bool is_indifferent(const std::string& key) {
+  constexpr auto kKeys = std::to_array<std::string_view>(
+      {"run", "runs", "json", "resume", "data.read_ahead", "eval.batch_tokens", "train.keep", "train.log_every"});
+  return key.starts_with("dist.") || std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end();
+}
+
+std::map<std::string, std::string> values_of(train::RunOptions options) {
+  config::Listing listing;
+  describe(listing, options);
+  std::map<std::string, std::string> values;
+  for (const config::ListedSection& section : listing.sections())
+    for (const config::Listed& field : section.fields) {
+      const std::string key = section.key.empty() ? field.name : section.key + "." + field.name;
+      if (!is_indifferent(key)) values[key] = field.value;
+    }
+  return values;
+}
+
+std::int64_t ranks_of(const sweep::Cell& cell, std::int64_t expert) {
+  if (cell.ranks.empty()) return expert;
+  std::int64_t ranks = 0;
+  const char* const end = cell.ranks.data() + cell.ranks.size();
+  const auto read = std::from_chars(cell.ranks.data(), end, ranks);
+  if (read.ec != std::errc() || read.ptr != end || ranks < 1 || ranks % expert != 0)
+    throw ConfigError(str("sweep: cell '", cell.folder, "': ranks must be a multiple of parallel.expert (", expert,
+                          "), got '", cell.ranks, "'"));
+  return ranks;
+}
+
+sweep::PlannedCell planned_cell(const std::string& file, const fs::path& folder, const sweep::Cell& cell,
+                                std::int64_t corpus_seed) {
+  Resolved resolved = resolve_cell(
+      file, cell, {"runs=" + config::toml_string(folder.string()), "run=" + config::toml_string(cell.folder)});
+  const train::RunOptions& options = resolved.options;
+  return {.cell = cell,
+          .ranks = ranks_of(cell, options.parallel.expert),
+          .threads = options.dist.threads,
+          .steps = options.train.steps,
+          .corpus = options.data.corpus,
+          .builds_corpus = !options.data.sources.empty(),
+          .corpus_seed = corpus_seed,
+          .config = std::move(resolved.text),
+          .values = values_of(options)};
+}
+
+sweep::Plan plan_of(const std::string& file, const std::string& name, const std::vector<sweep::Cell>& cells) {
+  sweep::Plan plan;
+  plan.folder = fs::path(resolve_cell(file, cells.front(), {}).options.runs) / name;
+  // Not that of the cell that happens to come first: cells may run in any order, or alone.
+  const std::int64_t corpus_seed = resolve(file, {}).options.seed;
+  for (const sweep::Cell& cell : cells) plan.cells.push_back(planned_cell(file, plan.folder, cell, corpus_seed));
+  return plan;
+}
+
+Table list_table(const sweep::Plan& plan) {
+  Table table({"job", "folder", "ranks", "settings"});
+  for (std::size_t job = 0; job < plan.cells.size(); ++job) {
+    const sweep::PlannedCell& planned = plan.cells[job];
+    table.add_row({str(job), planned.cell.folder, str(planned.ranks), joined(planned.cell.settings, " ")});
+  }
+  return table;
+}
+
+std::int64_t own_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+sweep::DriverOutcome drive(const sweep::Plan& plan, const sweep::SweepOptions& options, const std::string& program) {
+  sweep::Plan chosen = plan;
+  if (options.job >= 0) {
+    if (static_cast<std::size_t>(options.job) >= plan.cells.size())
+      throw ConfigError(str("sweep: job must be in 0..", plan.cells.size() - 1, ", got ", options.job));
+    chosen.cells = {plan.cells[static_cast<std::size_t>(options.job)]};
+  }
+  catch_stop_signals();
+  const auto processes = sweep::system_processes();
+  sweep::Driver driver(chosen, {.program = program,
+                                .cores = own_cores(),
+                                .processes = *processes,
+                                .ops = real_file_ops(),
+                                .stopping = stop_requested});
+  return driver.run();
+}
+
+/// Names the cells that failed; the code is the first one's, and 75 if the sweep was stopped before its end.
+Exit ending(const sweep::DriverOutcome& outcome) {
+  for (const sweep::FailedCell& cell : outcome.failed)
+    log::error(str("sweep: ", cell.folder, " failed with exit code ", cell.code, ": ", cell.text));
+  if (outcome.stopped) return Exit::preempted;
+  return outcome.failed.empty() ? Exit::ok : static_cast<Exit>(outcome.failed.front().code);
+}
+
+}  // namespace
+
+Exit sweep(const CommandLine& line) {
+  if (line.help_config) {
+    std::cout << config::help<sweep::SweepOptions>() << "\n# every other key is a run's: coterie train --help-config\n";
+    return Exit::ok;
+  }
+  line.expect(1, 1);
+  const std::string& file = line.positional[0];
+  const Sorted settings = sorted(line.settings);
+  const sweep::SweepOptions options = own_options(file, settings.own);
+  if (line.print_config) {
+    std::cout << config::print(options, config::compose(file, settings.own));
+    return Exit::ok;
+  }
+  const std::vector<sweep::Cell> cells = sweep::expand(options.sweep, settings.runs);
+  const std::string baseline = sweep::baseline_of(options.sweep, cells);
+  const sweep::Plan plan = plan_of(file, options.sweep.name, cells);
+  if (line.list || line.status) {
+    std::cout << (line.list ? list_table(plan) : sweep::cells_table(plan, options.sweep.measures)).text();
+    return Exit::ok;
+  }
+  sweep::check_plan(plan);
+  expect_json_writable(options.json);
+  const std::string program = fs::read_symlink("/proc/self/exe").string();
+  if (options.launcher == sweep::Launcher::slurm && options.job < 0) {
+    if (sweep::unfinished(plan).empty()) {
+      std::cout << "every cell is finished\n";
+      return Exit::ok;
+    }
+    std::vector<std::string> arguments = {file};
+    arguments.insert(arguments.end(), line.settings.begin(), line.settings.end());
+    const auto processes = sweep::system_processes();
+    std::cout << "submitted job " << sweep::submit(plan, {options.batch_script, program, arguments}, *processes)
+              << "\n";
+    return Exit::ok;
+  }
+  const sweep::DriverOutcome outcome = drive(plan, options, program);
+  sweep::write_tables(*real_file_ops(), plan, baseline, options.sweep.measures);
+  // One cell alone is compared with nothing; its files are up to date.
+  if (options.job < 0)
+    std::cout << sweep::comparison_table(sweep::compare(plan, baseline, options.sweep.measures)).text() << "\n"
+              << sweep::reading(baseline) << "\n";
+  write_json(options.json, sweep::comparison_json(plan, baseline, options.sweep.measures).dump(2));
+  return ending(outcome);
+}
+
+}  // namespace coterie::cli

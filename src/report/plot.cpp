@@ -1,0 +1,205 @@
+#include "report/plot.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+#include "base/str.h"
+#include "base/table.h"
+#include "report/html.h"
+
+namespace coterie::report {
+namespace {
+
+constexpr int kColours = 8;
+constexpr double kWidth = 560;
+constexpr double kHeight = 320;
+constexpr double kLeft = 64;
+constexpr double kRight = 14;
+constexpr double kTop = 12;
+constexpr double kBottom = 46;
+
+bool is_finite(const Point& point) { return std::isfinite(point.x) && std::isfinite(point.y); }
+
+/// Widens a range that has no extent, and one by `share` of itself on both sides.
+Range widened(Range range, double share) {
+  if (range.low == range.high) {
+    const double by = range.low == 0.0 ? 1.0 : std::abs(range.low) * 0.1;
+    return {range.low - by, range.high + by};
+  }
+  const double by = (range.high - range.low) * share;
+  return {range.low - by, range.high + by};
+}
+
+template <class Coordinate>
+std::optional<Range> extent(const Plot& plot, const Coordinate& coordinate) {
+  std::optional<Range> range;
+  for (const Series& series : plot.series)
+    for (const Point& point : series.points) {
+      if (!is_finite(point)) continue;
+      const double value = coordinate(point);
+      range = range ? Range{std::min(range->low, value), std::max(range->high, value)} : Range{value, value};
+    }
+  return range;
+}
+
+/// From values to places in the drawing.
+struct Frame {
+  Range x;
+  Range y;
+
+  [[nodiscard]] double to_x(double value) const {
+    return kLeft + (value - x.low) / (x.high - x.low) * (kWidth - kLeft - kRight);
+  }
+  [[nodiscard]] double to_y(double value) const {
+    return kHeight - kBottom - (value - y.low) / (y.high - y.low) * (kHeight - kTop - kBottom);
+  }
+  [[nodiscard]] std::string place(const Point& p) const { return decimal(to_x(p.x), 1) + " " + decimal(to_y(p.y), 1); }
+};
+
+double distance_of(const std::vector<double>& ticks) { return ticks.size() > 1 ? ticks[1] - ticks[0] : 1.0; }
+
+std::string axes_svg(const Frame& frame, const Plot& plot) {
+  std::string out;
+  const double base = kHeight - kBottom;
+  const auto x_ticks = ticks_of(frame.x);
+  for (const double tick : x_ticks) {
+    const std::string x = decimal(frame.to_x(tick), 1);
+    out += str("<line class=\"grid\" x1=\"", x, "\" x2=\"", x, "\" y1=\"", kTop, "\" y2=\"", base,
+               "\"/><text class=", "\"tick\" text-anchor=\"middle\" x=\"", x, "\" y=\"", base + 16, "\">",
+               tick_text(tick, distance_of(x_ticks)), "</text>\n");
+  }
+  const auto y_ticks = ticks_of(frame.y);
+  for (const double tick : y_ticks) {
+    const std::string y = decimal(frame.to_y(tick), 1);
+    out += str("<line class=\"grid\" x1=\"", kLeft, "\" x2=\"", kWidth - kRight, "\" y1=\"", y, "\" y2=\"", y,
+               "\"/><text class=\"tick\" text-anchor=\"end\" x=\"", kLeft - 6, "\" y=\"",
+               decimal(frame.to_y(tick) + 4, 1), "\">", tick_text(tick, distance_of(y_ticks)), "</text>\n");
+  }
+  const double middle = (kTop + base) / 2;
+  return str(out, "<path class=\"axis\" d=\"M", kLeft, " ", kTop, "V", base, "H", kWidth - kRight, "\"/>\n",
+             "<text text-anchor=\"middle\" x=\"", (kLeft + kWidth - kRight) / 2, "\" y=\"", kHeight - 8, "\">",
+             escaped(plot.x_label), "</text>\n<text text-anchor=\"middle\" transform=\"translate(14 ", middle,
+             ") rotate(-90)\">", escaped(plot.y_label), "</text>\n");
+}
+
+std::string dots_svg(const Frame& frame, const Series& series, int colour) {
+  std::string out;
+  for (const Point& point : series.points)
+    if (is_finite(point))
+      out += str("<circle class=\"s", colour, " fill mark\" r=\"3.5\" cx=\"", decimal(frame.to_x(point.x), 1),
+                 "\" cy=\"", decimal(frame.to_y(point.y), 1), "\"/>");
+  return out + "\n";
+}
+
+std::string line_svg(const Frame& frame, const Series& series, int colour) {
+  std::string path;
+  bool open = false;
+  double before = 0.0;
+  for (const Point& point : series.points) {
+    if (!is_finite(point)) {
+      open = false;
+      continue;
+    }
+    if (open && series.mark == Mark::steps) path += str('L', frame.place({point.x, before}));
+    path += str(open ? 'L' : 'M', frame.place(point));
+    open = true;
+    before = point.y;
+  }
+  const auto finite = std::count_if(series.points.begin(), series.points.end(), is_finite);
+  if (finite == 1) return dots_svg(frame, series, colour);
+  return str("<path class=\"s", colour, " line\" d=\"", path, "\"/>\n");
+}
+
+std::string notes_svg(const Frame& frame, const std::vector<Note>& notes) {
+  std::string out;
+  for (const Note& note : notes) {
+    const double x = frame.to_x(note.at.x);
+    const double y = frame.to_y(note.at.y);
+    const bool right = x > (kLeft + kWidth) / 2;
+    out += str("<line class=\"note\" x1=\"", decimal(x, 1), "\" x2=\"", decimal(x, 1), "\" y1=\"", decimal(y, 1),
+               "\" y2=\"", kHeight - kBottom, "\"/><circle r=\"3\" cx=\"", decimal(x, 1), "\" cy=\"", decimal(y, 1),
+               "\" fill=\"currentColor\"/><text text-anchor=\"", right ? "end" : "start", "\" x=\"",
+               decimal(right ? x - 7 : x + 7, 1), "\" y=\"", decimal(std::max(y + 16, kTop + 14), 1), "\">",
+               escaped(note.text), "</text>\n");
+  }
+  return out;
+}
+
+std::string legend_html(const std::vector<Series>& series) {
+  std::string out = "<ul class=\"legend\">";
+  for (std::size_t i = 0; i < series.size(); ++i) {
+    const int colour = static_cast<int>(i) % kColours;
+    const std::string sample = series[i].mark == Mark::dots
+                                   ? str("<circle class=\"s", colour, " fill\" r=\"3.5\" cx=\"16\" cy=\"5\"/>")
+                                   : str("<path class=\"s", colour, " line\" d=\"M0 5H32\"/>");
+    out += str("<li><svg viewBox=\"0 0 32 10\" aria-hidden=\"true\">", sample, "</svg> ", escaped(series[i].name),
+               "</li>\n");
+  }
+  return out + "</ul>";
+}
+
+}  // namespace
+
+std::vector<double> ticks_of(const Range& range) {
+  const double rough = (range.high - range.low) / 8;
+  const double power = std::pow(10.0, std::floor(std::log10(rough)));
+  double distance = power * 10;
+  for (const double factor : {1.0, 2.0, 5.0})
+    if (power * factor >= rough) {
+      distance = power * factor;
+      break;
+    }
+  std::vector<double> ticks;
+  // Multiples, not sums: 0.1 thrice is not 0.3.
+  const double slack = distance * 1e-9;
+  for (double n = std::ceil((range.low - slack) / distance); n * distance <= range.high + slack; n += 1)
+    ticks.push_back(n == 0.0 ? 0.0 : n * distance);
+  return ticks;
+}
+
+std::string tick_text(double value, double distance) {
+  if (value != 0.0 && (std::abs(value) >= 1e6 || distance < 1e-4)) {
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), "%.3g", value);
+    return text.data();
+  }
+  const int digits = distance >= 1 ? 0 : static_cast<int>(std::ceil(-std::log10(distance) - 1e-9));
+  return decimal(value, digits);
+}
+
+std::string description_of(const Plot& plot) {
+  std::string text = str(plot.y_label, " over ", plot.x_label, ".");
+  for (const Series& series : plot.series) {
+    std::vector<Point> points;
+    std::copy_if(series.points.begin(), series.points.end(), std::back_inserter(points), is_finite);
+    if (points.empty()) continue;
+    const auto [least, most] =
+        std::minmax_element(points.begin(), points.end(), [](const Point& a, const Point& b) { return a.y < b.y; });
+    text += str(" ", series.name, ": ", points.size(), " points, from ", decimal(points.front().y, 4), " at ",
+                points.front().x, " to ", decimal(points.back().y, 4), " at ", points.back().x, ", least ",
+                decimal(least->y, 4), ", greatest ", decimal(most->y, 4), ".");
+  }
+  for (const Note& note : plot.notes) text += str(" ", note.text, ".");
+  return text;
+}
+
+std::string figure(const Plot& plot) {
+  const auto x = extent(plot, [](const Point& p) { return p.x; });
+  const auto y = extent(plot, [](const Point& p) { return p.y; });
+  if (!x || !y) return {};
+  const Frame frame{plot.x_range.value_or(widened(*x, 0.0)), plot.y_range.value_or(widened(*y, 0.05))};
+  std::string out = str("<figure><figcaption>", escaped(plot.title), "</figcaption>\n<svg role=\"img\" viewBox=\"0 0 ",
+                        kWidth, " ", kHeight, "\"><title>", escaped(plot.title), "</title><desc>",
+                        escaped(description_of(plot)), "</desc>\n", axes_svg(frame, plot));
+  for (std::size_t i = 0; i < plot.series.size(); ++i) {
+    const int colour = static_cast<int>(i) % kColours;
+    out += plot.series[i].mark == Mark::dots ? dots_svg(frame, plot.series[i], colour)
+                                             : line_svg(frame, plot.series[i], colour);
+  }
+  out += notes_svg(frame, plot.notes) + "</svg>\n";
+  return out + (plot.series.size() > 1 ? legend_html(plot.series) : std::string()) + "</figure>\n";
+}
+
+}  // namespace coterie::report

@@ -1,0 +1,195 @@
+// The page of one run.
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/file_ops.h"
+#include "base/table.h"
+#include "report/figures.h"
+#include "report/html.h"
+#include "report/report.h"
+#include "report/run_files.h"
+
+namespace coterie::report {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMostPoints = 500;
+
+std::string single_curve(const RunFiles& run, const std::string& key, const std::string& title,
+                         const std::string& label) {
+  return figure({.title = title,
+                 .x_label = "step",
+                 .y_label = label,
+                 .series = {thinned(curve(run.metrics, {key}, key), kMostPoints)},
+                 .notes = {},
+                 .x_range = {},
+                 .y_range = {}});
+}
+
+std::string validation_figure(const RunFiles& run, const std::string& measure, const std::string& label) {
+  Plot plot{.title = str("Validation, ", label),
+            .x_label = "step",
+            .y_label = label,
+            .series = {},
+            .notes = {},
+            .x_range = {},
+            .y_range = {}};
+  for (const std::string& domain : validated_domains(run.metrics))
+    plot.series.push_back(curve(run.metrics, {"validation", domain, measure}, domain));
+  return figure(plot);
+}
+
+std::string summary(const RunFiles& run) {
+  if (run.metrics.empty()) return paragraph("The run has not made a step yet.");
+  std::string text = str("Last line of the metrics: step ", run.metrics.back().at("step").get<std::int64_t>(), ".");
+  const Series precision = curve(run.metrics, {"validation", "all", "average_precision"}, "all");
+  if (!precision.points.empty()) {
+    const auto best = std::max_element(precision.points.begin(), precision.points.end(),
+                                       [](const Point& a, const Point& b) { return a.y < b.y; });
+    text += str(" Best pooled validation average precision ", decimal(best->y, 4), " at step ", best->x, ".");
+  }
+  return paragraph(text);
+}
+
+/// Measures as columns, models and domains as rows; what is no object of domains is left to other sections.
+std::string evaluation_table(const json& evaluation) {
+  Table table({"model", "domain", "pairs", "ROC-AUC", "AP", "F1max", "threshold", "F1@val", "val threshold"});
+  if (!evaluation.is_object()) return {};
+  for (const auto& [model, domains] : evaluation.items()) {
+    if (!domains.is_object()) continue;
+    std::vector<std::string> names;
+    for (const auto& [domain, measures] : domains.items())
+      if (measures.is_object() && measures.contains("roc_auc")) names.push_back(domain);
+    std::stable_partition(names.begin(), names.end(), [](const std::string& name) { return name == "all"; });
+    for (const std::string& name : names) {
+      const json& m = domains.at(name);
+      const auto number = [&](const char* key) {
+        return m.contains(key) && m.at(key).is_number() ? decimal(m.at(key).get<double>(), 4) : std::string("-");
+      };
+      const std::string pairs = m.contains("positives") ? str(m.at("positives").get<std::int64_t>()) : "-";
+      table.add_row({model, name, pairs, number("roc_auc"), number("average_precision"), number("f1"),
+                     number("threshold"), number("f1_at_validation_threshold"), number("validation_threshold")});
+    }
+  }
+  return table.rows() == 0 ? std::string() : html_table(table, "Pair classification: co-cited against random pairs");
+}
+
+double validation_threshold(const json& evaluation, const std::string& model) {
+  const json* at = &evaluation;
+  for (const std::string& part : {model, std::string("all"), std::string("validation_threshold")}) {
+    if (!at->is_object() || !at->contains(part)) return 2.0;
+    at = &at->at(part);
+  }
+  return at->is_number() ? at->get<double>() : 2.0;
+}
+
+std::string pairs_section(const RunFiles& run) {
+  if (run.pairs.empty()) return {};
+  constexpr int kBins = 40;
+  const Range unit{0.0, 1.0};
+  Plot precision{.title = "Precision over recall",
+                 .x_label = "recall",
+                 .y_label = "precision",
+                 .series = {},
+                 .notes = {},
+                 .x_range = unit,
+                 .y_range = unit};
+  Plot receiver{.title = "ROC",
+                .x_label = "share of random pairs taken",
+                .y_label = "share of co-cited pairs taken",
+                .series = {},
+                .notes = {},
+                .x_range = unit,
+                .y_range = unit};
+  std::string histograms;
+  for (const ScoredPairs& pairs : run.pairs) {
+    precision.series.push_back(thinned(precision_recall(pairs), kMostPoints));
+    receiver.series.push_back(thinned(receiver_operating(pairs), kMostPoints));
+    if (const double threshold = validation_threshold(run.evaluation, pairs.model); threshold <= 1.0) {
+      const AtThreshold at = at_threshold(pairs, threshold, str(pairs.model, " at ", decimal(threshold, 3)));
+      precision.notes.push_back(at.precision_recall);
+      receiver.notes.push_back(at.receiver_operating);
+    }
+    histograms += figure({.title = str("Similarity of pairs, ", pairs.model),
+                          .x_label = "cosine similarity",
+                          .y_label = "share of the pairs",
+                          .series = similarity_histograms(pairs, kBins),
+                          .notes = {},
+                          .x_range = {},
+                          .y_range = {}});
+  }
+  return figure(precision) + figure(receiver) + histograms +
+         paragraph("Points: the threshold that was best on the validation split.");
+}
+
+std::string experts_section(const RunFiles& run) {
+  const auto last =
+      std::find_if(run.metrics.rbegin(), run.metrics.rend(), [](const json& line) { return line.contains("routers"); });
+  if (last == run.metrics.rend()) return {};
+  Shares shares{.title = str("Load of the experts at step ", last->at("step").get<std::int64_t>()),
+                .rows = {},
+                .columns = {},
+                .values = {}};
+  Plot information{.title = "Mutual information of domain and expert",
+                   .x_label = "step",
+                   .y_label = "share of the most it can be",
+                   .series = {},
+                   .notes = {},
+                   .x_range = {},
+                   .y_range = Range{0.0, 1.0}};
+  std::vector<Series> by_layer;
+  for (const json& line : run.metrics) {
+    if (!line.contains("routers")) continue;
+    const json& layers = line.at("routers");
+    by_layer.resize(std::max(by_layer.size(), layers.size()));
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      by_layer[i].name = str("layer ", layers[i].at("layer").get<std::int64_t>());
+      by_layer[i].points.push_back({line.at("step").get<double>(), layers[i].value("mutual_information_share", 0.0)});
+    }
+  }
+  for (Series& series : by_layer) information.series.push_back(thinned(std::move(series), kMostPoints));
+  for (const json& layer : last->at("routers")) {
+    shares.rows.push_back(str("layer ", layer.at("layer").get<std::int64_t>()));
+    shares.values.push_back(layer.at("load").get<std::vector<double>>());
+    for (std::size_t e = shares.columns.size(); e < shares.values.back().size(); ++e) shares.columns.push_back(str(e));
+  }
+  return shares_figure(shares) + figure(information);
+}
+
+}  // namespace
+
+std::string run_report(const fs::path& folder) {
+  const RunFiles run = read_run(folder);
+  Page page(str("Run ", run.name));
+  try {
+    page.add("Summary", summary(run));
+    page.add("Training", single_curve(run, "loss", "Training loss", "loss") +
+                             validation_figure(run, "average_precision", "average precision") +
+                             validation_figure(run, "roc_auc", "ROC-AUC") +
+                             single_curve(run, "learning_rate", "Learning rate", "learning rate") +
+                             single_curve(run, "gradient_norm", "Gradient norm before clipping", "norm"));
+    page.add("Evaluation", evaluation_table(run.evaluation));
+    page.add("Pairs", pairs_section(run));
+    page.add("Experts", experts_section(run));
+    page.add("Speed", single_curve(run, "pairs_per_s", "Pairs a second", "pairs/s") +
+                          single_curve(run, "tokens_per_s", "Tokens a second", "tokens/s"));
+  } catch (const json::exception& error) {
+    throw DataError(str("report: ", error.what(), " (", folder.string(), ")"));
+  }
+  const std::string provenance = provenance_of(run.config);
+  page.add("Provenance",
+           provenance.empty() ? std::string() : folded_text("Command, versions and hardware", provenance));
+  page.add("Config", run.config.empty() ? std::string() : folded_text("Every key with its origin", run.config));
+  return page.html();
+}
+
+std::string report(const fs::path& folder) {
+  std::error_code ignored;
+  if (fs::exists(folder / "table.json", ignored)) return sweep_report(folder);
+  if (fs::exists(folder / "metrics.jsonl", ignored)) return run_report(folder);
+  throw ConfigError(
+      str("report: folder must be a run (metrics.jsonl) or a sweep (table.json), got neither (", folder.string(), ")"));
+}
+
+}  // namespace coterie::report

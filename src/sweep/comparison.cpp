@@ -1,0 +1,242 @@
+#include "sweep/comparison.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <map>
+#include <thread>
+
+#include "base/error.h"
+#include "sweep/significance.h"
+
+namespace coterie::sweep {
+namespace {
+
+using nlohmann::ordered_json;
+
+/// Values by seed.
+using BySeed = std::map<std::string, double>;
+
+/// The finished cells of one combination.
+struct Group {
+  std::string name;
+  std::int64_t planned = 0;
+  std::map<std::string, CellResult> results;  // by seed
+};
+
+std::vector<std::string> names_of(const std::vector<Cell>& cells) {
+  std::vector<std::string> names;
+  for (const Cell& cell : cells)
+    if (std::find(names.begin(), names.end(), cell.name) == names.end()) names.push_back(cell.name);
+  return names;
+}
+
+std::vector<Group> groups_of(const Plan& plan) {
+  std::vector<Group> groups;
+  for (const PlannedCell& planned : plan.cells) {
+    auto group =
+        std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.name == planned.cell.name; });
+    if (group == groups.end())
+      group = groups.insert(groups.end(), Group{.name = planned.cell.name, .planned = 0, .results = {}});
+    ++group->planned;
+    if (auto result = read_result(plan.folder_of(planned))) group->results[planned.cell.seed] = std::move(*result);
+  }
+  return groups;
+}
+
+BySeed values_of(const Group& group, const std::string& measure) {
+  BySeed values;
+  for (const auto& [seed, result] : group.results)
+    if (const auto value = measure_of(result, measure)) values[seed] = *value;
+  return values;
+}
+
+std::vector<double> plain(const BySeed& values) {
+  std::vector<double> out;
+  for (const auto& [seed, value] : values) out.push_back(value);
+  return out;
+}
+
+void add_cost(Comparison& row, const Group& group) {
+  if (group.results.empty()) return;
+  double seconds = 0.0;
+  double peak_mib = 0.0;
+  for (const auto& [seed, result] : group.results) {
+    seconds += result.cost.seconds;
+    peak_mib = std::max(peak_mib, result.cost.peak_mib);
+  }
+  row.seconds = seconds / static_cast<double>(group.results.size());
+  row.peak_mib = peak_mib;
+}
+
+void add_difference(Comparison& row, const BySeed& values, const BySeed& baseline) {
+  std::vector<double> differences;
+  for (const auto& [seed, value] : values)
+    if (const auto other = baseline.find(seed); other != baseline.end()) differences.push_back(value - other->second);
+  if (differences.empty()) return;
+  row.difference = mean_of(differences);
+  row.p_t = paired_t(differences);
+  row.p_sign = sign_flip(differences);
+  row.detectable = detectable(differences);
+}
+
+std::string cell_text(const std::optional<double>& value, int digits) { return value ? decimal(*value, digits) : "-"; }
+
+std::string signed_text(const std::optional<double>& value, int digits) {
+  return str(value && *value >= 0 ? "+" : "", cell_text(value, digits));
+}
+
+ordered_json json_of(const std::optional<double>& value) {
+  return value ? ordered_json(*value) : ordered_json(nullptr);
+}
+
+/// The lock of the files of a sweep; somebody else's writing takes milliseconds.
+RunLock wait_for_lock(const fs::path& folder) {
+  constexpr int kMostTries = 400;
+  for (int tries = 1;; ++tries) {
+    try {
+      return RunLock(folder, this_process());
+    } catch (const LockedError&) {
+      if (tries == kMostTries) throw;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(25));
+  }
+}
+
+}  // namespace
+
+std::string baseline_of(const StudyOptions& study, const std::vector<Cell>& cells) {
+  const std::vector<std::string> names = names_of(cells);
+  if (study.baseline.empty()) return names.front();
+  if (std::find(names.begin(), names.end(), study.baseline) == names.end())
+    throw ConfigError(
+        str("sweep: sweep.baseline must be one of ", joined(names, " | "), ", got '", study.baseline, "'"));
+  return study.baseline;
+}
+
+std::vector<Comparison> compare(const Plan& plan, const std::string& baseline,
+                                const std::vector<std::string>& measures) {
+  const std::vector<Group> groups = groups_of(plan);
+  const auto base = std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.name == baseline; });
+  std::vector<Comparison> rows;
+  for (const Group& group : groups)
+    for (const std::string& measure : measures) {
+      const BySeed values = values_of(group, measure);
+      Comparison row;
+      row.cell = group.name;
+      row.measure = measure;
+      row.seeds = static_cast<std::int64_t>(values.size());
+      row.planned = group.planned;
+      if (!values.empty()) row.mean = mean_of(plain(values));
+      row.deviation = deviation_of(plain(values));
+      if (base != groups.end() && group.name != baseline) add_difference(row, values, values_of(*base, measure));
+      add_cost(row, group);
+      rows.push_back(row);
+    }
+  return rows;
+}
+
+Table comparison_table(const std::vector<Comparison>& comparisons) {
+  Table table({"cell", "measure", "seeds", "mean", "sd", "difference", "p (t)", "p (sign)", "detectable", "seconds",
+               "peak MiB"});
+  for (const Comparison& row : comparisons)
+    table.add_row({row.cell, row.measure,
+                   row.seeds == row.planned ? str(row.seeds) : str(row.seeds, " of ", row.planned),
+                   cell_text(row.mean, 4), cell_text(row.deviation, 4), signed_text(row.difference, 4),
+                   cell_text(row.p_t, 3), cell_text(row.p_sign, 3), cell_text(row.detectable, 4),
+                   cell_text(row.seconds, 1), cell_text(row.peak_mib, 0)});
+  return table;
+}
+
+Table cells_table(const Plan& plan, const std::vector<std::string>& measures) {
+  std::vector<std::string> header = {"job", "cell", "seed", "ranks", "state", "step"};
+  header.insert(header.end(), measures.begin(), measures.end());
+  header.insert(header.end(), {"seconds", "peak MiB", "starts"});
+  Table table(header);
+  for (std::size_t job = 0; job < plan.cells.size(); ++job) {
+    const PlannedCell& planned = plan.cells[job];
+    const fs::path folder = plan.folder_of(planned);
+    const CellState state = state_of(folder);
+    const auto result = read_result(folder);
+    const Cost cost = result ? result->cost : read_cost(folder);
+    const std::string note = state.note.empty() ? "" : str(" (", state.note, ")");
+    std::vector<std::string> row = {str(job),
+                                    planned.cell.name,
+                                    planned.cell.seed.empty() ? "-" : planned.cell.seed,
+                                    str(planned.ranks),
+                                    str(name_of(state.stage), note),
+                                    str(state.step, " of ", planned.steps)};
+    for (const std::string& measure : measures)
+      row.push_back(cell_text(result ? measure_of(*result, measure) : std::nullopt, 4));
+    row.insert(row.end(), {decimal(cost.seconds, 1), decimal(cost.peak_mib, 0), str(cost.starts)});
+    table.add_row(std::move(row));
+  }
+  return table;
+}
+
+std::string reading(const std::string& baseline) {
+  return str(
+      "mean and sd: over seeds. difference: mean over seeds of the cell less the baseline '", baseline,
+      "' at the same seed. p (t): two-sided paired t-test over seeds; p (sign): two-sided sign-flip permutation ",
+      "test over seeds, exact up to 20, never below 2 / 2^seeds. detectable: the difference that the t-test ",
+      "finds with probability 0.8 at level 0.05. No correction is made for several comparisons. seconds: wall ",
+      "time of the commands of a cell, mean, those left out whose driver was killed; peak MiB: of the largest "
+      "process.");
+}
+
+ordered_json comparison_json(const Plan& plan, const std::string& baseline, const std::vector<std::string>& measures) {
+  ordered_json comparisons = ordered_json::array();
+  for (const Comparison& row : compare(plan, baseline, measures))
+    comparisons.push_back({{"cell", row.cell},
+                           {"measure", row.measure},
+                           {"seeds", row.seeds},
+                           {"planned", row.planned},
+                           {"mean", json_of(row.mean)},
+                           {"deviation", json_of(row.deviation)},
+                           {"difference", json_of(row.difference)},
+                           {"p_paired_t", json_of(row.p_t)},
+                           {"p_sign_flip", json_of(row.p_sign)},
+                           {"detectable", json_of(row.detectable)},
+                           {"seconds", json_of(row.seconds)},
+                           {"peak_mib", json_of(row.peak_mib)}});
+  ordered_json cells = ordered_json::array();
+  for (const PlannedCell& planned : plan.cells) {
+    const fs::path folder = plan.folder_of(planned);
+    const auto result = read_result(folder);
+    const Cost cost = result ? result->cost : read_cost(folder);
+    ordered_json values = ordered_json::object();
+    for (const std::string& measure : measures)
+      values[measure] = json_of(result ? measure_of(*result, measure) : std::nullopt);
+    cells.push_back({{"name", planned.cell.name},
+                     {"seed", planned.cell.seed},
+                     {"folder", planned.cell.folder},
+                     {"ranks", planned.ranks},
+                     {"state", name_of(state_of(folder).stage)},
+                     {"values", values},
+                     {"seconds", cost.seconds},
+                     {"peak_mib", cost.peak_mib},
+                     {"starts", cost.starts},
+                     {"unknown_costs", cost.unknown}});
+  }
+  return {{"name", plan.folder.filename().string()},
+          {"baseline", baseline},
+          {"measures", measures},
+          {"reading", reading(baseline)},
+          {"comparisons", comparisons},
+          {"cells", cells}};
+}
+
+void write_tables(FileOps& ops, const Plan& plan, const std::string& baseline,
+                  const std::vector<std::string>& measures) {
+  const RunLock lock = wait_for_lock(plan.folder);
+  const Table comparison = comparison_table(compare(plan, baseline, measures));
+  const Table cells = cells_table(plan, measures);
+  const std::string title = str("# Sweep ", plan.folder.filename().string(), "\n\n");
+  write_file_atomically(ops, plan.folder / "table.csv", comparison.csv());
+  write_file_atomically(ops, plan.folder / "cells.csv", cells.csv());
+  write_file_atomically(ops, plan.folder / "table.json", comparison_json(plan, baseline, measures).dump(2) + "\n");
+  write_file_atomically(ops, plan.folder / "table.md",
+                        str(title, comparison.markdown(), "\n", reading(baseline), "\n\n", cells.markdown()));
+}
+
+}  // namespace coterie::sweep

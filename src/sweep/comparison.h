@@ -1,0 +1,59 @@
+// What a sweep found: each combination beside the baseline, over seeds, with its cost.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/file_ops.h"
+#include "base/table.h"
+#include "sweep/driver.h"
+
+namespace coterie::sweep {
+
+/// One measure of one combination, over the seeds that are finished.
+struct Comparison {
+  std::string cell;
+  std::string measure;
+  std::int64_t seeds = 0;    ///< finished ones with this measure
+  std::int64_t planned = 0;  ///< seeds of the plan
+  std::optional<double> mean;
+  std::optional<double> deviation;   ///< over seeds, divisor n - 1
+  std::optional<double> difference;  ///< mean over the seeds that the baseline has too; none for the baseline
+  std::optional<double> p_t;         ///< paired t-test
+  std::optional<double> p_sign;      ///< sign-flip permutation test
+  std::optional<double> detectable;  ///< smallest difference found with probability 0.8 at level 0.05
+  std::optional<double> seconds;     ///< mean of a cell
+  std::optional<double> peak_mib;    ///< most of all cells
+};
+
+/// The baseline's name: the study's, or the first combination.
+/// @throws ConfigError if no cell has that name, with the names that there are
+[[nodiscard]] std::string baseline_of(const StudyOptions& study, const std::vector<Cell>& cells);
+
+/// Reads the results of a plan and compares.
+/// @throws DataError if a result file is something else
+[[nodiscard]] std::vector<Comparison> compare(const Plan& plan, const std::string& baseline,
+                                              const std::vector<std::string>& measures);
+
+/// One row for each combination and measure.
+[[nodiscard]] Table comparison_table(const std::vector<Comparison>& comparisons);
+
+/// One row for each cell: its state, its measures, its cost.
+[[nodiscard]] Table cells_table(const Plan& plan, const std::vector<std::string>& measures);
+
+/// How the columns of `comparison_table` are to be read, in a few sentences.
+[[nodiscard]] std::string reading(const std::string& baseline);
+
+/// All of it, numbers in full precision.
+[[nodiscard]] nlohmann::ordered_json comparison_json(const Plan& plan, const std::string& baseline,
+                                                     const std::vector<std::string>& measures);
+
+/// Writes `table.md`, `table.csv`, `cells.csv` and `table.json` into the folder of the sweep. Drivers take turns, so
+/// that the last one's files hold what all have finished.
+void write_tables(FileOps& ops, const Plan& plan, const std::string& baseline,
+                  const std::vector<std::string>& measures);
+
+}  // namespace coterie::sweep

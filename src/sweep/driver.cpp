@@ -1,0 +1,215 @@
+#include "sweep/driver.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/excerpt.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "base/table.h"
+#include "config/spelling.h"
+
+namespace coterie::sweep {
+namespace {
+
+constexpr int kLocked = static_cast<int>(Exit::locked);
+constexpr int kPreempted = static_cast<int>(Exit::preempted);
+constexpr double kWait_s = 0.25;
+
+const char* name_of_phase(int phase) {
+  constexpr const char* kNames[] = {"data build", "train", "eval"};
+  return kNames[phase];
+}
+
+std::string last_line(const fs::path& log) {
+  std::error_code ignored;
+  if (!fs::exists(log, ignored)) return {};
+  std::string text = read_file(log);
+  text.erase(text.find_last_not_of("\n\r ") + 1);
+  return printable(text.substr(text.rfind('\n') + 1));
+}
+
+bool is_finished(const fs::path& folder) {
+  std::error_code ignored;
+  return fs::exists(folder / "result.json", ignored);
+}
+
+bool lacks_corpus(const PlannedCell& planned) {
+  std::error_code ignored;
+  return planned.builds_corpus && !fs::exists(planned.corpus, ignored);
+}
+
+/// A path as a setting; in quotes, because the folders of cells have commas in their names.
+std::string setting(const char* key, const fs::path& path) { return str(key, '=', config::toml_string(path.string())); }
+
+std::string corpus_settings(const PlannedCell& planned) {
+  std::string text;
+  for (const auto& [key, value] : planned.values)
+    for (const char* part : {"data.sources", "data.root", "data.min_weight", "data.validation_fraction",
+                             "data.test_fraction", "data.synth."})
+      if (key.starts_with(part)) text += str("\n  ", key, " = ", value);
+  return text;
+}
+
+}  // namespace
+
+void check_plan(const Plan& plan) {
+  std::map<std::string, const PlannedCell*> builders;
+  for (const PlannedCell& planned : plan.cells) {
+    if (const std::string lines = differences_from(plan.folder_of(planned), planned); !lines.empty())
+      throw ConfigError(str("sweep: cell was begun with other settings; choose another sweep.name, or remove its ",
+                            "folder (", plan.folder_of(planned).string(), ")", lines));
+    if (!planned.builds_corpus) continue;
+    const auto [first, is_new] = builders.emplace(planned.corpus, &planned);
+    if (!is_new && corpus_settings(*first->second) != corpus_settings(planned))
+      throw ConfigError(str("sweep: cells must build one corpus in one way, got two for ", planned.corpus, ": '",
+                            first->second->cell.folder, "' and '", planned.cell.folder, "' differ in data.*"));
+  }
+}
+
+Driver::Driver(const Plan& plan, DriverTools tools) : plan_(plan), tools_(std::move(tools)) {
+  for (std::size_t i = 0; i < plan_.cells.size(); ++i) {
+    if (is_finished(folder_of(i)))
+      ++done_;
+    else
+      pending_.push_back(i);
+  }
+}
+
+DriverOutcome Driver::run() {
+  while (!pending_.empty() || !running_.empty()) {
+    if (!outcome_.stopped && tools_.stopping()) {
+      outcome_.stopped = true;
+      log::info("sweep: stopping; what runs is asked to save");
+      tools_.processes.ask_to_stop();
+      pending_.clear();
+    }
+    start_what_fits();
+    if (const auto ended = tools_.processes.wait(kWait_s)) on_end(*ended);
+  }
+  return outcome_;
+}
+
+void Driver::start_what_fits() {
+  std::vector<std::size_t> left;
+  bool full = false;
+  for (const std::size_t cell : pending_) {
+    if (is_finished(folder_of(cell))) {
+      ++done_;
+      log::info(str("sweep: ", plan_.cells[cell].cell.folder, " was finished by another driver"));
+      continue;
+    }
+    // In their order: a large cell is not passed over for ever by small ones behind it.
+    full = full || (!running_.empty() && used_cores_ + cores_of(cell) > tools_.cores);
+    if (full || !begin(cell)) left.push_back(cell);
+  }
+  pending_ = std::move(left);
+  if (!running_.empty() || pending_.empty()) return;
+  if (!waiting_for_others_)
+    log::info(str("sweep: waiting for ", pending_.size(), " cells that other processes run, ",
+                  plan_.cells[pending_[0]].cell.folder, " first"));
+  waiting_for_others_ = true;
+}
+
+bool Driver::begin(std::size_t cell) {
+  const PlannedCell& planned = plan_.cells[cell];
+  const fs::path folder = folder_of(cell);
+  Work work{.cell = cell, .phase = Phase::train, .lock = {}, .corpus_lock = {}, .attempts = {}};
+  try {
+    work.lock = std::make_unique<RunLock>(driver_folder(folder), this_process());
+    if (lacks_corpus(planned)) {
+      const fs::path held = plan_.folder / "corpora" / plain_name(planned.corpus);
+      work.corpus_lock = std::make_unique<RunLock>(held, this_process());
+    }
+  } catch (const LockedError&) {
+    return false;
+  }
+  // Whoever held a lock a moment ago may have done the work. The run itself is held where one was started by hand, or
+  // is still saving because its driver has just died.
+  if (is_finished(folder) || !lock_owner(folder).empty()) return false;
+  if (lacks_corpus(planned)) work.phase = Phase::build;
+  write_plan(*tools_.ops, folder, planned);
+  work.attempts = std::make_unique<Attempts>(tools_.ops, folder);
+  used_cores_ += cores_of(cell);
+  log::info(str("sweep: ", planned.cell.folder, " starts on ", planned.ranks, planned.ranks == 1 ? " rank" : " ranks",
+                " (", (folder / "log.txt").string(), ")"));
+  start_phase(std::move(work));
+  return true;
+}
+
+void Driver::start_phase(Work work) {
+  work.attempts->started(name_of_phase(static_cast<int>(work.phase)));
+  const int id = tools_.processes.start(command_of(work));
+  running_.emplace(id, std::move(work));
+}
+
+Command Driver::command_of(const Work& work) const {
+  const PlannedCell& planned = plan_.cells[work.cell];
+  const fs::path folder = folder_of(work.cell);
+  const std::string config = (folder / "cell.toml").string();
+  std::vector<std::string> words;
+  if (planned.ranks > 1 && work.phase != Phase::build)
+    words = {"mpirun", "-n", str(planned.ranks), "--bind-to", "none", "--oversubscribe"};
+  words.push_back(tools_.program);
+  switch (work.phase) {
+    case Phase::build:
+      words.insert(words.end(), {"data", "build", config, str("seed=", planned.corpus_seed)});
+      break;
+    case Phase::train:
+      words.insert(words.end(), {"train", config, "resume=auto", setting("json", folder / "train.json")});
+      break;
+    case Phase::evaluate:
+      words.insert(words.end(), {"eval", folder.string(), setting("json", folder / "eval.json")});
+      break;
+  }
+  return {std::move(words), folder / "log.txt"};
+}
+
+void Driver::on_end(const Ended& ended) {
+  auto node = running_.extract(ended.id);
+  if (node.empty()) return;
+  Work work = std::move(node.mapped());
+  // A command that knows no USR1 dies of it; it was interrupted all the same.
+  const int code = outcome_.stopped && ended.code != 0 ? kPreempted : ended.code;
+  work.attempts->ended(name_of_phase(static_cast<int>(work.phase)), code, ended.seconds, ended.peak_mib);
+  if (code == 0 && !(outcome_.stopped && work.phase != Phase::evaluate)) return go_on(std::move(work));
+  used_cores_ -= cores_of(work.cell);
+  if (outcome_.stopped) return;
+  if (code == kLocked || code == kPreempted)
+    pending_.push_back(work.cell);
+  else
+    fail(work, code);
+}
+
+void Driver::go_on(Work work) {
+  if (work.phase == Phase::evaluate) return finish(work);
+  work.corpus_lock.reset();
+  work.phase = work.phase == Phase::build ? Phase::train : Phase::evaluate;
+  start_phase(std::move(work));
+}
+
+void Driver::finish(const Work& work) {
+  const fs::path folder = folder_of(work.cell);
+  write_result(*tools_.ops, folder);
+  used_cores_ -= cores_of(work.cell);
+  ++done_;
+  const Cost cost = read_cost(folder);
+  log::info(str("sweep: ", plan_.cells[work.cell].cell.folder, " finished after ", duration_text(cost.seconds), ", ",
+                decimal(cost.peak_mib, 0), " MiB; ", done_, " of ", plan_.cells.size(), " cells done"));
+}
+
+void Driver::fail(const Work& work, int code) {
+  const fs::path log_file = folder_of(work.cell) / "log.txt";
+  outcome_.failed.push_back({plan_.cells[work.cell].cell.folder, code, last_line(log_file)});
+  log::warn(str("sweep: ", plan_.cells[work.cell].cell.folder, " failed with exit code ", code, ": ",
+                outcome_.failed.back().text, " (", log_file.string(), ")"));
+}
+
+std::int64_t Driver::cores_of(std::size_t cell) const {
+  const PlannedCell& planned = plan_.cells[cell];
+  // A run that is free to choose its threads takes all cores.
+  return planned.threads == 0 ? tools_.cores : planned.ranks * planned.threads;
+}
+
+}  // namespace coterie::sweep

@@ -1,0 +1,122 @@
+// Plots: their ticks, what they draw, and what they say in words.
+#include "report/plot.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <limits>
+
+#include "report/figures.h"
+#include "tests/report/page_checks.h"
+
+namespace coterie::report {
+namespace {
+
+using testing::DoubleEq;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+Plot plot_of(std::vector<Point> points) {
+  return {.title = "T",
+          .x_label = "step",
+          .y_label = "loss",
+          .series = {{.name = "s", .points = std::move(points)}},
+          .notes = {},
+          .x_range = {},
+          .y_range = {}};
+}
+
+TEST(Ticks, are_round_and_within_the_range) {
+  EXPECT_THAT(ticks_of({0.0, 1.0}),
+              ElementsAre(0.0, DoubleEq(0.2), DoubleEq(0.4), DoubleEq(0.6000000000000001), DoubleEq(0.8), 1.0));
+  EXPECT_THAT(ticks_of({-3.0, 9.0}), ElementsAre(-2.0, 0.0, 2.0, 4.0, 6.0, 8.0));
+  for (const double span : {1e-7, 0.03, 7.0, 12345.0, 9e8}) {
+    const auto ticks = ticks_of({1.0, 1.0 + span});
+    EXPECT_GE(ticks.size(), 3U) << span;
+    EXPECT_LE(ticks.size(), 11U) << span;
+    EXPECT_LE(ticks.back(), 1.0 + span * 1.0000001) << span;
+  }
+}
+
+TEST(TickText, has_the_places_that_its_distance_needs) {
+  EXPECT_EQ(tick_text(0.6000000000000001, 0.2), "0.6");
+  EXPECT_EQ(tick_text(40, 20), "40");
+  EXPECT_EQ(tick_text(0.125, 0.005), "0.125");
+  EXPECT_EQ(tick_text(2e7, 1e7), "2e+07");
+  EXPECT_EQ(tick_text(2e-5, 5e-6), "2e-05");
+  EXPECT_EQ(tick_text(0.0, 0.5), "0.0");
+}
+
+// The frame of a plot is 64..546 by 274..12, and values of a range without margin reach its edges.
+TEST(Figure, draws_each_point_at_its_place) {
+  Plot plot = plot_of({{0, 0}, {5, 1}, {10, 0.5}});
+  plot.y_range = Range{0.0, 1.0};
+
+  EXPECT_THAT(figure(plot), HasSubstr("class=\"s0 line\" d=\"M64.0 274.0L305.0 12.0L546.0 143.0\""));
+}
+
+TEST(Figure, steps_go_level_to_the_next_point) {
+  Plot plot = plot_of({{0, 1}, {10, 0}});
+  plot.series[0].mark = Mark::steps;
+  plot.y_range = Range{0.0, 1.0};
+
+  EXPECT_THAT(figure(plot), HasSubstr("d=\"M64.0 12.0L546.0 12.0L546.0 274.0\""));
+}
+
+TEST(Figure, leaves_gaps_where_values_are_not_finite) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const std::string html = figure(plot_of({{0, 0}, {1, 1}, {2, nan}, {3, 0}, {4, 1}}));
+
+  EXPECT_EQ(nesting_problem(html), "");
+  EXPECT_EQ(count_of(html, "nan"), 0);
+  const std::size_t path = html.find("s0 line\" d=\"");
+  EXPECT_EQ(count_of(html.substr(path, html.find("/>", path) - path), "M"), 2);
+}
+
+TEST(Figure, of_nothing_is_nothing_and_of_one_value_a_dot) {
+  EXPECT_EQ(figure(plot_of({})), "");
+  EXPECT_THAT(figure(plot_of({{3, 0}})), HasSubstr("<circle"));
+  EXPECT_EQ(nesting_problem(figure(plot_of({{3, 0}, {3, 0}}))), "");
+}
+
+TEST(Figure, says_in_words_what_it_shows) {
+  Plot plot = plot_of({{1, 2.5}, {2, 0.5}, {3, 1.0}});
+  plot.notes = {{{2, 0.5}, "the best"}};
+
+  EXPECT_EQ(description_of(plot),
+            "loss over step. s: 3 points, from 2.5000 at 1 to 1.0000 at 3, least 0.5000, greatest 2.5000. the best.");
+  EXPECT_THAT(figure(plot), HasSubstr("<title>T</title><desc>loss over step."));
+}
+
+TEST(Figure, names_its_series_when_there_are_several) {
+  Plot plot = plot_of({{1, 2}, {2, 3}});
+  EXPECT_EQ(count_of(figure(plot), "class=\"legend\""), 0);
+  plot.series.push_back({.name = "a<b", .points = {{1, 1}}});
+
+  EXPECT_THAT(figure(plot), HasSubstr("a&lt;b"));
+  EXPECT_EQ(nesting_problem(figure(plot)), "");
+}
+
+TEST(IntervalFigure, has_a_dot_for_each_value) {
+  const std::string html =
+      interval_figure("AP", "average precision", {{"a", {0.5, 0.7}, 0.6, 0.1}, {"b", {}, 0.4, 0.0}}, 0.6);
+
+  EXPECT_EQ(nesting_problem(html), "");
+  EXPECT_EQ(count_of(html, "<circle"), 2);
+  EXPECT_THAT(html, HasSubstr("a: mean 0.6000, deviation 0.1000, 2 values."));
+  EXPECT_EQ(interval_figure("AP", "x", {}, {}), "");
+  EXPECT_EQ(count_of(interval_figure("AP", "x", {{"same", {1.0}, 1.0, 0.0}}, {}), "nan"), 0);
+}
+
+TEST(SharesFigure, has_a_shade_and_a_number_for_each_share) {
+  const std::string html = shares_figure({"Load", {"layer 0"}, {"0", "1"}, {{0.25, 0.75}}});
+
+  EXPECT_EQ(nesting_problem(html), "");
+  EXPECT_EQ(count_of(html, "<rect"), 2);
+  EXPECT_THAT(html, HasSubstr("fill-opacity=\"0.750\""));
+  EXPECT_THAT(html, HasSubstr("layer 0: 0 0.25; 1 0.75;"));
+  EXPECT_EQ(shares_figure({"Load", {}, {}, {}}), "");
+}
+
+}  // namespace
+}  // namespace coterie::report

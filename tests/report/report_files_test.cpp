@@ -1,0 +1,157 @@
+// Pages made of the files that runs and sweeps leave.
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <functional>
+
+#include "base/error.h"
+#include "report/report.h"
+#include "report/run_files.h"
+#include "tests/harness/temporary_folder.h"
+#include "tests/report/page_checks.h"
+
+namespace coterie::report {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class ReportFiles : public testing::Test {
+ protected:
+  void put(const fs::path& below, const std::string& text) const {
+    fs::create_directories((folder() / below).parent_path());
+    std::ofstream(folder() / below) << text;
+  }
+  [[nodiscard]] fs::path folder() const { return temporary_.path(); }
+
+  void put_run(const fs::path& below) const {
+    put(below / "config.toml", "# command: coterie train <x>\n# 2 ranks on vm with 2 cores\nrun = \"r\"  # doc\n");
+    put(below / "metrics.jsonl",
+        R"({"step":0,"validation":{"cisi":{"average_precision":0.5,"roc_auc":0.5},)"
+        R"("all":{"average_precision":0.6,"roc_auc":0.7}}})"
+        "\n"
+        R"({"step":1,"loss":2.5,"learning_rate":1e-5,"gradient_norm":1.0,"pairs_per_s":10,"tokens_per_s":100,)"
+        R"("routers":[{"layer":0,"load":[0.25,0.75],"mutual_information_share":0.4}]})"
+        "\n"
+        R"({"step":2,"loss":1.5,"learning_rate":0,"gradient_norm":null,"pairs_per_s":11,"tokens_per_s":110,)"
+        R"("routers":[{"layer":0,"load":[0.5,0.5],"mutual_information_share":0.9}]})"
+        "\n"
+        R"({"step":2,"validation":{"cisi":{"average_precision":0.55,"roc_auc":0.6},)"
+        R"("all":{"average_precision":0.7,"roc_auc":0.8}}})"
+        "\n"
+        R"({"step":3,"loss":)");
+    put(below / "eval.json",
+        R"({"untouched":{"all":{"positives":2,"roc_auc":0.5,"average_precision":0.5,"f1":0.5,"threshold":0.1,)"
+        R"("validation_threshold":null,"f1_at_validation_threshold":null}},)"
+        R"("trained":{"all":{"positives":2,"roc_auc":0.75,"average_precision":0.8,"f1":0.9,"threshold":0.1,)"
+        R"("validation_threshold":0.5,"f1_at_validation_threshold":0.7}},"retrieval":[]})");
+    for (const char* model : {"trained", "untouched"})
+      put(below / (std::string("pairs.") + model + ".csv"),
+          "prediction,label,domain,a,b\n0.9,1,\"c,d\",1,2\n0.5,0,cisi,1,3\n0.5,1,vis,4,5\n0.1,0,vis,6,7\n");
+  }
+
+  [[nodiscard]] std::string refusal(const std::function<void()>& act) const {
+    try {
+      act();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "not refused";
+  }
+
+  test::TemporaryFolder temporary_;
+};
+
+TEST_F(ReportFiles, a_run_is_shown_with_all_that_it_left) {
+  put_run("r");
+
+  const std::string html = report(folder() / "r");
+
+  expect_self_contained(html);
+  for (const char* part :
+       {"Training loss", "Validation, ROC-AUC", "Learning rate", "Precision over recall", "ROC", "trained at 0.500",
+        "Similarity of pairs, untouched", "Load of the experts at step 2", "Mutual information of domain and expert",
+        "Pairs a second", "2 ranks on vm with 2 cores", "run = &quot;r&quot;", "coterie train &lt;x&gt;"})
+    EXPECT_THAT(html, HasSubstr(part));
+  EXPECT_THAT(html, HasSubstr("Best pooled validation average precision 0.7000 at step 2."));
+  EXPECT_THAT(html,
+              HasSubstr("<td>trained</td><td>all</td><td class=\"number\">2</td><td class=\"number\">0.7500</td>"));
+}
+
+TEST_F(ReportFiles, a_run_that_has_only_begun_is_shown_too) {
+  put("r/metrics.jsonl", "");
+
+  const std::string html = report(folder() / "r");
+
+  expect_self_contained(html);
+  EXPECT_THAT(html, HasSubstr("has not made a step yet"));
+}
+
+TEST_F(ReportFiles, of_a_run_are_read_in_their_order) {
+  put_run("r");
+
+  const RunFiles run = read_run(folder() / "r");
+
+  EXPECT_EQ(run.metrics.size(), 4U);
+  EXPECT_THAT(validated_domains(run.metrics), ElementsAre("all", "cisi"));
+  ASSERT_EQ(run.pairs.size(), 2U);
+  EXPECT_EQ(run.pairs[0].model, "untouched");
+  EXPECT_THAT(run.pairs[0].scores, ElementsAre(0.9, 0.5, 0.5, 0.1));
+  const Series loss = curve(run.metrics, {"loss"}, "loss");
+  EXPECT_EQ(loss.points.size(), 2U);
+  EXPECT_EQ(loss.points[1].y, 1.5);
+  EXPECT_EQ(curve(run.metrics, {"validation", "cisi", "roc_auc"}, "").points.size(), 2U);
+  EXPECT_EQ(curve(run.metrics, {"loss", "x"}, "").points.size(), 0U);
+  EXPECT_EQ(provenance_of(run.config), "command: coterie train <x>\n2 ranks on vm with 2 cores\n");
+}
+
+TEST_F(ReportFiles, of_a_sweep_are_compared) {
+  put_run("s/a,seed=0");
+  put_run("s/b,seed=0");
+  put("s/table.json",
+      R"({"name":"s","baseline":"a","measures":["all.roc_auc"],"reading":"p (t): two-sided","comparisons":[)"
+      R"({"cell":"a","measure":"all.roc_auc","seeds":1,"planned":1,"mean":0.5,"deviation":null,"difference":null,)"
+      R"("p_paired_t":null,"p_sign_flip":null,"detectable":null,"seconds":3.0,"peak_mib":100.0},)"
+      R"({"cell":"b","measure":"all.roc_auc","seeds":1,"planned":1,"mean":0.75,"deviation":0.1,"difference":0.25,)"
+      R"("p_paired_t":0.01,"p_sign_flip":0.5,"detectable":0.2,"seconds":4.0,"peak_mib":120.0}],"cells":[)"
+      R"({"name":"a","seed":"0","folder":"a,seed=0","ranks":1,"state":"finished","values":{"all.roc_auc":0.5},)"
+      R"("seconds":3.0,"peak_mib":100.0,"starts":1,"unknown_costs":0},)"
+      R"({"name":"b","seed":"0","folder":"b,seed=0","ranks":1,"state":"finished","values":{"all.roc_auc":0.75},)"
+      R"("seconds":4.0,"peak_mib":120.0,"starts":1,"unknown_costs":0},)"
+      R"({"name":"c","seed":"0","folder":"c,seed=0","ranks":1,"state":"failed",)"
+      R"("values":{"all.roc_auc":null},"seconds":0.0,"peak_mib":0.0,"starts":1,"unknown_costs":0}]})");
+
+  const std::string html = report(folder() / "s");
+
+  expect_self_contained(html);
+  for (const char* part : {"Baseline: a", "p (t): two-sided", "first seed of each cell", "<td>failed</td>",
+                           "seconds of a cell", "Config of the first cell"})
+    EXPECT_THAT(html, HasSubstr(part));
+}
+
+TEST_F(ReportFiles, that_are_damaged_are_named_with_their_line) {
+  put_run("r");
+  put("r/metrics.jsonl", "{\"step\":1}\n[]\n");
+  EXPECT_THAT(refusal([&] { (void)report(folder() / "r"); }), HasSubstr("metrics.jsonl:2)"));
+
+  put_run("r");
+  put("r/pairs.trained.csv", "prediction,label\n0.5,2\n");
+  EXPECT_THAT(refusal([&] { (void)report(folder() / "r"); }), HasSubstr("pairs.trained.csv:2)"));
+  put("r/pairs.trained.csv", "score,label\n");
+  EXPECT_THAT(refusal([&] { (void)report(folder() / "r"); }), HasSubstr("column 'prediction' is missing"));
+
+  put_run("r");
+  put("r/eval.json", "{");
+  EXPECT_THAT(refusal([&] { (void)report(folder() / "r"); }), HasSubstr("eval.json"));
+
+  put("s/table.json", "{\"name\": 3}");
+  EXPECT_THAT(refusal([&] { (void)report(folder() / "s"); }), HasSubstr("table.json"));
+}
+
+TEST_F(ReportFiles, of_anything_else_are_refused) {
+  EXPECT_THAT(refusal([&] { (void)report(folder() / "absent"); }), HasSubstr("got neither"));
+}
+
+}  // namespace
+}  // namespace coterie::report

@@ -1,0 +1,294 @@
+// The driver: every cell once, whatever fails, is interrupted, or runs beside it.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
+
+#include "tests/harness/faulty_file_ops.h"
+#include "tests/sweep/sweep_fixture.h"
+
+namespace coterie::sweep {
+namespace {
+
+using test::Fault;
+using test::FaultyFileOps;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+using DriverTest = SweepTest;
+
+TEST_F(DriverTest, each_cell_is_trained_and_then_evaluated) {
+  const DriverOutcome outcome = drive();
+
+  EXPECT_TRUE(outcome.failed.empty());
+  EXPECT_FALSE(outcome.stopped);
+  EXPECT_THAT(stand_ins_.started,
+              UnorderedElementsAre("train a,seed=0", "eval a,seed=0", "train a,seed=1", "eval a,seed=1",
+                                   "train b,seed=0", "eval b,seed=0", "train b,seed=1", "eval b,seed=1"));
+  for (std::size_t cell = 0; cell < 4; ++cell) {
+    EXPECT_EQ(stage(cell), Stage::finished);
+    EXPECT_EQ(read_file(folder(cell) / "cell.toml"), "run = \"x\"\n");
+    const auto result = read_result(folder(cell));
+    ASSERT_TRUE(result.has_value());
+    EXPECT_EQ(result->cost.seconds, 4.0);
+    EXPECT_EQ(result->cost.starts, 1);
+    EXPECT_EQ(measure_of(*result, "all.roc_auc"), measured(plan_.cells[cell].cell.folder));
+    EXPECT_EQ(measure_of(*result, "a.b.roc_auc"), measured(plan_.cells[cell].cell.folder) / 2);
+    EXPECT_FALSE(measure_of(*result, "all.f1").has_value());
+  }
+}
+
+TEST_F(DriverTest, what_is_finished_is_not_begun_again) {
+  (void)drive();
+  stand_ins_.started.clear();
+
+  (void)drive();
+
+  EXPECT_THAT(stand_ins_.started, IsEmpty());
+}
+
+TEST_F(DriverTest, cells_run_at_once_as_far_as_the_cores_reach) {
+  (void)drive();
+  EXPECT_EQ(stand_ins_.most_at_once, 2U);
+}
+
+TEST_F(DriverTest, a_cell_that_takes_all_cores_or_more_runs_alone) {
+  for (PlannedCell& planned : plan_.cells) planned.threads = 0;
+  plan_.cells[1].ranks = 4;
+  plan_.cells[1].threads = 1;
+
+  (void)drive();
+
+  EXPECT_EQ(stand_ins_.most_at_once, 1U);
+  EXPECT_EQ(stage(1), Stage::finished);
+}
+
+TEST_F(DriverTest, a_failed_cell_is_named_and_does_not_stop_the_others) {
+  stand_ins_.codes[{"a,seed=1", "train"}] = {78};
+  stand_ins_.codes[{"b,seed=0", "eval"}] = {65};
+
+  const DriverOutcome outcome = drive();
+
+  ASSERT_EQ(outcome.failed.size(), 2U);
+  EXPECT_EQ(outcome.failed[0].folder, "a,seed=1");
+  EXPECT_EQ(outcome.failed[0].code, 78);
+  EXPECT_EQ(outcome.failed[0].text, "the last words of train");
+  EXPECT_EQ(outcome.failed[1].folder, "b,seed=0");
+  EXPECT_EQ(stage(1), Stage::failed);
+  EXPECT_EQ(state_of(folder(1)).note, "exit code 78");
+  EXPECT_EQ(stage(3), Stage::finished);
+}
+
+TEST_F(DriverTest, a_failed_cell_is_tried_again_by_the_next_driver) {
+  stand_ins_.codes[{"a,seed=1", "train"}] = {78};
+  (void)drive();
+
+  const DriverOutcome again = drive();
+
+  EXPECT_TRUE(again.failed.empty());
+  EXPECT_EQ(stage(1), Stage::finished);
+  EXPECT_EQ(read_result(folder(1))->cost.starts, 2);
+}
+
+// 75: the run was preempted by somebody else; 73: it is held by a process that is still saving.
+TEST_F(DriverTest, a_preempted_or_locked_cell_goes_on_in_the_same_driver) {
+  stand_ins_.codes[{"a,seed=0", "train"}] = {75, 73};
+
+  const DriverOutcome outcome = drive();
+
+  EXPECT_TRUE(outcome.failed.empty());
+  EXPECT_EQ(stage(0), Stage::finished);
+  EXPECT_EQ(read_result(folder(0))->cost.starts, 3);
+}
+
+TEST_F(DriverTest, asked_to_stop_it_lets_the_cells_save_and_begins_no_other) {
+  stop_after_ = 1;
+
+  const DriverOutcome outcome = drive();
+
+  EXPECT_TRUE(outcome.stopped);
+  EXPECT_TRUE(stand_ins_.stopped);
+  // What had ended before the signal went on to its evaluation.
+  EXPECT_THAT(stand_ins_.started, ElementsAre("train a,seed=0", "train a,seed=1", "eval a,seed=0"));
+  EXPECT_EQ(stage(0), Stage::interrupted);
+  EXPECT_EQ(stage(2), Stage::waiting);
+
+  stop_after_ = 1000;
+  EXPECT_FALSE(drive().stopped);
+  EXPECT_EQ(stage(0), Stage::finished);
+}
+
+TEST_F(DriverTest, cells_of_several_ranks_run_under_mpirun) {
+  plan_.cells.resize(1);
+  plan_.cells[0].ranks = 2;
+
+  (void)drive();
+
+  EXPECT_THAT(stand_ins_.started, ElementsAre("train a,seed=0", "eval a,seed=0"));
+  EXPECT_EQ(stage(0), Stage::finished);
+}
+
+TEST_F(DriverTest, a_missing_corpus_is_built_once_before_the_cells_that_share_it) {
+  for (PlannedCell& planned : plan_.cells) planned.builds_corpus = true;
+  stand_ins_.corpus = plan_.cells[0].corpus;
+
+  (void)drive();
+
+  EXPECT_EQ(std::count(stand_ins_.started.begin(), stand_ins_.started.end(), "data a,seed=0"), 1);
+  EXPECT_EQ(stand_ins_.started.size(), 9U);
+  EXPECT_EQ(stand_ins_.started[0], "data a,seed=0");
+}
+
+TEST_F(DriverTest, a_cell_begun_with_other_settings_is_refused_with_the_keys) {
+  (void)drive();
+  plan_.cells[2].values["k"] = "c";
+  plan_.cells[2].ranks = 2;
+
+  try {
+    check_plan(plan_);
+    FAIL() << "not refused";
+  } catch (const ConfigError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("b,seed=0"));
+    EXPECT_THAT(error.what(), HasSubstr("\n  k was b, got c"));
+    EXPECT_THAT(error.what(), HasSubstr("\n  ranks was 1, got 2"));
+  }
+}
+
+TEST_F(DriverTest, one_corpus_made_in_two_ways_is_refused) {
+  for (PlannedCell& planned : plan_.cells) planned.builds_corpus = true;
+  plan_.cells[3].values["data.test_fraction"] = "0.5";
+
+  EXPECT_THROW(check_plan(plan_), ConfigError);
+}
+
+TEST_F(DriverTest, the_end_of_attempts_that_a_crash_tore_is_dropped) {
+  fs::create_directories(folder(0));
+  std::ofstream(folder(0) / "attempts.jsonl") << R"({"step":0,"event":"start","command":"train"})"
+                                              << "\n"
+                                              << R"({"step":1,"event":"end","comm)";
+
+  EXPECT_EQ(read_cost(folder(0)).starts, 1);
+  EXPECT_TRUE(read_cost(folder(0)).open);
+  (void)drive();
+  EXPECT_EQ(read_result(folder(0))->cost.starts, 2);
+  EXPECT_EQ(read_result(folder(0))->cost.unknown, 1);
+}
+
+/// Runs a driver in a process of its own, which dies at the n-th durable operation.
+/// @return whether it came to its end
+bool drive_until(const Plan& plan, const DriverTools& tools) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    (void)Driver(plan, tools).run();
+    write_tables(*tools.ops, plan, "a", {"all.roc_auc"});
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+TEST_F(DriverTest, killed_at_any_durable_operation_it_loses_and_repeats_nothing) {
+  plan_.cells.erase(plan_.cells.begin() + 1, plan_.cells.begin() + 3);
+  for (int n = 1;; ++n) {
+    fs::remove_all(plan_.folder);
+    const bool whole =
+        drive_until(plan_, tools(std::make_shared<FaultyFileOps>(test::unsynced_file_ops(), n, Fault::kill)));
+    const std::vector<Stage> before = {stage(0), stage(1)};
+
+    ASSERT_TRUE(drive_until(plan_, tools())) << n;
+
+    for (std::size_t cell = 0; cell < 2; ++cell) {
+      ASSERT_EQ(stage(cell), Stage::finished) << n;
+      const auto result = read_result(folder(cell));
+      EXPECT_EQ(measure_of(*result, "all.roc_auc"), measured(plan_.cells[cell].cell.folder)) << n;
+      EXPECT_LE(result->cost.starts, before[cell] == Stage::finished ? 1 : 2) << n;
+    }
+    EXPECT_THAT(read_file(plan_.folder / "table.md"), HasSubstr("| finished"));
+    if (whole) {
+      EXPECT_GT(n, 40);
+      return;
+    }
+  }
+}
+
+/// A program that trains for a moment and writes down that it did.
+void write_program(const fs::path& path, const fs::path& log) {
+  std::ofstream(path) << "#!/bin/sh\n"
+                      << "case $1 in\n"
+                      << "train) f=$(dirname \"$2\"); echo \"$f\" >>'" << log.string() << "'; sleep 0.05;;\n"
+                      << "eval) echo '{\"trained\":{\"all\":{\"roc_auc\":0.5}}}' >\"$2/eval.json\";;\n"
+                      << "esac\n";
+  fs::permissions(path, fs::perms::owner_all);
+}
+
+int lines_in(const fs::path& file) {
+  const std::string text = read_file(file);
+  return static_cast<int>(std::count(text.begin(), text.end(), '\n'));
+}
+
+class DriversTest : public SweepTest {
+ protected:
+  DriversTest() { write_program(program_, log_); }
+
+  /// A driver in a process of its own, with real commands.
+  pid_t start_driver() {
+    const pid_t child = ::fork();
+    if (child != 0) return child;
+    const auto processes = system_processes();
+    const DriverOutcome outcome = Driver(plan_, {.program = program_.string(),
+                                                 .cores = 2,
+                                                 .processes = *processes,
+                                                 .ops = real_file_ops(),
+                                                 .stopping = [] { return false; }})
+                                      .run();
+    ::_exit(outcome.failed.empty() ? 0 : 1);
+  }
+  static int wait(pid_t child) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return status;
+  }
+
+  fs::path log_ = temporary_.path() / "trained";
+  fs::path program_ = temporary_.path() / "program";
+};
+
+TEST_F(DriversTest, two_at_once_share_the_cells_and_both_see_all_of_them_end) {
+  const pid_t first = start_driver();
+  const pid_t second = start_driver();
+
+  EXPECT_EQ(wait(first), 0);
+  EXPECT_EQ(wait(second), 0);
+
+  EXPECT_EQ(lines_in(log_), 4);
+  for (std::size_t cell = 0; cell < 4; ++cell) EXPECT_EQ(stage(cell), Stage::finished);
+}
+
+TEST_F(DriversTest, one_takes_over_what_a_killed_one_had_begun) {
+  const pid_t first = start_driver();
+  for (int i = 0; i < 500 && !fs::exists(log_); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  ::kill(first, SIGKILL);
+  EXPECT_NE(wait(first), 0);
+
+  EXPECT_EQ(wait(start_driver()), 0);
+
+  for (std::size_t cell = 0; cell < 4; ++cell) EXPECT_EQ(stage(cell), Stage::finished);
+}
+
+TEST_F(DriversTest, a_cell_that_runs_elsewhere_is_shown_with_its_owner) {
+  fs::create_directories(folder(0));
+  write_plan(*test::unsynced_file_ops(), folder(0), plan_.cells[0]);
+  const RunLock lock(driver_folder(folder(0)), "process 4711 on elsewhere");
+
+  EXPECT_EQ(stage(0), Stage::running);
+  EXPECT_EQ(state_of(folder(0)).note, "process 4711 on elsewhere");
+  EXPECT_EQ(stage(1), Stage::waiting);
+}
+
+}  // namespace
+}  // namespace coterie::sweep
