@@ -80,7 +80,7 @@ GlobalBatch PairSampler::next() {
   for (const std::uint32_t position : window_.batches[static_cast<std::size_t>(cursor_.batch)]) {
     const std::uint64_t index = pair_at(cursor_.epoch, window_.first_pair + position);
     const Pair& pair = pairs[index];
-    const bool swapped = (random_bits(swaps, index) & 1) != 0;
+    const bool swapped = options_.sides == Sides::random && (random_bits(swaps, index) & 1) != 0;
     batch.a.push_back(swapped ? pair.b : pair.a);
     batch.b.push_back(swapped ? pair.a : pair.b);
   }

@@ -54,7 +54,8 @@ void RunLog::step(std::int64_t step, const StepReport& report, bool write) {
                          {"pairs_per_s", pairs_per_s},
                          {"tokens_per_s", tokens_per_s},
                          {"tokens", report.tokens},
-                         {"masked_cells", report.masked_cells}});
+                         {"masked_cells", report.masked_cells},
+                         {"hard_negatives", report.hard_negatives}});
   const Scalar scalars[] = {{"train/loss", static_cast<float>(report.loss)},
                             {"train/gradient_norm", static_cast<float>(report.gradient_norm)},
                             {"train/learning_rate", static_cast<float>(report.learning_rate)},

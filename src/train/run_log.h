@@ -24,8 +24,9 @@ struct StepReport {
   double learning_rate = 0.0;
   double step_ms = 0.0;
   std::int64_t pairs = 0;
-  std::int64_t tokens = 0;        ///< of the global batch
-  std::int64_t masked_cells = 0;  ///< known co-cited cells of the global batch
+  std::int64_t tokens = 0;          ///< of the global batch
+  std::int64_t masked_cells = 0;    ///< known co-cited cells of the global batch
+  std::int64_t hard_negatives = 0;  ///< of the global batch
 };
 
 /// Writes the log of one run directory.

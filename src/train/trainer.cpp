@@ -164,7 +164,8 @@ void Trainer::train_step(data::Loader& loader) {
               .step_ms = watch.lap_ms(),
               .pairs = batch.global.pairs(),
               .tokens = tokens,
-              .masked_cells = static_cast<std::int64_t>(mask.known.columns.size())},
+              .masked_cells = static_cast<std::int64_t>(mask.known.columns.size()),
+              .hard_negatives = static_cast<std::int64_t>(batch.global.negatives.size())},
              state_.step % options_.train.log_every == 0);
 }
 

@@ -36,6 +36,7 @@ std::vector<kernels::Declaration> loss_parameters(const LossOptions& options) {
 TrainingStep::TrainingStep(const LossOptions& loss, const OptimOptions& optim, std::int64_t micro_batch_tokens,
                            const model::SentenceEncoder& model, const dist::Mesh& mesh)
     : loss_(loss),
+      batch_loss_(loss, model.spec.bert.hidden_size),
       optim_(optim),
       micro_batch_tokens_(micro_batch_tokens),
       model_(model),
@@ -71,7 +72,8 @@ void TrainingStep::clamp_scale() const {
 
 at::Tensor TrainingStep::embed(const data::PackedSequences& sequences, const model::Noise& noise,
                                experts::Plans& plans) const {
-  return kernels::normalize_rows(model_.encoder->embed(sequences, noise, plans));
+  const at::Tensor embeddings_BD = model_.encoder->embed(sequences, noise, plans);
+  return batch_loss_.similarity() == Similarity::cosine ? kernels::normalize_rows(embeddings_BD) : embeddings_BD;
 }
 
 StepResult TrainingStep::gradients(const data::Batch& batch, const NegativeMask& mask, const model::Noise& noise) {
@@ -89,7 +91,7 @@ StepResult TrainingStep::gradients(const data::Batch& batch, const NegativeMask&
   StepResult result;
   result.scale = scale();
   result.times.forward_ms = watch.lap_ms();
-  const LossResult loss = loss_stage(mesh_.world(), loss_.kind, embeddings_BD, batch.positions, result.scale, mask);
+  const LossResult loss = loss_stage(mesh_.world(), batch_loss_, embeddings_BD, batch, result.scale, mask);
   result.loss = loss.loss;
   if (!std::isfinite(result.loss)) throw NonFiniteError(str("train: loss must be finite, got ", result.loss));
   result.times.loss_ms = watch.lap_ms();

@@ -8,7 +8,7 @@
 #include "dist/reducer.h"
 #include "kernels/optimizer.h"
 #include "model/sentence_encoder.h"
-#include "train/contrastive_loss.h"
+#include "train/batch_loss.h"
 #include "train/options.h"
 
 namespace coterie::train {
@@ -72,6 +72,7 @@ class TrainingStep {
   void clamp_scale() const;
 
   LossOptions loss_;
+  BatchLoss batch_loss_;
   OptimOptions optim_;
   std::int64_t micro_batch_tokens_;
   const model::SentenceEncoder& model_;
