@@ -68,7 +68,7 @@ struct LayerParts {
   std::int64_t local;
 
   LayerParts(const train::RunOptions& options, const dist::Mesh& mesh)
-      : spec(model::ModelSource::open(options.model.checkpoint).spec),
+      : spec(model::ModelSource::open(options.model).spec),
         product(model::dtypes_of(options.model.precision).product),
         experts(options.experts.count > 0 ? options.experts.count : 4),
         sequences(length_of(options, spec), experts),
@@ -86,7 +86,7 @@ Exit bench_attention(const std::string& file, const CommandLine& line) {
   const train::RunOptions options = configure(file, line).options;
   expect_measurable(options);
   expect_json_writable(options.json);
-  const model::ModelSpec spec = model::ModelSource::open(options.model.checkpoint).spec;
+  const model::ModelSpec spec = model::ModelSource::open(options.model).spec;
   const at::ScalarType product = model::dtypes_of(options.model.precision).product;
   const Sequences sequences(length_of(options, spec), 1);
   const std::int64_t width = spec.bert.hidden_size;

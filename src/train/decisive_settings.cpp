@@ -42,6 +42,7 @@ Settings decisive_settings(const RunOptions& options, const model::ModelSource& 
   settings.erase("experts.unknown_domain");
   settings[kCorpusHash] = sha256_of_file(options.data.corpus);
   settings[kWeightsHash] = model::weights_sha256(source);
+  if (!options.model.added_tokens.empty()) settings[kAddedTokensHash] = sha256_of_file(options.model.added_tokens);
   return settings;
 }
 

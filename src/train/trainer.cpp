@@ -10,7 +10,6 @@
 #include "base/stopwatch.h"
 #include "dist/together.h"
 #include "model/checkpoint.h"
-#include "model/tokenizer_files.h"
 #include "train/agreement.h"
 #include "train/decisive_settings.h"
 #include "train/model_setup.h"
@@ -35,8 +34,8 @@ Trainer::Trainer(const RunOptions& options, const std::string& resolved, dist::M
       stopping_(std::move(stopping)),
       directory_(fs::path(options.runs) / options.run),
       corpus_(dist::made_together(mesh.world(), [&] { return data::Corpus(options.data.corpus); })),
-      source_(dist::made_together(mesh.world(), [&] { return model::ModelSource::open(options.model.checkpoint); })),
-      tokenizer_(dist::made_together(mesh.world(), [&] { return model::read_tokenizer_files(source_.folder); })),
+      source_(dist::made_together(mesh.world(), [&] { return model::ModelSource::open(options.model); })),
+      tokenizer_(dist::made_together(mesh.world(), [&] { return source_.tokenizer_files(); })),
       model_(dist::made_together(mesh.world(), [&] { return make_model(options, corpus_, source_, mesh); })),
       step_(options.loss, options.optim, options.train.micro_batch_tokens, model_, mesh) {
   state_.steps = options_.train.steps;
@@ -45,6 +44,9 @@ Trainer::Trainer(const RunOptions& options, const std::string& resolved, dist::M
   expect_same_file(mesh_.world(), "the corpus", state_.settings.at(kCorpusHash), options_.data.corpus);
   expect_same_file(mesh_.world(), "the base model's weights", state_.settings.at(kWeightsHash),
                    source_.folder.string());
+  if (!options.model.added_tokens.empty())
+    expect_same_file(mesh_.world(), "the file of added tokens", state_.settings.at(kAddedTokensHash),
+                     options.model.added_tokens);
   expect_same_file(mesh_.world(), "the model's config", sha256_of(model::spec_text(model_.spec)),
                    source_.folder.string());
   const std::string checkpoint = open_run();
