@@ -30,6 +30,7 @@ struct GlobalBatch {
   std::vector<std::uint32_t> a;  ///< [n] document of each pair's first side, after the random swap
   std::vector<std::uint32_t> b;  ///< [n] document of its second side
   WindowSize window;
+  std::int64_t domains = 0;                    ///< of the corpus
   std::vector<std::uint32_t> negatives = {};   ///< [h] hard negatives: further documents, none of them among a and b
   std::vector<std::int64_t> negative_of = {};  ///< [h] the pair that each was drawn for, ascending
   [[nodiscard]] std::int64_t pairs() const { return static_cast<std::int64_t>(a.size()); }

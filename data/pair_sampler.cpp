@@ -84,6 +84,7 @@ GlobalBatch PairSampler::next() {
     batch.a.push_back(swapped ? pair.b : pair.a);
     batch.b.push_back(swapped ? pair.a : pair.b);
   }
+  batch.domains = static_cast<std::int64_t>(corpus_->domains().size());
   ++cursor_.batch;
   settle();
   return batch;

@@ -75,9 +75,7 @@ struct LayerParts {
         local(mesh.shape().local_experts(experts)) {}
 
   [[nodiscard]] at::Tensor tokens() const { return at::randn({sequences.tokens(), spec.bert.hidden_size}).to(product); }
-  [[nodiscard]] experts::BatchLayout layout() const {
-    return {sequences.offsets, sequences.domain, sequences.index};
-  }
+  [[nodiscard]] experts::BatchLayout layout() const { return {sequences.offsets, sequences.domain, sequences.index}; }
 };
 
 }  // namespace

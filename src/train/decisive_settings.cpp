@@ -15,6 +15,7 @@ namespace {
 const std::set<std::string>& decisive_keys() {
   static const std::set<std::string> kKeys = {"experts",
                                               "loss",
+                                              "loss.auxiliary",
                                               "optim",
                                               "seed",
                                               "model.max_length",

@@ -25,6 +25,27 @@ enum class Similarity : std::uint8_t { cosine, dot };
 /// Which other pairs of the global batch are negatives.
 enum class Negatives : std::uint8_t { all, same_domain };
 
+/// Weights of the losses on what learned routers do; 0: none of it.
+struct AuxiliaryOptions {
+  double load_balance = 0.0;
+  double router_z = 0.0;
+  double specified_expert = 0.0;
+  double mutual_information = 0.0;
+};
+
+inline void describe(config::Visitor& v, AuxiliaryOptions& o) {
+  v.field("load_balance", o.load_balance, "weight of E sum_e (share of the tokens) (mean probability): even loads",
+          {0.0, 1e3});
+  v.field("router_z", o.router_z, "weight of the mean squared log-sum-exp of a router's logits: small logits",
+          {0.0, 1e3});
+  v.field("specified_expert", o.specified_expert,
+          "weight of the cross entropy of a text's mean logits against its domain: expert d for domain d", {0.0, 1e3});
+  v.field("mutual_information", o.mutual_information,
+          "weight of the mutual information between domain and expert, which it raises: experts of their own for each "
+          "domain, and none idle",
+          {0.0, 1e3});
+}
+
 struct LossOptions {
   LossKind kind = LossKind::symmetric;
   Similarity similarity = Similarity::cosine;
@@ -37,6 +58,7 @@ struct LossOptions {
   std::int64_t hard_negatives = 0;
   std::vector<std::string> matryoshka_dims = {};
   std::vector<std::string> matryoshka_weights = {};
+  AuxiliaryOptions auxiliary = {};
 };
 
 inline void describe(config::Visitor& v, LossOptions& o) {
@@ -62,6 +84,7 @@ inline void describe(config::Visitor& v, LossOptions& o) {
   v.field("matryoshka_dims", o.matryoshka_dims,
           "the loss is the sum over these numbers of leading dimensions, ascending; none: all dimensions");
   v.field("matryoshka_weights", o.matryoshka_weights, "weight of each of them; none: 1");
+  v.section("auxiliary", o.auxiliary, "weights of losses on learned routers, over the global batch");
 }
 
 /// Shape of the learning rate after warm-up.

@@ -120,11 +120,11 @@ Outcome Trainer::run() {
     state_.evaluation_due = at_end() || state_.step % options_.train.eval_every == 0;
     if (mesh_.world().any(stopping_())) {
       save();
-      return {Ending::preempted, state_};
+      return outcome(Ending::preempted);
     }
     settle();
   }
-  return {out_of_patience() ? Ending::stopped_early : Ending::finished, state_};
+  return outcome(out_of_patience() ? Ending::stopped_early : Ending::finished);
 }
 
 void Trainer::settle() {
@@ -157,6 +157,7 @@ void Trainer::train_step(data::Loader& loader) {
 
   const std::int64_t tokens = mesh_.world().all_reduce(static_cast<std::int64_t>(batch.sequences.tokens.size()));
   if (!log_) return;
+  add(routers_, result.routers);
   if (batch.global.cursor.batch == 0) log_->window(state_.step, batch.global.cursor, batch.global.window);
   log_->step(state_.step,
              {.loss = result.loss,
@@ -167,7 +168,9 @@ void Trainer::train_step(data::Loader& loader) {
               .pairs = batch.global.pairs(),
               .tokens = tokens,
               .masked_cells = static_cast<std::int64_t>(mask.known.columns.size()),
-              .hard_negatives = static_cast<std::int64_t>(batch.global.negatives.size())},
+              .hard_negatives = static_cast<std::int64_t>(batch.global.negatives.size()),
+              .auxiliary = result.auxiliary,
+              .routers = router_reports(result.routers)},
              state_.step % options_.train.log_every == 0);
 }
 

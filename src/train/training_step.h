@@ -10,6 +10,7 @@
 #include "model/sentence_encoder.h"
 #include "train/batch_loss.h"
 #include "train/options.h"
+#include "train/router_stage.h"
 
 namespace coterie::train {
 
@@ -30,9 +31,11 @@ struct StepTimes {
 
 /// What a step tells.
 struct StepResult {
-  double loss = 0.0;           ///< of the global batch, before the update
-  double gradient_norm = 0.0;  ///< global, every expert counted once, before clipping
-  double scale = 0.0;          ///< of the similarities, used in this step
+  double loss = 0.0;                ///< the contrastive one of the global batch, before the update
+  double gradient_norm = 0.0;       ///< global, every expert counted once, before clipping
+  double scale = 0.0;               ///< of the similarities, used in this step
+  AuxiliaryValues auxiliary;        ///< losses beside `loss`
+  std::vector<RouterSums> routers;  ///< over the global batch, for each layer with experts
   StepTimes times;
 };
 

@@ -3,6 +3,8 @@
 #include <ATen/Functions.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tests/harness/packing.h"
 #include "tests/harness/tiny_model.h"
 #include "train/training_step.h"
@@ -39,6 +41,7 @@ data::Batch batch_for(std::int64_t rank, std::int64_t ranks, Shares shares = Sha
   data::Batch batch;
   batch.global.a.resize(kPairs);
   batch.global.b.resize(kPairs);
+  batch.global.domains = kDomains;
   for (std::int64_t i = 0; i < kPairs; ++i)
     if (owner(i, ranks, shares) == rank) batch.positions.push_back(i);
   for (const std::int64_t side : {0, 1})
@@ -137,6 +140,7 @@ class Layout : public testing::Test {
           step.gradients(batch_of(mesh.world().rank(), mesh.world().size(), shares), mask, settings.noise);
 
       EXPECT_NEAR(result.loss, expected.loss, bound * expected.loss);
+      EXPECT_NEAR(result.auxiliary.total, expected.auxiliary.total, bound * std::abs(expected.auxiliary.total));
       EXPECT_NEAR(result.gradient_norm, expected.gradient_norm, bound * expected.gradient_norm);
       expect_equal_gradients(*model.parameters, *reference.parameters, bound);
     }
@@ -191,6 +195,15 @@ TEST_F(Layout, with_four_ranks_only_the_last_has_no_pairs_or_none_has_none) {
 TEST_F(Layout, gradients_in_single_precision_are_those_of_one_rank) { compare_gradients(at::kFloat, 1e-5); }
 
 TEST_F(Layout, gradients_under_learned_routes_are_those_of_one_rank) {
+  for (const std::int64_t top_k : {1, 2})
+    for (const std::int64_t tokens : {0, 20}) {
+      SCOPED_TRACE(str("top ", top_k, ", ", tokens, " tokens a piece"));
+      compare_gradients(at::kDouble, 1e-10, tokens, Shares::uneven, learned_spec(top_k));
+    }
+}
+
+TEST_F(Layout, gradients_with_losses_on_the_routers_are_those_of_one_rank) {
+  settings_.loss.auxiliary = {0.3, 0.2, 0.5, 0.7};
   for (const std::int64_t top_k : {1, 2})
     for (const std::int64_t tokens : {0, 20}) {
       SCOPED_TRACE(str("top ", top_k, ", ", tokens, " tokens a piece"));
