@@ -31,6 +31,9 @@ struct GlobalBatch {
       a;  ///< [n] document of each pair's first side, after the random swap; a query is always first
   std::vector<std::uint32_t> b;  ///< [n] document of its second side
   WindowSize window;
+  std::int64_t domains = 0;                    ///< of the corpus
+  std::vector<std::uint32_t> negatives = {};   ///< [h] hard negatives: further documents, none of them among a and b
+  std::vector<std::int64_t> negative_of = {};  ///< [h] the pair that each was drawn for, ascending
   [[nodiscard]] std::int64_t pairs() const { return static_cast<std::int64_t>(a.size()); }
 };
 
@@ -50,8 +53,9 @@ struct PackedSequences {
 struct Batch {
   GlobalBatch global;
   std::vector<std::int64_t> positions;  ///< [m] the pairs of this rank: positions in the global batch, ascending
-  /// B = 2 m sequences: the a sides in order of `positions`, then the b sides. The index of a side a is its
-  /// position, of a side b the number of pairs plus its position.
+  std::vector<std::int64_t> negatives;  ///< [g] the hard negatives of those pairs: places in the global list, ascending
+  /// B = 2 m + g sequences: the a sides in order of `positions`, the b sides, the hard negatives. With n pairs in the
+  /// global batch the index of a side a is its position p, of a side b n + p, of the hard negative at place k 2 n + k.
   PackedSequences sequences;
 };
 

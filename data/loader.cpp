@@ -1,9 +1,11 @@
 // The reading thread and the bounded queue between it and the trainer.
 #include "data/loader.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
+#include "data/hard_negatives.h"
 #include "data/share.h"
 
 namespace coterie::data {
@@ -17,12 +19,19 @@ Batch make_batch(const Corpus& corpus, GlobalBatch global, const LoaderOptions& 
   for (const auto* side : {&global.a, &global.b})
     for (const std::int64_t position : batch.positions)
       documents.push_back((*side)[static_cast<std::size_t>(position)]);
+  for (std::size_t k = 0; k < global.negatives.size(); ++k) {
+    if (!std::binary_search(batch.positions.begin(), batch.positions.end(), global.negative_of[k])) continue;
+    batch.negatives.push_back(static_cast<std::int64_t>(k));
+    documents.push_back(global.negatives[k]);
+  }
   batch.sequences = pack(corpus, documents, options.max_length);
   const std::size_t pairs = batch.positions.size();
   for (std::size_t i = 0; i < pairs; ++i) {
     batch.sequences.sequence_index[i] = batch.positions[i];
     batch.sequences.sequence_index[pairs + i] = global.pairs() + batch.positions[i];
   }
+  for (std::size_t k = 0; k < batch.negatives.size(); ++k)
+    batch.sequences.sequence_index[2 * pairs + k] = 2 * global.pairs() + batch.negatives[k];
   batch.global = std::move(global);
   return batch;
 }
@@ -65,7 +74,9 @@ void Loader::read_ahead() {
     PairSampler sampler(corpus, options_.key, options_.sampler);
     sampler.seek(options_.start);
     while (true) {
-      Ready ready{make_batch(corpus, sampler.next(), options_), sampler.cursor()};
+      GlobalBatch global = sampler.next();
+      add_hard_negatives(corpus, global, options_.hard_negatives, options_.key.derive("hard negatives"));
+      Ready ready{make_batch(corpus, std::move(global), options_), sampler.cursor()};
       if (!hand_over(std::move(ready))) return;
     }
   } catch (...) {

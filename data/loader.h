@@ -27,9 +27,10 @@ namespace coterie::data {
 /// What a loader reads, and for whom.
 struct LoaderOptions {
   SamplerOptions sampler;
-  RandomKey key;                 ///< of the sampler: the same on every rank
-  std::int64_t share_index = 0;  ///< which of the shares of each global batch
-  std::int64_t share_count = 1;  ///< how many there are
+  std::int64_t hard_negatives = 0;  ///< of each pair, at most
+  RandomKey key;                    ///< of sampler and negatives: the same on every rank
+  std::int64_t share_index = 0;     ///< which of the shares of each global batch
+  std::int64_t share_count = 1;     ///< how many there are
   std::int64_t max_length = 256;
   std::int64_t read_ahead = 4;  ///< batches that may wait
   Cursor start;

@@ -1,4 +1,4 @@
-// The partners of each a-side, looked up among the batch's b-sides.
+// The partners of each a-side, looked up among the batch's columns.
 #include "data/masked_cells.h"
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 namespace coterie::data {
 namespace {
 
-// Columns by a key of their b-side (document or class of text), sorted by (key, column).
+// Columns by a key of their document (its number, or the class of its text), sorted by (key, column).
 using Columns = std::vector<std::pair<std::uint32_t, std::int64_t>>;
 
 void append_columns(const Columns& columns, std::uint32_t key, std::vector<std::int64_t>& out) {
@@ -22,9 +22,11 @@ void append_columns(const Columns& columns, std::uint32_t key, std::vector<std::
 MaskedCells masked_cells(const Corpus& corpus, const GlobalBatch& batch) {
   Columns by_document;
   Columns by_class;
-  for (std::size_t j = 0; j < batch.b.size(); ++j) {
-    by_document.emplace_back(batch.b[j], static_cast<std::int64_t>(j));
-    by_class.emplace_back(corpus.text_class(batch.b[j]), static_cast<std::int64_t>(j));
+  std::int64_t column = 0;
+  for (const std::uint32_t document : candidates(batch)) {
+    by_document.emplace_back(document, column);
+    by_class.emplace_back(corpus.text_class(document), column);
+    ++column;
   }
   std::sort(by_document.begin(), by_document.end());
   std::sort(by_class.begin(), by_class.end());
@@ -37,8 +39,8 @@ MaskedCells masked_cells(const Corpus& corpus, const GlobalBatch& batch) {
     if (partners.size() <= by_document.size()) {
       for (const std::uint32_t partner : partners) append_columns(by_document, partner, row);
     } else {
-      for (const auto& [document, column] : by_document)
-        if (std::binary_search(partners.begin(), partners.end(), document)) row.push_back(column);
+      for (const auto& [document, place] : by_document)
+        if (std::binary_search(partners.begin(), partners.end(), document)) row.push_back(place);
     }
     append_columns(by_class, corpus.text_class(batch.a[i]), row);
     std::sort(row.begin(), row.end());
@@ -48,6 +50,12 @@ MaskedCells masked_cells(const Corpus& corpus, const GlobalBatch& batch) {
     cells.row_offsets.push_back(static_cast<std::int64_t>(cells.columns.size()));
   }
   return cells;
+}
+
+std::vector<std::uint32_t> candidates(const GlobalBatch& batch) {
+  std::vector<std::uint32_t> documents = batch.b;
+  documents.insert(documents.end(), batch.negatives.begin(), batch.negatives.end());
+  return documents;
 }
 
 std::vector<std::int32_t> domains_of(const Corpus& corpus, const std::vector<std::uint32_t>& documents) {

@@ -83,10 +83,12 @@ GlobalBatch PairSampler::next() {
     // A query stays the first side, as losses in one direction have it.
     const bool searched = corpus_->split(pair.a) == Split::every;
     const bool directed = searched || corpus_->split(pair.b) == Split::every;
-    const bool swapped = directed ? searched : (random_bits(swaps, index) & 1) != 0;
+    const bool drawn = options_.sides == Sides::random && (random_bits(swaps, index) & 1) != 0;
+    const bool swapped = directed ? searched : drawn;
     batch.a.push_back(swapped ? pair.b : pair.a);
     batch.b.push_back(swapped ? pair.a : pair.b);
   }
+  batch.domains = static_cast<std::int64_t>(corpus_->domains().size());
   ++cursor_.batch;
   settle();
   return batch;

@@ -10,10 +10,17 @@
 
 namespace coterie::data {
 
+/// Which document of a pair is its side a.
+enum class Sides : std::uint8_t {
+  random,     ///< either, anew in each epoch
+  as_stored,  ///< the one with the lower number
+};
+
 /// How the training pairs are cut.
 struct SamplerOptions {
   std::int64_t batch_pairs = 64;      ///< pairs in a global batch
   std::int64_t window_pairs = 65536;  ///< least pairs that are planned at a time, if there are as many
+  Sides sides = Sides::random;
 };
 
 /// Hands out the global batches of the training pairs, epoch after epoch.

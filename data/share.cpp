@@ -17,6 +17,8 @@ std::vector<std::vector<std::int64_t>> share(const Corpus& corpus, const GlobalB
   std::vector<std::int64_t> cost(batch.a.size());
   for (std::size_t i = 0; i < cost.size(); ++i)
     cost[i] = std::min(corpus.length(batch.a[i]), max_length) + std::min(corpus.length(batch.b[i]), max_length);
+  for (std::size_t k = 0; k < batch.negatives.size(); ++k)
+    cost[static_cast<std::size_t>(batch.negative_of[k])] += std::min(corpus.length(batch.negatives[k]), max_length);
   std::vector<std::size_t> order(cost.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t x, std::size_t y) { return cost[x] > cost[y]; });

@@ -9,7 +9,7 @@
 
 namespace coterie::data {
 
-/// Positions in the global batch that each rank takes, balanced by tokens.
+/// Positions in the global batch that each rank takes, balanced by tokens, those of hard negatives with their pair.
 ///
 /// The longest pair first, each to the rank with the fewest tokens so far; ties go to the earlier pair and the lower
 /// rank. With fewer pairs than ranks some take none.

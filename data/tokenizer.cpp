@@ -190,8 +190,13 @@ Tokenizer::Tokenizer(WordPieceVocabulary vocabulary)
   }
 }
 
-Tokenizer Tokenizer::from_directory(const std::filesystem::path& directory) {
-  return Tokenizer(read_tokenizer_directory(directory));
+Tokenizer Tokenizer::from_directory(const std::filesystem::path& directory) { return from_directory(directory, {}); }
+
+Tokenizer Tokenizer::from_directory(const std::filesystem::path& directory, const std::vector<std::string>& more) {
+  WordPieceVocabulary vocabulary = read_tokenizer_directory(directory);
+  for (const std::string& token : more)
+    vocabulary.pieces.push_back({token, static_cast<std::int32_t>(vocabulary.size++)});
+  return Tokenizer(std::move(vocabulary));
 }
 
 Tokenizer Tokenizer::from_vocabulary(const std::filesystem::path& vocab_txt, TokenizerOptions options) {

@@ -27,6 +27,10 @@ class Tokenizer {
   /// Reads a checkpoint folder, as `read_tokenizer_directory` does.
   /// @throws DataError if a file is malformed; IoError if one cannot be read
   [[nodiscard]] static Tokenizer from_directory(const std::filesystem::path& directory);
+  /// The same with more words behind its vocabulary, their ids in order.
+  /// @param more  distinct, none of them in the vocabulary
+  [[nodiscard]] static Tokenizer from_directory(const std::filesystem::path& directory,
+                                                const std::vector<std::string>& more);
 
   /// Reads a vocab.txt, as `read_vocabulary` does.
   /// @throws DataError if it is malformed; IoError if it cannot be read

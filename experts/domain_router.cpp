@@ -8,7 +8,9 @@
 
 namespace coterie::experts {
 
-Choice DomainRouter::choose(const at::Tensor& tokens_TD, const BatchLayout& layout) const {
+Routing DomainRouter::route(const at::Tensor& tokens_TD, const BatchLayout& layout, RandomKey /*key*/,
+                            const Choice* replay) const {
+  if (replay != nullptr) return {*replay, {}, {}};
   const std::int64_t tokens = tokens_TD.size(0);
   COTERIE_CHECK(ShapeError, layout.domain.size() + 1 == layout.offsets.size(), "router: ", layout.domain.size(),
                 " domains for ", static_cast<std::int64_t>(layout.offsets.size()) - 1, " sequences");
@@ -23,7 +25,7 @@ Choice DomainRouter::choose(const at::Tensor& tokens_TD, const BatchLayout& layo
                           domain < 0 ? "none" : std::to_string(domain), " (sequence ", b, " of the batch)"));
     std::fill(expert + layout.offsets[b], expert + layout.offsets[b + 1], domain);
   }
-  return {at::arange(tokens, at::kLong), expert_S};
+  return {{at::arange(tokens, at::kLong), expert_S}, {}, {}};
 }
 
 }  // namespace coterie::experts

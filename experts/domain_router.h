@@ -17,8 +17,8 @@ class DomainRouter final : public Router {
   explicit DomainRouter(std::int64_t experts) : experts_(experts) {}
 
   /// @throws DataError if a sequence's domain is unknown or not below E; ShapeError if the layout does not fit
-  [[nodiscard]] Choice choose(const at::Tensor& tokens_TD, const BatchLayout& layout) const override;
-  [[nodiscard]] at::Tensor weigh(const at::Tensor&, const Choice&) const override { return {}; }
+  [[nodiscard]] Routing route(const at::Tensor& tokens_TD, const BatchLayout& layout, RandomKey key,
+                              const Choice* replay) const override;
   [[nodiscard]] bool fixed_by_layout() const noexcept override { return true; }
 
  private:

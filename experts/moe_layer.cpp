@@ -2,12 +2,14 @@
 
 namespace coterie::experts {
 
-at::Tensor MoeLayer::forward(const at::Tensor& tokens_TD, const BatchLayout& layout, Plans& plans) const {
+at::Tensor MoeLayer::forward(const at::Tensor& tokens_TD, const BatchLayout& layout, RandomKey key,
+                             Plans& plans) const {
   std::optional<Plan>& plan = plans.of(*this);
-  if (!plan) plan = dispatcher_.plan(router_->choose(tokens_TD, layout), tokens_TD.size(0));
-  const at::Tensor rows_RD = dispatcher_.dispatch(tokens_TD, *plan);
-  return dispatcher_.combine(experts_.forward(rows_RD, plan->rows_per_expert), *plan,
-                             router_->weigh(tokens_TD, plan->choice));
+  const Routing routing = parts_.router->route(tokens_TD, layout, key, plan ? &plan->choice : nullptr);
+  if (!plan) plan = parts_.dispatcher.plan(routing.choice, tokens_TD.size(0));
+  plans.record({parts_.layer, routing.scores, routing.choice});
+  const at::Tensor rows_RD = parts_.dispatcher.dispatch(tokens_TD, *plan);
+  return parts_.dispatcher.combine(parts_.experts.forward(rows_RD, plan->rows_per_expert), *plan, routing.weight_S);
 }
 
 }  // namespace coterie::experts

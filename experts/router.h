@@ -1,7 +1,8 @@
 // Who goes where: the interface of routers and what they decide.
 //
 // Shape letters in this folder: T tokens on this rank, D model width, F hidden width of an expert, E experts, L experts
-// on this rank, S assignments of a token to an expert, R rows received, B sequences.
+// on this rank, K experts per token, S assignments of a token to an expert, R rows received, B sequences, U units that
+// a router decides for: tokens, or sequences.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,12 +10,15 @@
 #include <cstdint>
 #include <span>
 
+#include "base/random.h"
+
 namespace coterie::experts {
 
 /// The sequences that the packed tokens of a batch form.
 struct BatchLayout {
-  std::span<const std::int64_t> offsets;  ///< [B + 1] first token of each sequence, and T
-  std::span<const std::int32_t> domain;   ///< [B] domain of each sequence; -1 is unknown
+  std::span<const std::int64_t> offsets;         ///< [B + 1] first token of each sequence, and T
+  std::span<const std::int32_t> domain;          ///< [B] domain of each sequence; -1 is unknown
+  std::span<const std::int64_t> sequence_index;  ///< [B] index of each among all sequences of the global batch
 };
 
 /// A router's decision for one batch of tokens: S assignments of a token to an expert.
@@ -25,24 +29,41 @@ struct Choice {
   at::Tensor expert_S;  ///< int64, in [0, E); the experts of one token are distinct
 };
 
+/// The scores behind a choice, for auxiliary losses and measures; all undefined where the route is not learned.
+struct Scores {
+  at::Tensor logits_UE;       ///< before the softmax, master dtype; with a gradient where the pass has a graph
+  at::Tensor probability_UE;  ///< their softmax
+  at::Tensor sequence_U;      ///< int64, the sequence of the batch that each unit is, or belongs to
+};
+
+/// What a router says of one batch of tokens in one pass.
+struct Routing {
+  Choice choice;
+  at::Tensor weight_S;  ///< master dtype: what the output of each assignment is multiplied by; undefined: all one
+  Scores scores;
+};
+
 /// Chooses experts for tokens and weighs their outputs. Rank-local: a router never communicates.
-///
-/// The two are apart because a choice is made once, and kept by every further pass over the same tokens, while the
-/// weights are computed with a gradient in each.
 class Router {
  public:
   virtual ~Router() = default;
 
-  /// @param tokens_TD  [T, D], the layer's input
-  /// @throws DataError if a sequence cannot be routed
-  [[nodiscard]] virtual Choice choose(const at::Tensor& tokens_TD, const BatchLayout& layout) const = 0;
-
-  /// What the output of each assignment is multiplied by.
-  /// @return  [S] in the master dtype; undefined where all weights are one
-  [[nodiscard]] virtual at::Tensor weigh(const at::Tensor& tokens_TD, const Choice& choice) const = 0;
+  /// A choice is made once and replayed in every further pass over the same tokens; weights and scores are computed,
+  /// with a gradient, in each.
+  ///
+  /// @param tokens_TD  [T, D], the layer's input, any float dtype
+  /// @param key        of this layer in this step
+  /// @param replay     the choice made before for these tokens, or null
+  /// @throws DataError if a sequence cannot be routed; ShapeError if tokens or layout do not fit
+  [[nodiscard]] virtual Routing route(const at::Tensor& tokens_TD, const BatchLayout& layout, RandomKey key,
+                                      const Choice* replay) const = 0;
 
   /// Whether the route follows from the layout alone: one plan then serves every layer and the backward pass.
   [[nodiscard]] virtual bool fixed_by_layout() const noexcept = 0;
 };
+
+/// The sequence of the batch that each token belongs to.
+/// @return  int64 [T]
+[[nodiscard]] at::Tensor sequence_of_tokens(const BatchLayout& layout);
 
 }  // namespace coterie::experts

@@ -2,7 +2,6 @@
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
-#include <c10/core/GradMode.h>
 
 #include <cmath>
 
@@ -22,17 +21,20 @@ at::Tensor TopKRouter::logits(const at::Tensor& tokens_TD) const {
   return at::linear(tokens_TD.to(gate_ED_.scalar_type()), gate_ED_);
 }
 
-Choice TopKRouter::choose(const at::Tensor& tokens_TD, const BatchLayout& /*layout*/) const {
-  const c10::NoGradGuard no_grad;
-  const at::Tensor expert_TK = std::get<1>(logits(tokens_TD).topk(top_k_, -1));
-  return {at::arange(tokens_TD.size(0), at::kLong).repeat_interleave(top_k_), expert_TK.flatten()};
-}
-
-at::Tensor TopKRouter::weigh(const at::Tensor& tokens_TD, const Choice& choice) const {
-  const at::Tensor scores_TE = logits(tokens_TD).softmax(-1);
-  const at::Tensor chosen_TK = scores_TE.gather(-1, choice.expert_S.view({-1, top_k_}));
+Routing TopKRouter::route(const at::Tensor& tokens_TD, const BatchLayout& layout, RandomKey /*key*/,
+                          const Choice* replay) const {
+  const at::Tensor logits_TE = logits(tokens_TD);
+  const at::Tensor scores_TE = logits_TE.softmax(-1);
+  Routing routing{{}, {}, {logits_TE, scores_TE, sequence_of_tokens(layout)}};
+  if (replay != nullptr)
+    routing.choice = *replay;
+  else
+    routing.choice = {at::arange(tokens_TD.size(0), at::kLong).repeat_interleave(top_k_),
+                      std::get<1>(logits_TE.detach().topk(top_k_, -1)).flatten()};
+  const at::Tensor chosen_TK = scores_TE.gather(-1, routing.choice.expert_S.view({-1, top_k_}));
   const at::Tensor sum_T1 = chosen_TK.sum(-1, /*keepdim=*/true);
-  return (chosen_TK / (top_k_ == 1 ? sum_T1.detach() : sum_T1)).flatten();
+  routing.weight_S = (chosen_TK / (top_k_ == 1 ? sum_T1.detach() : sum_T1)).flatten();
+  return routing;
 }
 
 at::Tensor initial_gate(std::int64_t experts, std::int64_t width, RandomKey key) {

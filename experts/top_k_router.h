@@ -24,8 +24,8 @@ class TopKRouter final : public Router {
   /// @throws ConfigError unless top_k is in 1..E
   TopKRouter(at::Tensor gate_ED, std::int64_t top_k);
 
-  [[nodiscard]] Choice choose(const at::Tensor& tokens_TD, const BatchLayout& layout) const override;
-  [[nodiscard]] at::Tensor weigh(const at::Tensor& tokens_TD, const Choice& choice) const override;
+  [[nodiscard]] Routing route(const at::Tensor& tokens_TD, const BatchLayout& layout, RandomKey key,
+                              const Choice* replay) const override;
   [[nodiscard]] bool fixed_by_layout() const noexcept override { return false; }
 
  private:

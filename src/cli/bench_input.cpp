@@ -15,7 +15,7 @@ Exit bench_tokenizer(const std::string& file, const CommandLine& line) {
   expect_measurable(options);
   expect_json_writable(options.json);
   const data::Corpus corpus(options.data.corpus);
-  const data::Tokenizer tokenizer = model::ModelSource::open(options.model.checkpoint).tokenizer();
+  const data::Tokenizer tokenizer = model::ModelSource::open(options.model).tokenizer();
   std::vector<std::string> texts;
   std::size_t bytes = 0;
   for (std::uint32_t d = 0; d < static_cast<std::uint32_t>(corpus.documents()); ++d) {
@@ -42,7 +42,7 @@ Exit bench_loader(const std::string& file, const CommandLine& line) {
   expect_measurable(options);
   expect_json_writable(options.json);
   const dist::Mesh mesh = dist::Mesh::solo();
-  model::ModelSpec spec = model::ModelSource::open(options.model.checkpoint).spec;
+  model::ModelSpec spec = model::ModelSource::open(options.model).spec;
   if (options.model.max_length > 0) spec.max_length = options.model.max_length;
   data::Loader loader(options.data.corpus, train::loader_options(options, spec, mesh, {}));
   (void)loader.next();

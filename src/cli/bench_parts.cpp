@@ -68,14 +68,14 @@ struct LayerParts {
   std::int64_t local;
 
   LayerParts(const train::RunOptions& options, const dist::Mesh& mesh)
-      : spec(model::ModelSource::open(options.model.checkpoint).spec),
+      : spec(model::ModelSource::open(options.model).spec),
         product(model::dtypes_of(options.model.precision).product),
         experts(options.experts.count > 0 ? options.experts.count : 4),
         sequences(length_of(options, spec), experts),
         local(mesh.shape().local_experts(experts)) {}
 
   [[nodiscard]] at::Tensor tokens() const { return at::randn({sequences.tokens(), spec.bert.hidden_size}).to(product); }
-  [[nodiscard]] experts::BatchLayout layout() const { return {sequences.offsets, sequences.domain}; }
+  [[nodiscard]] experts::BatchLayout layout() const { return {sequences.offsets, sequences.domain, sequences.index}; }
 };
 
 }  // namespace
@@ -84,7 +84,7 @@ Exit bench_attention(const std::string& file, const CommandLine& line) {
   const train::RunOptions options = configure(file, line).options;
   expect_measurable(options);
   expect_json_writable(options.json);
-  const model::ModelSpec spec = model::ModelSource::open(options.model.checkpoint).spec;
+  const model::ModelSpec spec = model::ModelSource::open(options.model).spec;
   const at::ScalarType product = model::dtypes_of(options.model.precision).product;
   const Sequences sequences(length_of(options, spec), 1);
   const std::int64_t width = spec.bert.hidden_size;
@@ -125,16 +125,17 @@ Exit bench_layer(const std::string& file, const CommandLine& line, int& argc, ch
   const experts::ExpertFfn ffn(mlps, parts.spec.bert.activation);
   const experts::Dispatcher dispatcher(mesh.expert_group(), parts.experts);
   const auto router = std::make_shared<experts::DomainRouter>(parts.experts);
-  const experts::MoeLayer layer(router, dispatcher, ffn);
+  const experts::MoeLayer layer({router, dispatcher, ffn});
   const at::Tensor tokens_TD = parts.tokens();
-  const experts::Plan plan = dispatcher.plan(router->choose(tokens_TD, parts.layout()), tokens_TD.size(0));
+  const experts::Plan plan =
+      dispatcher.plan(router->route(tokens_TD, parts.layout(), {}, nullptr).choice, tokens_TD.size(0));
   const at::Tensor rows_RD = dispatcher.dispatch(tokens_TD, plan);
 
   const Timing bare =
       measure_both(rows_RD, [&](const at::Tensor& rows) { return ffn.forward(rows, plan.rows_per_expert); });
   const Timing whole = measure_both(tokens_TD, [&](const at::Tensor& tokens) {
     experts::Plans plans;
-    return layer.forward(tokens, parts.layout(), plans);
+    return layer.forward(tokens, parts.layout(), {}, plans);
   });
   const Timing mlp = measure_both(
       tokens_TD, [&](const at::Tensor& tokens) { return dense.forward(tokens, parts.spec.bert.activation); });
@@ -161,7 +162,9 @@ Exit bench_dispatch(const std::string& file, const CommandLine& line, int& argc,
   const experts::DomainRouter router(parts.experts);
   const at::Tensor tokens_TD = parts.tokens();
   const c10::InferenceMode inference;
-  const auto make_plan = [&] { return dispatcher.plan(router.choose(tokens_TD, parts.layout()), tokens_TD.size(0)); };
+  const auto make_plan = [&] {
+    return dispatcher.plan(router.route(tokens_TD, parts.layout(), {}, nullptr).choice, tokens_TD.size(0));
+  };
   const experts::Plan plan = make_plan();
 
   const Timing planned = measure(kRepetitions, [&] { (void)make_plan(); });

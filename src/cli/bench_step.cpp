@@ -69,7 +69,7 @@ Exit bench_step(const std::string& file, const CommandLine& line, int& argc, cha
   const train::RunOptions& options = ranks.options;
   const dist::Mesh& mesh = ranks.mesh;
   const data::Corpus corpus(options.data.corpus);
-  const auto source = model::ModelSource::open(options.model.checkpoint);
+  const auto source = model::ModelSource::open(options.model);
   const auto model = train::make_model(options, corpus, source, mesh);
   // Every rank measures at once: ranks share the machine in a step, too.
   const double gemm = gemm_gflop_per_s(model.spec.bert, model.parameters->product()) * mesh.world().size();

@@ -32,7 +32,7 @@ void build(const train::RunOptions& options) {
   const data::DataOptions& data = options.data;
   if (data.sources.empty()) throw ConfigError("config: data.sources must name at least one collection, got none");
   const RandomKey key = RandomKey{static_cast<std::uint64_t>(options.seed)}.derive("data");
-  const data::Tokenizer tokenizer = model::ModelSource::open(options.model.checkpoint).tokenizer();
+  const data::Tokenizer tokenizer = model::ModelSource::open(options.model).tokenizer();
   auto collections = read_sources(data, key);
   data::assign_splits(collections, {data.validation_fraction, data.test_fraction}, key.derive("split"));
   const data::TextEncoder encoder{[&](std::string_view text) { return tokenizer.encode(text); },

@@ -82,7 +82,7 @@ void warn_of_another_corpus(const model::ModelSource& measured, const train::Tra
 model::ModelSource untouched_of(const train::TrainingState& state, const train::RunOptions& options) {
   const train::Start& start = state.start;
   if (fs::is_directory(start.folder)) {
-    auto source = model::ModelSource::open(start.folder);
+    auto source = model::ModelSource::open(start.folder, options.model.added_tokens);
     if (log::leads() && model::weights_sha256(source) != state.settings.at(train::kWeightsHash))
       log::warn(
           str("eval: the checkpoint that the run started from has other weights now, and is measured as untouched (",
@@ -93,7 +93,7 @@ model::ModelSource untouched_of(const train::TrainingState& state, const train::
     log::warn(str("eval: the checkpoint that the run started from is gone, measuring model.checkpoint '",
                   options.model.checkpoint, "' as untouched (", start.checkpoint, ", ",
                   start.folder.empty() ? "a folder that was not kept" : start.folder, ")"));
-  return model::ModelSource::open(options.model.checkpoint);
+  return model::ModelSource::open(options.model);
 }
 
 std::vector<Candidate> candidates_of(const std::string& model, const train::RunOptions& options) {

@@ -34,6 +34,9 @@ void report(const train::RunOptions& options, const train::Outcome& outcome) {
     std::cout << ", best at step " << state.best_step << " (validation average precision "
               << decimal(state.best_average_precision, 4) << ")";
   std::cout << "\n";
+  if (!outcome.routers.empty())
+    std::cout << "experts, over the steps since the start or the last resumption (entropy and information in nats):\n"
+              << train::router_table(outcome.routers).text();
   write_json(options.json, nlohmann::json{{"ending", name_of(outcome.ending)},
                                           {"step", state.step},
                                           {"best_step", state.best_step},

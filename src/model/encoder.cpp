@@ -19,7 +19,13 @@ namespace coterie::model {
 namespace {
 
 // Where dropout strikes; the number is part of the random key, so it must not change.
-enum class Site : std::uint64_t { embeddings = 0, attention_probabilities = 1, attention_output = 2, mlp_output = 3 };
+enum class Site : std::uint64_t {
+  embeddings = 0,
+  attention_probabilities = 1,
+  attention_output = 2,
+  mlp_output = 3,
+  router = 4
+};
 
 RandomKey site_key(RandomKey step, std::uint64_t layer, Site site) {
   return step.derive(layer).derive(static_cast<std::uint64_t>(site));
@@ -81,8 +87,8 @@ Encoder::Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, co
     std::vector<experts::Mlp> mine;
     for (std::int64_t e = range.first; e < range.first + range.count; ++e)
       mine.push_back(mlp_of(store, names([&](const auto& t) { return experts::expert_tensor(layer, e, t); })));
-    return experts::MoeLayer(router(layer), experts::Dispatcher(expert_group, spec.expert_count),
-                             experts::ExpertFfn(std::move(mine), spec.bert.activation));
+    return experts::MoeLayer({router(layer), experts::Dispatcher(expert_group, spec.expert_count),
+                              experts::ExpertFfn(std::move(mine), spec.bert.activation), layer});
   };
   for (std::int64_t n = 0; n < spec.bert.layers; ++n) {
     const std::string at = str("encoder.layer.", n, ".");
@@ -134,16 +140,17 @@ at::Tensor Encoder::attend(const Layer& layer, const at::Tensor& tokens_TD, cons
   return kernels::linear(mixed_TD, layer.output.weight, layer.output.bias);
 }
 
-at::Tensor Encoder::feed_forward(const Layer& layer, const at::Tensor& tokens_TD, Pass& pass) const {
+at::Tensor Encoder::feed_forward(const Layer& layer, const at::Tensor& tokens_TD, Pass& pass, RandomKey key) const {
   if (const auto* dense = std::get_if<experts::Mlp>(&layer.mlp))
     return dense->forward(tokens_TD, spec_.bert.activation);
-  return std::get<experts::MoeLayer>(layer.mlp).forward(tokens_TD, {pass.sequences.offsets, pass.sequences.domain},
-                                                        pass.plans);
+  const experts::BatchLayout layout{pass.sequences.offsets, pass.sequences.domain, pass.sequences.sequence_index};
+  return std::get<experts::MoeLayer>(layer.mlp).forward(tokens_TD, layout, key, pass.plans);
 }
 
 at::Tensor Encoder::forward(const data::PackedSequences& sequences, const Noise& noise, experts::Plans& plans,
                             std::vector<at::Tensor>* states) const {
   Pass pass{sequences, noise, places_of(sequences), plans};
+  plans.begin_pass();
   const auto add_and_norm = [&](const at::Tensor& added_TD, const at::Tensor& residual_TD, const Norm& norm,
                                 RandomKey key) {
     return kernels::dropout_residual_norm(
@@ -156,7 +163,7 @@ at::Tensor Encoder::forward(const data::PackedSequences& sequences, const Noise&
     const Layer& layer = layers_[n];
     const at::Tensor mixed_TD = attend(layer, tokens_TD, pass, site_key(noise.key, n, Site::attention_probabilities));
     tokens_TD = add_and_norm(mixed_TD, tokens_TD, layer.attention_norm, site_key(noise.key, n, Site::attention_output));
-    const at::Tensor hidden_TD = feed_forward(layer, tokens_TD, pass);
+    const at::Tensor hidden_TD = feed_forward(layer, tokens_TD, pass, site_key(noise.key, n, Site::router));
     tokens_TD = add_and_norm(hidden_TD, tokens_TD, layer.mlp_norm, site_key(noise.key, n, Site::mlp_output));
     if (states) states->push_back(tokens_TD);
   }

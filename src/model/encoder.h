@@ -37,7 +37,8 @@ class Encoder {
   Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, const ExpertRange& range,
           const dist::ProcessGroup& expert_group);
 
-  /// @param plans   of these sequences: empty for the first pass, what that pass left for every further one
+  /// @param plans   of these sequences: empty for the first pass, what that pass left for every further one; takes the
+  ///                records of this pass's routers
   /// @param states  where given, takes the embedding output and the output of each layer, each [T, D], in the
   ///                dtype of products
   /// @return        [T, D], the last layer's output in the master dtype
@@ -75,7 +76,8 @@ class Encoder {
   [[nodiscard]] at::Tensor embeddings(const data::PackedSequences& sequences) const;
   [[nodiscard]] at::Tensor attend(const Layer& layer, const at::Tensor& tokens_TD, const Pass& pass,
                                   RandomKey key) const;
-  [[nodiscard]] at::Tensor feed_forward(const Layer& layer, const at::Tensor& tokens_TD, Pass& pass) const;
+  [[nodiscard]] at::Tensor feed_forward(const Layer& layer, const at::Tensor& tokens_TD, Pass& pass,
+                                        RandomKey key) const;
   [[nodiscard]] at::Tensor normalized(const at::Tensor& tokens_TD, const Norm& norm) const;
 
   ModelSpec spec_;

@@ -22,6 +22,7 @@ enum class Precision : std::uint8_t { fp32, bf16 };
 
 struct ModelOptions {
   std::string checkpoint = "all-MiniLM-L6-v2";
+  std::string added_tokens = "";
   std::int64_t max_length = 0;
   Precision precision = Precision::fp32;
   Dropout hidden_dropout = Dropout::checkpoint;
@@ -31,6 +32,10 @@ struct ModelOptions {
 inline void describe(config::Visitor& v, ModelOptions& o) {
   constexpr auto kDropouts = std::to_array<std::string_view>({"checkpoint", "none"});
   v.field("checkpoint", o.checkpoint, "directory of the pretrained model, or the name of a cached one");
+  v.field(
+      "added_tokens", o.added_tokens,
+      "file of words, one a line, that get tokens of their own behind the checkpoint's vocabulary, each seeded with "
+      "the mean of its pieces; empty: none");
   v.field("max_length", o.max_length, "tokens per text, [CLS] and [SEP] counted; 0: as the checkpoint says",
           {0, 65536});
   v.choice("precision", o.precision, std::to_array<std::string_view>({"fp32", "bf16"}),

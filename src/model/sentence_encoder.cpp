@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "model/checkpoint.h"
 #include "model/hf_weights.h"
+#include "model/tokenizer_files.h"
 
 namespace coterie::model {
 namespace {
@@ -50,8 +51,28 @@ ModelSource ModelSource::open(const fs::path& path) {
   return {spec, directory.transformer, false, opened};
 }
 
+ModelSource ModelSource::open(const fs::path& path, const fs::path& added_tokens) {
+  ModelSource source = open(path);
+  if (added_tokens.empty()) return source;
+  if (source.checkpoint)
+    throw ConfigError(str("config: model.added_tokens must be empty for a run's checkpoint, got '",
+                          added_tokens.string(), "' (", source.folder.string(), ")"));
+  source.extension = read_extension(added_tokens, source.folder);
+  const auto added = static_cast<std::int64_t>(source.extension.tokens.size());
+  source.spec.bert.vocab_size = std::max(source.spec.bert.vocab_size, source.extension.first_id + added);
+  return source;
+}
+
 Weights ModelSource::read(const ExpertRange& range) const {
-  if (!checkpoint) return read_bert_weights(folder, spec.bert);
+  if (!checkpoint) {
+    BertConfig stored = spec.bert;
+    if (extension.empty()) return read_bert_weights(folder, stored);
+    stored.vocab_size = read_bert_config(folder / "config.json").vocab_size;
+    Weights weights = read_bert_weights(folder, stored);
+    at::Tensor& rows_VD = weights.at("embeddings.word_embeddings.weight");
+    rows_VD = extend_rows(rows_VD, extension);
+    return weights;
+  }
   const CheckpointReader reader(folder);
   Weights weights;
   for (const TensorSpec& tensor : model_tensors(spec, range)) weights[tensor.name] = reader.read(tensor.name);
@@ -59,18 +80,25 @@ Weights ModelSource::read(const ExpertRange& range) const {
 }
 
 data::Tokenizer ModelSource::tokenizer() const {
-  data::Tokenizer tokenizer = data::Tokenizer::from_directory(folder);
+  data::Tokenizer tokenizer = data::Tokenizer::from_directory(folder, extension.tokens);
   if (tokenizer.vocabulary_size() > spec.bert.vocab_size)
     throw DataError(str("model: the tokenizer must have at most vocab_size (", spec.bert.vocab_size, ") ids, got ",
                         tokenizer.vocabulary_size(), " (", folder.string(), ")"));
   return tokenizer;
 }
 
+std::map<std::string, std::string> ModelSource::tokenizer_files() const {
+  auto files = read_tokenizer_files(folder);
+  if (!extension.empty()) extend_files(files, extension, folder);
+  return files;
+}
+
 data::Tokenizer ModelSource::tokenizer_of(const data::Corpus& corpus) const {
   data::Tokenizer own = tokenizer();
   if (own.fingerprint() != corpus.tokenizer())
     throw DataError(str("corpus: its ids are of another tokenizer than the model's (", corpus.path().string(), ", ",
-                        folder.string(), "); build the corpus again with this model.checkpoint"));
+                        folder.string(),
+                        "); build the corpus again with this model.checkpoint and model.added_tokens"));
   return own;
 }
 

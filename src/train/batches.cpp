@@ -7,7 +7,10 @@ namespace coterie::train {
 
 data::LoaderOptions loader_options(const RunOptions& options, const model::ModelSpec& spec, const dist::Mesh& mesh,
                                    const data::Cursor& start) {
-  return {.sampler = {options.data.batch_pairs, options.data.window_pairs},
+  const bool directed = options.loss.kind == LossKind::query_to_document;
+  return {.sampler = {options.data.batch_pairs, options.data.window_pairs,
+                      directed ? data::Sides::as_stored : data::Sides::random},
+          .hard_negatives = options.loss.hard_negatives,
           .key = RandomKey{static_cast<std::uint64_t>(options.seed)}.derive("batches"),
           .share_index = mesh.world().rank(),
           .share_count = mesh.world().size(),
@@ -24,7 +27,7 @@ NegativeMask negative_mask(const LossOptions& options, const data::Corpus& corpu
     mask.known.row_offsets.assign(static_cast<std::size_t>(batch.pairs()) + 1, 0);
   if (options.negatives == Negatives::same_domain) {
     mask.domain_a = data::domains_of(corpus, batch.a);
-    mask.domain_b = data::domains_of(corpus, batch.b);
+    mask.domain_b = data::domains_of(corpus, data::candidates(batch));
   }
   return mask;
 }

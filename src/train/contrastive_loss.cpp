@@ -20,93 +20,144 @@ struct DirectedMask {
   const std::vector<std::int32_t>& column_domain;
 };
 
+// One direction of the loss: each anchor finds its target among the candidates.
+struct Direction {
+  const at::Tensor& anchors;     // [n, D]
+  const at::Tensor& candidates;  // [n or n + h, D]
+  DirectedMask mask;
+  double scale;
+  double weight;                   // of each row's term
+  at::Tensor anchor_gradient;      // added to
+  at::Tensor& candidate_gradient;  // added to
+};
+
+// Some rows of the matrix of cells.
+struct Tile {
+  at::Tensor rows;     // int64 [r] numbers of the rows
+  at::Tensor targets;  // int64 [r] column of each row's target
+};
+
 // Sets the masked cells of a tile of logits to minus infinity.
-void apply(const DirectedMask& mask, const std::vector<std::int64_t>& rows, std::int64_t first, at::Tensor& logits) {
+void apply(const DirectedMask& mask, const Tile& tile, at::Tensor& logits) {
+  const auto* rows = tile.rows.const_data_ptr<std::int64_t>();
+  const auto* targets = tile.targets.const_data_ptr<std::int64_t>();
   std::vector<std::int64_t> tile_rows;
   std::vector<std::int64_t> tile_columns;
   for (std::int64_t r = 0; r < logits.size(0); ++r) {
-    const auto row = static_cast<std::size_t>(rows[static_cast<std::size_t>(first + r)]);
-    for (std::int64_t k = mask.row_offsets[row]; k < mask.row_offsets[row + 1]; ++k) {
+    const auto leave = [&](std::int64_t column) {
+      if (column == rows[r] || column == targets[r]) return;
       tile_rows.push_back(r);
-      tile_columns.push_back(mask.columns[static_cast<std::size_t>(k)]);
-    }
+      tile_columns.push_back(column);
+    };
+    const auto row = static_cast<std::size_t>(rows[r]);
+    for (std::int64_t k = mask.row_offsets[row]; k < mask.row_offsets[row + 1]; ++k)
+      leave(mask.columns[static_cast<std::size_t>(k)]);
     if (mask.row_domain.empty()) continue;
-    for (std::size_t j = 0; j < mask.column_domain.size(); ++j) {
-      if (j == row || mask.column_domain[j] == mask.row_domain[row]) continue;
-      tile_rows.push_back(r);
-      tile_columns.push_back(static_cast<std::int64_t>(j));
-    }
+    for (std::size_t j = 0; j < mask.column_domain.size(); ++j)
+      if (mask.column_domain[j] != mask.row_domain[row]) leave(static_cast<std::int64_t>(j));
   }
   if (tile_rows.empty()) return;
   logits.index_put_({at::tensor(tile_rows, at::kLong), at::tensor(tile_columns, at::kLong)},
                     at::full({}, -std::numeric_limits<double>::infinity(), logits.options()));
 }
 
-// Adds the terms of the rows `positions` of one direction: anchors[i] against every candidate.
-void add_direction(const at::Tensor& anchors, const at::Tensor& candidates, const std::vector<std::int64_t>& positions,
-                   double scale, double weight, const DirectedMask& mask, at::Tensor& anchor_gradient,
-                   at::Tensor& candidate_gradient, LossShare& share) {
-  const auto count = static_cast<std::int64_t>(positions.size());
-  const at::Tensor rows = at::tensor(positions, at::kLong);
-  for (std::int64_t first = 0; first < count; first += kTileRows) {
-    const std::int64_t tile = std::min(kTileRows, count - first);
-    const at::Tensor target = rows.narrow(0, first, tile);
-    const at::Tensor anchor = anchors.index_select(0, target);
-    const at::Tensor similarity = at::mm(anchor, candidates.t());
-    at::Tensor logits = similarity * scale;
-    apply(mask, positions, first, logits);
-    const at::Tensor log_sum = logits.logsumexp({1}, /*keepdim=*/true);
-    const at::Tensor chosen = logits.gather(1, target.unsqueeze(1));
-    share.loss += weight * (log_sum - chosen).sum(at::kDouble).item<double>();
-    // d loss / d logits = softmax - one at the target; masked cells have softmax 0.
-    at::Tensor gradient = (logits - log_sum).exp_();
-    gradient.scatter_add_(1, target.unsqueeze(1), at::full_like(chosen, -1.0));
-    gradient.mul_(weight);
-    share.gradient_scale += (gradient * similarity).sum(at::kDouble).item<double>();
-    gradient.mul_(scale);
-    anchor_gradient.index_add_(0, target, at::mm(gradient, candidates));
-    candidate_gradient.addmm_(gradient.t(), anchor);
-  }
+// Adds the terms of a tile's rows.
+void add_tile(const Direction& direction, const Tile& tile, LossShare& share) {
+  const at::Tensor anchor = direction.anchors.index_select(0, tile.rows);
+  const at::Tensor similarity = at::mm(anchor, direction.candidates.t());
+  at::Tensor logits = similarity * direction.scale;
+  apply(direction.mask, tile, logits);
+  const at::Tensor log_sum = logits.logsumexp({1}, /*keepdim=*/true);
+  const at::Tensor chosen = logits.gather(1, tile.targets.unsqueeze(1));
+  share.loss += direction.weight * (log_sum - chosen).sum(at::kDouble).item<double>();
+  // d loss / d logits = softmax - one at the target; masked cells have softmax 0.
+  at::Tensor gradient = (logits - log_sum).exp_();
+  gradient.scatter_add_(1, tile.targets.unsqueeze(1), at::full_like(chosen, -1.0));
+  gradient.mul_(direction.weight);
+  share.gradient_scale += (gradient * similarity).sum(at::kDouble).item<double>();
+  gradient.mul_(direction.scale);
+  at::Tensor anchors = direction.anchor_gradient;
+  anchors.index_add_(0, tile.rows, at::mm(gradient, direction.candidates));
+  direction.candidate_gradient.addmm_(gradient.t(), anchor);
 }
 
-// Row offsets and rows of the transposed cells.
+// The rows whose pairs lie closest to the pairs of `rows`, or these themselves.
+at::Tensor closest_pairs(const Embeddings& batch, const at::Tensor& rows) {
+  constexpr double kRounding = 1e-5;
+  const at::Tensor closeness =
+      at::mm(batch.a.index_select(0, rows), batch.a.t()).addmm_(batch.b.index_select(0, rows), batch.b.t());
+  const at::Tensor own = closeness.gather(1, rows.unsqueeze(1)).squeeze(1);
+  const auto [best, row] = closeness.max(1);
+  return at::where(best > own + kRounding * own.abs(), row, rows);
+}
+
+// The transposed cells of the pairs, without those of hard negatives.
 data::MaskedCells transposed(const data::MaskedCells& cells) {
   const std::size_t n = cells.row_offsets.size() - 1;
   data::MaskedCells out;
   out.row_offsets.assign(n + 1, 0);
-  for (const std::int64_t column : cells.columns) ++out.row_offsets[static_cast<std::size_t>(column) + 1];
+  for (const std::int64_t column : cells.columns)
+    if (static_cast<std::size_t>(column) < n) ++out.row_offsets[static_cast<std::size_t>(column) + 1];
   for (std::size_t i = 0; i < n; ++i) out.row_offsets[i + 1] += out.row_offsets[i];
-  out.columns.resize(cells.columns.size());
+  out.columns.resize(static_cast<std::size_t>(out.row_offsets[n]));
   std::vector<std::int64_t> next(out.row_offsets.begin(), out.row_offsets.end() - 1);
   for (std::size_t i = 0; i < n; ++i)
     for (std::int64_t k = cells.row_offsets[i]; k < cells.row_offsets[i + 1]; ++k) {
       const auto column = static_cast<std::size_t>(cells.columns[static_cast<std::size_t>(k)]);
+      if (column >= n) continue;
       out.columns[static_cast<std::size_t>(next[column]++)] = static_cast<std::int64_t>(i);
     }
   return out;
 }
 
+void check(const Embeddings& batch, const NegativeMask& mask) {
+  const std::int64_t n = batch.a.size(0);
+  COTERIE_CHECK(ShapeError, batch.a.sizes() == batch.b.sizes() && n > 0, "loss: a is ", batch.a.sizes(), ", b is ",
+                batch.b.sizes());
+  COTERIE_CHECK(ShapeError, batch.negatives.dim() == 2 && batch.negatives.size(1) == batch.a.size(1),
+                "loss: hard negatives must be [h, ", batch.a.size(1), "], got ", batch.negatives.sizes());
+  COTERIE_CHECK(ShapeError, static_cast<std::int64_t>(mask.known.row_offsets.size()) == n + 1, "loss: mask has ",
+                mask.known.row_offsets.size(), " row offsets for ", n, " pairs");
+  const std::int64_t columns = mask.domain_a.empty() ? 0 : n + batch.negatives.size(0);
+  COTERIE_CHECK(ShapeError, static_cast<std::int64_t>(mask.domain_b.size()) == columns, "loss: mask has ",
+                mask.domain_b.size(), " domains for ", columns, " columns");
+}
+
 }  // namespace
 
-LossShare contrastive_loss(LossKind kind, const at::Tensor& a, const at::Tensor& b,
-                           const std::vector<std::int64_t>& positions, double scale, const NegativeMask& mask) {
+LossShare contrastive_loss(LossKind kind, const Embeddings& batch, const std::vector<std::int64_t>& positions,
+                           double scale, const NegativeMask& mask) {
   const c10::NoGradGuard no_grad;
-  COTERIE_CHECK(ShapeError, a.sizes() == b.sizes() && a.size(0) > 0, "loss: a is ", a.sizes(), ", b is ", b.sizes());
-  COTERIE_CHECK(ShapeError, static_cast<std::int64_t>(mask.known.row_offsets.size()) == a.size(0) + 1,
-                "loss: mask has ", mask.known.row_offsets.size(), " row offsets for ", a.size(0), " pairs");
+  check(batch, mask);
+  const bool both = kind == LossKind::symmetric || kind == LossKind::mnr_plus;
+  const std::int64_t n = batch.a.size(0);
+  const double weight = 1.0 / ((both ? 2.0 : 1.0) * static_cast<double>(n));
+  const at::Tensor candidates = at::cat({batch.b, batch.negatives});
+  at::Tensor gradient_a = at::zeros_like(batch.a);
+  at::Tensor gradient_candidates = at::zeros_like(candidates);
+  const at::Tensor gradient_b = gradient_candidates.narrow(0, 0, n);
+  const data::MaskedCells columns = both ? transposed(mask.known) : data::MaskedCells{};
+  const std::vector<std::int32_t> domain_b(mask.domain_b.begin(),
+                                           mask.domain_b.begin() + static_cast<std::int64_t>(mask.domain_a.size()));
+  const Direction forth{batch.a,
+                        candidates,
+                        {mask.known.row_offsets, mask.known.columns, mask.domain_a, mask.domain_b},
+                        scale,
+                        weight,
+                        gradient_a,
+                        gradient_candidates};
+  const Direction back{batch.b,   batch.a, {columns.row_offsets, columns.columns, domain_b, mask.domain_a},
+                       scale,     weight,  gradient_b,
+                       gradient_a};
   LossShare share;
-  share.gradient_a = at::zeros_like(a);
-  share.gradient_b = at::zeros_like(b);
-  const double directions = kind == LossKind::symmetric ? 2.0 : 1.0;
-  const double weight = 1.0 / (directions * static_cast<double>(a.size(0)));
-  add_direction(a, b, positions, scale, weight,
-                {mask.known.row_offsets, mask.known.columns, mask.domain_a, mask.domain_b}, share.gradient_a,
-                share.gradient_b, share);
-  if (kind == LossKind::symmetric) {
-    const data::MaskedCells columns = transposed(mask.known);
-    add_direction(b, a, positions, scale, weight, {columns.row_offsets, columns.columns, mask.domain_b, mask.domain_a},
-                  share.gradient_b, share.gradient_a, share);
+  const at::Tensor mine = at::tensor(positions, at::kLong);
+  for (std::int64_t first = 0; first < mine.size(0); first += kTileRows) {
+    const at::Tensor rows = mine.narrow(0, first, std::min(kTileRows, mine.size(0) - first));
+    const Tile tile{rows, kind == LossKind::mnr_plus ? closest_pairs(batch, rows) : rows};
+    add_tile(forth, tile, share);
+    if (both) add_tile(back, tile, share);
   }
+  share.gradient = {gradient_a, gradient_b, gradient_candidates.narrow(0, n, batch.negatives.size(0))};
   return share;
 }
 

@@ -15,6 +15,7 @@ namespace {
 const std::set<std::string>& decisive_keys() {
   static const std::set<std::string> kKeys = {"experts",
                                               "loss",
+                                              "loss.auxiliary",
                                               "optim",
                                               "seed",
                                               "model.max_length",
@@ -42,6 +43,7 @@ Settings decisive_settings(const RunOptions& options, const model::ModelSource& 
   settings.erase("experts.unknown_domain");
   settings[kCorpusHash] = sha256_of_file(options.data.corpus);
   settings[kWeightsHash] = model::weights_sha256(source);
+  if (!options.model.added_tokens.empty()) settings[kAddedTokensHash] = sha256_of_file(options.model.added_tokens);
   return settings;
 }
 

@@ -15,6 +15,7 @@ using Settings = std::map<std::string, std::string>;
 /// Keys of the SHA-256 of the files that a run starts from.
 inline constexpr const char* kCorpusHash = "data.corpus (sha256)";
 inline constexpr const char* kWeightsHash = "model.checkpoint (sha256)";
+inline constexpr const char* kAddedTokensHash = "model.added_tokens (sha256)";
 
 /// Dotted keys and their values as TOML: seed, batches, lengths and dropout, experts, loss and optimizer, and the
 /// hashes of corpus and base weights. What only decides how often or where something happens is not among them; nor is

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "config/schema.h"
 
@@ -12,27 +13,62 @@ namespace coterie::train {
 
 /// The contrastive loss.
 enum class LossKind : std::uint8_t {
-  mnr,        ///< multiple negatives ranking: each a finds its b among all b
-  symmetric,  ///< the mean of both directions
+  mnr,                ///< multiple negatives ranking: each a finds its b among all b
+  symmetric,          ///< the mean of both directions
+  mnr_plus,           ///< both directions, each pair's target being the pair closest to it
+  query_to_document,  ///< as mnr, the pair's first document always being the one that searches
 };
+
+/// How two embeddings are compared.
+enum class Similarity : std::uint8_t { cosine, dot };
 
 /// Which other pairs of the global batch are negatives.
 enum class Negatives : std::uint8_t { all, same_domain };
 
+/// Weights of the losses on what learned routers do; 0: none of it.
+struct AuxiliaryOptions {
+  double load_balance = 0.0;
+  double router_z = 0.0;
+  double specified_expert = 0.0;
+  double mutual_information = 0.0;
+};
+
+inline void describe(config::Visitor& v, AuxiliaryOptions& o) {
+  v.field("load_balance", o.load_balance, "weight of E sum_e (share of the tokens) (mean probability): even loads",
+          {0.0, 1e3});
+  v.field("router_z", o.router_z, "weight of the mean squared log-sum-exp of a router's logits: small logits",
+          {0.0, 1e3});
+  v.field("specified_expert", o.specified_expert,
+          "weight of the cross entropy of a text's mean logits against its domain: expert d for domain d", {0.0, 1e3});
+  v.field("mutual_information", o.mutual_information,
+          "weight of the mutual information between domain and expert, which it raises: experts of their own for each "
+          "domain, and none idle",
+          {0.0, 1e3});
+}
+
 struct LossOptions {
   LossKind kind = LossKind::symmetric;
+  Similarity similarity = Similarity::cosine;
   double scale = 20.0;
   bool learn_scale = false;
   double scale_max = 100.0;
   double scale_lr = 1e-3;
   bool mask_known = true;
   Negatives negatives = Negatives::all;
+  std::int64_t hard_negatives = 0;
+  std::vector<std::string> matryoshka_dims = {};
+  std::vector<std::string> matryoshka_weights = {};
+  AuxiliaryOptions auxiliary = {};
 };
 
 inline void describe(config::Visitor& v, LossOptions& o) {
-  v.choice("kind", o.kind, std::to_array<std::string_view>({"mnr", "symmetric"}),
-           "mnr: each a finds its b; symmetric: the mean of both directions");
-  v.field("scale", o.scale, "factor of the cosine similarities, one over the temperature; the first value if learned",
+  v.choice(
+      "kind", o.kind, std::to_array<std::string_view>({"mnr", "symmetric", "mnr_plus", "query_to_document"}),
+      "mnr: each a finds its b; symmetric: the mean of both directions; mnr_plus: both, towards the pair that is "
+      "closest (with cosine: itself); query_to_document: as mnr, a being the pair's first document, never swapped");
+  v.choice("similarity", o.similarity, std::to_array<std::string_view>({"cosine", "dot"}),
+           "cosine, or dot products of the embeddings as the model gives them");
+  v.field("scale", o.scale, "factor of the similarities, one over the temperature; the first value if learned",
           {1e-3, 1e3});
   v.field("learn_scale", o.learn_scale, "learn the scale (as its logarithm, without weight decay)");
   v.field("scale_max", o.scale_max, "a learned scale is kept within 1 / scale_max and scale_max", {1.0, 1e6});
@@ -40,6 +76,15 @@ inline void describe(config::Visitor& v, LossOptions& o) {
   v.field("mask_known", o.mask_known, "known co-cited pairs and equal texts are not used as negatives");
   v.choice("negatives", o.negatives, std::to_array<std::string_view>({"all", "same_domain"}),
            "negatives come from all pairs of the global batch, or from those of the same domain");
+  v.field(
+      "hard_negatives", o.hard_negatives,
+      "hard negatives of each pair, at most: documents co-cited with b and never with a, as further columns for all "
+      "a",
+      {0, 64});
+  v.field("matryoshka_dims", o.matryoshka_dims,
+          "the loss is the sum over these numbers of leading dimensions, ascending; none: all dimensions");
+  v.field("matryoshka_weights", o.matryoshka_weights, "weight of each of them; none: 1");
+  v.section("auxiliary", o.auxiliary, "weights of losses on learned routers, over the global batch");
 }
 
 /// Shape of the learning rate after warm-up.

@@ -22,6 +22,28 @@ MetricsLog open_metrics(std::shared_ptr<FileOps> ops, const fs::path& run, std::
   return metrics;
 }
 
+// What the auxiliary losses were, and what each layer's router did.
+nlohmann::ordered_json routers_json(const std::vector<RouterReport>& routers) {
+  nlohmann::ordered_json layers = nlohmann::ordered_json::array();
+  for (const RouterReport& router : routers)
+    layers.push_back({{"layer", router.layer},
+                      {"load", router.load},
+                      {"load_entropy_nats", router.load_entropy_nats},
+                      {"mutual_information_nats", router.mutual_information_nats},
+                      {"mutual_information_share", router.mutual_information_share},
+                      {"dead_experts", router.dead_experts},
+                      {"confidence", router.confidence}});
+  return layers;
+}
+
+nlohmann::ordered_json auxiliary_json(const AuxiliaryValues& values) {
+  return {{"total", values.total},
+          {"load_balance", values.load_balance},
+          {"router_z", values.router_z},
+          {"specified_expert", values.specified_expert},
+          {"mutual_information", values.mutual_information}};
+}
+
 // A run that died between an evaluation and its checkpoint makes that evaluation again.
 std::int64_t last_evaluation(const fs::path& metrics) {
   std::string text = read_file(metrics);
@@ -46,15 +68,21 @@ void RunLog::step(std::int64_t step, const StepReport& report, bool write) {
   const double seconds = report.step_ms / 1000.0;
   const double pairs_per_s = static_cast<double>(report.pairs) / seconds;
   const double tokens_per_s = static_cast<double>(report.tokens) / seconds;
-  metrics_.append(step, {{"loss", report.loss},
-                         {"gradient_norm", report.gradient_norm},
-                         {"scale", report.scale},
-                         {"learning_rate", report.learning_rate},
-                         {"step_ms", report.step_ms},
-                         {"pairs_per_s", pairs_per_s},
-                         {"tokens_per_s", tokens_per_s},
-                         {"tokens", report.tokens},
-                         {"masked_cells", report.masked_cells}});
+  nlohmann::ordered_json line = {{"loss", report.loss},
+                                 {"gradient_norm", report.gradient_norm},
+                                 {"scale", report.scale},
+                                 {"learning_rate", report.learning_rate},
+                                 {"step_ms", report.step_ms},
+                                 {"pairs_per_s", pairs_per_s},
+                                 {"tokens_per_s", tokens_per_s},
+                                 {"tokens", report.tokens},
+                                 {"masked_cells", report.masked_cells},
+                                 {"hard_negatives", report.hard_negatives}};
+  if (!report.routers.empty()) {
+    line["auxiliary_losses"] = auxiliary_json(report.auxiliary);
+    line["routers"] = routers_json(report.routers);
+  }
+  metrics_.append(step, line);
   const Scalar scalars[] = {{"train/loss", static_cast<float>(report.loss)},
                             {"train/gradient_norm", static_cast<float>(report.gradient_norm)},
                             {"train/learning_rate", static_cast<float>(report.learning_rate)},
@@ -62,6 +90,20 @@ void RunLog::step(std::int64_t step, const StepReport& report, bool write) {
                             {"speed/pairs_per_s", static_cast<float>(pairs_per_s)},
                             {"speed/tokens_per_s", static_cast<float>(tokens_per_s)}};
   board_.write(step, scalars, wall_time_s());
+  for (const RouterReport& router : report.routers) write_router(step, router);
+  if (report.auxiliary.total != 0.0)
+    board_.write(step, {"train/auxiliary_loss", static_cast<float>(report.auxiliary.total)}, wall_time_s());
+}
+
+void RunLog::write_router(std::int64_t step, const RouterReport& router) {
+  const auto write = [&](const std::string& what, double value) {
+    board_.write(step, {str("experts/layer_", router.layer, "/", what), static_cast<float>(value)}, wall_time_s());
+  };
+  write("load_entropy_nats", router.load_entropy_nats);
+  write("mutual_information_nats", router.mutual_information_nats);
+  write("dead_experts", static_cast<double>(router.dead_experts));
+  write("confidence", router.confidence);
+  for (std::size_t e = 0; e < router.load.size(); ++e) write(str("load/", e), router.load[e]);
 }
 
 void RunLog::window(std::int64_t step, const data::Cursor& cursor, const data::WindowSize& size) {

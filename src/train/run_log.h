@@ -13,6 +13,8 @@
 #include "base/tensorboard.h"
 #include "data/batch.h"
 #include "eval/pair_classification.h"
+#include "train/auxiliary_loss.h"
+#include "train/router_report.h"
 
 namespace coterie::train {
 
@@ -24,8 +26,11 @@ struct StepReport {
   double learning_rate = 0.0;
   double step_ms = 0.0;
   std::int64_t pairs = 0;
-  std::int64_t tokens = 0;        ///< of the global batch
-  std::int64_t masked_cells = 0;  ///< known co-cited cells of the global batch
+  std::int64_t tokens = 0;          ///< of the global batch
+  std::int64_t masked_cells = 0;    ///< known co-cited cells of the global batch
+  std::int64_t hard_negatives = 0;  ///< of the global batch
+  AuxiliaryValues auxiliary;
+  std::vector<RouterReport> routers;  ///< of each layer with experts
 };
 
 /// Writes the log of one run directory.
@@ -45,6 +50,8 @@ class RunLog {
   void sync() { metrics_.sync(); }
 
  private:
+  void write_router(std::int64_t step, const RouterReport& router);
+
   MetricsLog metrics_;
   std::int64_t evaluated_;  // the step of the last line that an earlier life left, if it is an evaluation; or -1
   TensorBoardWriter board_;

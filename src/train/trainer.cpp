@@ -8,7 +8,6 @@
 #include "base/stopwatch.h"
 #include "dist/together.h"
 #include "model/checkpoint.h"
-#include "model/tokenizer_files.h"
 #include "train/agreement.h"
 #include "train/decisive_settings.h"
 #include "train/model_setup.h"
@@ -24,8 +23,8 @@ Trainer::Trainer(const RunOptions& options, const std::string& resolved, dist::M
       stopping_(std::move(stopping)),
       directory_(fs::path(options.runs) / options.run),
       corpus_(dist::made_together(mesh.world(), [&] { return data::Corpus(options.data.corpus); })),
-      source_(dist::made_together(mesh.world(), [&] { return model::ModelSource::open(options.model.checkpoint); })),
-      tokenizer_(dist::made_together(mesh.world(), [&] { return model::read_tokenizer_files(source_.folder); })),
+      source_(dist::made_together(mesh.world(), [&] { return model::ModelSource::open(options.model); })),
+      tokenizer_(dist::made_together(mesh.world(), [&] { return source_.tokenizer_files(); })),
       model_(dist::made_together(mesh.world(), [&] { return make_model(options, corpus_, source_, mesh); })),
       step_(options.loss, options.optim, options.train.micro_batch_tokens, model_, mesh) {
   state_.steps = options_.train.steps;
@@ -34,6 +33,9 @@ Trainer::Trainer(const RunOptions& options, const std::string& resolved, dist::M
   expect_same_file(mesh_.world(), "the corpus", state_.settings.at(kCorpusHash), options_.data.corpus);
   expect_same_file(mesh_.world(), "the base model's weights", state_.settings.at(kWeightsHash),
                    source_.folder.string());
+  if (!options.model.added_tokens.empty())
+    expect_same_file(mesh_.world(), "the file of added tokens", state_.settings.at(kAddedTokensHash),
+                     options.model.added_tokens);
   expect_same_file(mesh_.world(), "the model's config", sha256_of(model::spec_text(model_.spec)),
                    source_.folder.string());
   const std::string checkpoint = open_run();
@@ -107,11 +109,11 @@ Outcome Trainer::run() {
     state_.evaluation_due = at_end() || state_.step % options_.train.eval_every == 0;
     if (mesh_.world().any(stopping_())) {
       save();
-      return {Ending::preempted, state_};
+      return outcome(Ending::preempted);
     }
     settle();
   }
-  return {out_of_patience() ? Ending::stopped_early : Ending::finished, state_};
+  return outcome(out_of_patience() ? Ending::stopped_early : Ending::finished);
 }
 
 void Trainer::settle() {
@@ -144,6 +146,7 @@ void Trainer::train_step(data::Loader& loader) {
 
   const std::int64_t tokens = mesh_.world().all_reduce(static_cast<std::int64_t>(batch.sequences.tokens.size()));
   if (!log_) return;
+  add(routers_, result.routers);
   if (batch.global.cursor.batch == 0) log_->window(state_.step, batch.global.cursor, batch.global.window);
   log_->step(state_.step,
              {.loss = result.loss,
@@ -153,7 +156,10 @@ void Trainer::train_step(data::Loader& loader) {
               .step_ms = watch.lap_ms(),
               .pairs = batch.global.pairs(),
               .tokens = tokens,
-              .masked_cells = static_cast<std::int64_t>(mask.known.columns.size())},
+              .masked_cells = static_cast<std::int64_t>(mask.known.columns.size()),
+              .hard_negatives = static_cast<std::int64_t>(batch.global.negatives.size()),
+              .auxiliary = result.auxiliary,
+              .routers = router_reports(result.routers)},
              state_.step % options_.train.log_every == 0);
 }
 

@@ -16,6 +16,7 @@
 #include "eval/pair_classification.h"
 #include "model/sentence_encoder.h"
 #include "train/batches.h"
+#include "train/router_report.h"
 #include "train/run_log.h"
 #include "train/run_options.h"
 #include "train/training_state.h"
@@ -30,6 +31,7 @@ enum class Ending { finished, stopped_early, preempted };
 struct Outcome {
   Ending ending = Ending::finished;
   TrainingState state;
+  std::vector<RouterReport> routers;  ///< over the steps since the start or the last resumption; on rank 0
 };
 
 /// Trains one model in one run directory.
@@ -66,6 +68,7 @@ class Trainer {
   void save();
   [[nodiscard]] bool at_end() const { return state_.step == options_.train.steps; }
   [[nodiscard]] bool out_of_patience() const;
+  [[nodiscard]] Outcome outcome(Ending ending) const { return {ending, state_, router_reports(routers_)}; }
 
   const RunOptions options_;
   dist::Mesh& mesh_;
@@ -80,7 +83,8 @@ class Trainer {
   const model::SentenceEncoder model_;
   TrainingStep step_;
   TrainingState state_;
-  std::unique_ptr<RunLog> log_;  // rank 0's
+  std::unique_ptr<RunLog> log_;      // rank 0's
+  std::vector<RouterSums> routers_;  // of all steps so far, where there is a log
 };
 
 }  // namespace coterie::train

@@ -36,6 +36,7 @@ std::vector<kernels::Declaration> loss_parameters(const LossOptions& options) {
 TrainingStep::TrainingStep(const LossOptions& loss, const OptimOptions& optim, std::int64_t micro_batch_tokens,
                            const model::SentenceEncoder& model, const dist::Mesh& mesh)
     : loss_(loss),
+      batch_loss_(loss, model.spec.bert.hidden_size),
       optim_(optim),
       micro_batch_tokens_(micro_batch_tokens),
       model_(model),
@@ -71,7 +72,8 @@ void TrainingStep::clamp_scale() const {
 
 at::Tensor TrainingStep::embed(const data::PackedSequences& sequences, const model::Noise& noise,
                                experts::Plans& plans) const {
-  return kernels::normalize_rows(model_.encoder->embed(sequences, noise, plans));
+  const at::Tensor embeddings_BD = model_.encoder->embed(sequences, noise, plans);
+  return batch_loss_.similarity() == Similarity::cosine ? kernels::normalize_rows(embeddings_BD) : embeddings_BD;
 }
 
 StepResult TrainingStep::gradients(const data::Batch& batch, const NegativeMask& mask, const model::Noise& noise) {
@@ -80,24 +82,34 @@ StepResult TrainingStep::gradients(const data::Batch& batch, const NegativeMask&
   const auto pieces = micro_batches(batch.sequences, micro_batch_tokens_, mesh_.expert_group());
   const bool cached = pieces.size() > 1;
   std::vector<experts::Plans> plans(pieces.size());
+  RouterStage routers(loss_.auxiliary, batch.global.domains, model_.spec.expert_count);
   std::vector<at::Tensor> rows;
   {
     const at::AutoGradMode graph(!cached);
-    for (std::size_t i = 0; i < pieces.size(); ++i) rows.push_back(embed(pieces[i], noise, plans[i]));
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      rows.push_back(embed(pieces[i], noise, plans[i]));
+      routers.add(pieces[i], plans[i]);
+    }
   }
+  routers.reduce(mesh_.world());
   const at::Tensor embeddings_BD = cached ? at::cat(rows) : rows.front();
   StepResult result;
   result.scale = scale();
   result.times.forward_ms = watch.lap_ms();
-  const LossResult loss = loss_stage(mesh_.world(), loss_.kind, embeddings_BD, batch.positions, result.scale, mask);
+  const LossResult loss = loss_stage(mesh_.world(), batch_loss_, embeddings_BD, batch, result.scale, mask);
   result.loss = loss.loss;
-  if (!std::isfinite(result.loss)) throw NonFiniteError(str("train: loss must be finite, got ", result.loss));
+  result.auxiliary = routers.values();
+  result.routers = routers.sums();
+  if (const double total = result.loss + result.auxiliary.total; !std::isfinite(total))
+    throw NonFiniteError(str("train: loss must be finite, got ", total));
   result.times.loss_ms = watch.lap_ms();
   std::int64_t first = 0;
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     const std::int64_t count = pieces[i].sequences();
     const at::Tensor again_BD = cached ? embed(pieces[i], noise, plans[i]) : embeddings_BD;
-    torch::autograd::backward({again_BD}, {loss.gradient.narrow(0, first, count)});
+    Roots roots{{again_BD}, {loss.gradient.narrow(0, first, count)}};
+    routers.append(pieces[i], plans[i], roots);
+    torch::autograd::backward(roots.tensors, roots.gradients);
     first += count;
   }
   // d loss / d log s = s d loss / d s

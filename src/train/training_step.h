@@ -8,8 +8,9 @@
 #include "dist/reducer.h"
 #include "kernels/optimizer.h"
 #include "model/sentence_encoder.h"
-#include "train/contrastive_loss.h"
+#include "train/batch_loss.h"
 #include "train/options.h"
+#include "train/router_stage.h"
 
 namespace coterie::train {
 
@@ -30,9 +31,11 @@ struct StepTimes {
 
 /// What a step tells.
 struct StepResult {
-  double loss = 0.0;           ///< of the global batch, before the update
-  double gradient_norm = 0.0;  ///< global, every expert counted once, before clipping
-  double scale = 0.0;          ///< of the similarities, used in this step
+  double loss = 0.0;                ///< the contrastive one of the global batch, before the update
+  double gradient_norm = 0.0;       ///< global, every expert counted once, before clipping
+  double scale = 0.0;               ///< of the similarities, used in this step
+  AuxiliaryValues auxiliary;        ///< losses beside `loss`
+  std::vector<RouterSums> routers;  ///< over the global batch, for each layer with experts
   StepTimes times;
 };
 
@@ -72,6 +75,7 @@ class TrainingStep {
   void clamp_scale() const;
 
   LossOptions loss_;
+  BatchLoss batch_loss_;
   OptimOptions optim_;
   std::int64_t micro_batch_tokens_;
   const model::SentenceEncoder& model_;

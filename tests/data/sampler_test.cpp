@@ -146,6 +146,19 @@ TEST_F(Sampler, swaps_half_of_the_pairs_and_others_in_the_next_epoch) {
               3 * std::sqrt(static_cast<double>(repeated)));
 }
 
+TEST_F(Sampler, swaps_nothing_where_sides_are_as_stored) {
+  SamplerOptions as_stored = kOptions;
+  as_stored.sides = Sides::as_stored;
+  PairSampler sampler(*corpus_, kKey, as_stored);
+  PairSampler swapping(*corpus_, kKey, kOptions);
+
+  for (int i = 0; i < 20; ++i) {
+    const GlobalBatch batch = sampler.next();
+    for (std::size_t k = 0; k < batch.a.size(); ++k) EXPECT_LT(batch.a[k], batch.b[k]);
+    EXPECT_EQ(pairs_of(batch), pairs_of(swapping.next())) << "the order of pairs does not depend on it";
+  }
+}
+
 TEST_F(Sampler, continues_at_any_cursor) {
   PairSampler sampler(*corpus_, kKey, kOptions);
   std::vector<Cursor> cursors;

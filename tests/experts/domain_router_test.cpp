@@ -18,7 +18,7 @@ struct Batch {
 
 Choice route(const Batch& batch) {
   const at::Tensor tokens_TD = at::empty({batch.offsets.back(), 2});
-  return DomainRouter(4).choose(tokens_TD, {batch.offsets, batch.domain});
+  return DomainRouter(4).route(tokens_TD, {batch.offsets, batch.domain, {}}, {}, nullptr).choice;
 }
 
 template <class Kind>
@@ -31,7 +31,16 @@ TEST(DomainRouter, sends_every_token_of_a_sequence_to_the_expert_of_its_domain) 
 
   EXPECT_TRUE(at::equal(choice.token_S, at::arange(6, at::kLong)));
   EXPECT_TRUE(at::equal(choice.expert_S, at::tensor({3, 3, 0, 1, 1, 1}, at::kLong)));
-  EXPECT_FALSE(DomainRouter(4).weigh(at::empty({6, 2}), choice).defined());
+}
+
+TEST(DomainRouter, weighs_nothing_and_replays_what_it_chose) {
+  const Choice choice = route({{0, 2, 3}, {3, 1}});
+
+  const Routing again = DomainRouter(4).route(at::empty({3, 2}), {}, {}, &choice);
+
+  EXPECT_TRUE(at::equal(again.choice.expert_S, choice.expert_S));
+  EXPECT_FALSE(again.weight_S.defined());
+  EXPECT_FALSE(again.scores.logits_UE.defined());
 }
 
 TEST(DomainRouter, routes_an_empty_batch) {
@@ -55,7 +64,7 @@ TEST(DomainRouter, refuses_a_layout_that_leaves_tokens_out) {
   const std::vector<std::int64_t> offsets = {0, 2};
   const std::vector<std::int32_t> domain = {1};
   EXPECT_THAT(test::error_of<ShapeError>([&] {
-                static_cast<void>(DomainRouter(4).choose(at::empty({3, 2}), {offsets, domain}));
+                static_cast<void>(DomainRouter(4).route(at::empty({3, 2}), {offsets, domain, {}}, {}, nullptr));
               }),
               HasSubstr("router: offsets end at 2, there are 3 tokens"));
 }

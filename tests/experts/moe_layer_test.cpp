@@ -16,11 +16,10 @@ class GivenRouter final : public Router {
  public:
   GivenRouter(Choice choice, at::Tensor weight_S, Fixed fixed)
       : choice_(std::move(choice)), weight_S_(std::move(weight_S)), fixed_(fixed) {}
-  [[nodiscard]] Choice choose(const at::Tensor&, const BatchLayout&) const override {
-    ++asked_;
-    return choice_;
+  [[nodiscard]] Routing route(const at::Tensor&, const BatchLayout&, RandomKey, const Choice* replay) const override {
+    if (replay == nullptr) ++asked_;
+    return {replay == nullptr ? choice_ : *replay, weight_S_, {}};
   }
-  [[nodiscard]] at::Tensor weigh(const at::Tensor&, const Choice&) const override { return weight_S_; }
   [[nodiscard]] bool fixed_by_layout() const noexcept override { return fixed_ == Fixed::yes; }
   [[nodiscard]] int asked() const noexcept { return asked_; }
 
@@ -53,10 +52,11 @@ class LayerOnRanks : public OnRanks {
 
   [[nodiscard]] at::Tensor forward(const at::Tensor& tokens_TD, const at::Tensor& weight_S) const {
     Plans plans;
-    return layer(std::make_shared<GivenRouter>(to_choice(mine()), weight_S, Fixed::no)).forward(tokens_TD, {}, plans);
+    return layer(std::make_shared<GivenRouter>(to_choice(mine()), weight_S, Fixed::no))
+        .forward(tokens_TD, {}, {}, plans);
   }
   [[nodiscard]] MoeLayer layer(std::shared_ptr<const Router> router) const {
-    return {std::move(router), Dispatcher(group(), kExperts), ExpertFfn(local_, kernels::Activation::gelu)};
+    return MoeLayer({std::move(router), Dispatcher(group(), kExperts), ExpertFfn(local_, kernels::Activation::gelu)});
   }
 
   std::vector<Mlp> local_;
@@ -176,8 +176,8 @@ TEST_P(LayerOnRanks, a_route_fixed_by_the_layout_is_planned_once_for_all_layers)
   const std::vector<MoeLayer> stack = {layer(router), layer(router)};
 
   Plans plans;
-  const at::Tensor once_TD = stack[0].forward(input_.tokens_TD, {}, plans);
-  const at::Tensor twice_TD = stack[1].forward(input_.tokens_TD, {}, plans);
+  const at::Tensor once_TD = stack[0].forward(input_.tokens_TD, {}, {}, plans);
+  const at::Tensor twice_TD = stack[1].forward(input_.tokens_TD, {}, {}, plans);
 
   EXPECT_EQ(router->asked(), 1);
   EXPECT_TRUE(at::equal(once_TD, twice_TD));
@@ -189,9 +189,23 @@ TEST_P(LayerOnRanks, a_route_of_the_tokens_is_planned_by_each_layer_for_itself_a
 
   Plans plans;
   for (int pass = 0; pass < 2; ++pass)
-    for (const MoeLayer& each : stack) static_cast<void>(each.forward(input_.tokens_TD, {}, plans));
+    for (const MoeLayer& each : stack) static_cast<void>(each.forward(input_.tokens_TD, {}, {}, plans));
 
   EXPECT_EQ(router->asked(), 2);
+}
+
+TEST_P(LayerOnRanks, the_records_are_those_of_the_latest_pass) {
+  const auto router = std::make_shared<GivenRouter>(to_choice(mine()), at::Tensor(), Fixed::no);
+  const std::vector<MoeLayer> stack = {layer(router), layer(router)};
+
+  Plans plans;
+  for (int pass = 0; pass < 2; ++pass) {
+    plans.begin_pass();
+    for (const MoeLayer& each : stack) static_cast<void>(each.forward(input_.tokens_TD, {}, {}, plans));
+  }
+
+  ASSERT_EQ(plans.records().size(), 2U);
+  EXPECT_TRUE(at::equal(plans.records()[1].choice.expert_S, to_choice(mine()).expert_S));
 }
 
 class DomainLayer : public LayerOnRanks {};
@@ -204,14 +218,14 @@ INSTANTIATE_TEST_SUITE_P(Axes, DomainLayer,
 TEST_P(DomainLayer, of_identical_experts_equals_the_dense_mlp_on_every_rank) {
   const Mlp dense = random_mlp(0);
   const MoeLayer sparse(
-      std::make_shared<DomainRouter>(kExperts), Dispatcher(group(), kExperts),
-      ExpertFfn(std::vector<Mlp>(static_cast<std::size_t>(local_experts()), dense), kernels::Activation::gelu));
+      {std::make_shared<DomainRouter>(kExperts), Dispatcher(group(), kExperts),
+       ExpertFfn(std::vector<Mlp>(static_cast<std::size_t>(local_experts()), dense), kernels::Activation::gelu)});
   const std::vector<std::int64_t> offsets = {0, 5, 6, 9 + world_rank()};
   const std::vector<std::int32_t> domain = {7, 2, static_cast<std::int32_t>(world_rank())};
   const at::Tensor tokens_TD = test::random_tensor({offsets.back(), kWidth}, 5);
 
   Plans plans;
-  const at::Tensor sparse_TD = sparse.forward(tokens_TD, {offsets, domain}, plans);
+  const at::Tensor sparse_TD = sparse.forward(tokens_TD, {offsets, domain, {}}, {}, plans);
 
   // Sums of 3 and 5 terms below 1 in another order: 10 * 2^-53.
   EXPECT_LT(test::distance(sparse_TD, dense.forward(tokens_TD, kernels::Activation::gelu)), 2e-15);

@@ -32,10 +32,16 @@ class TopK : public testing::TestWithParam<std::int64_t> {
     return out;
   }
 
+  [[nodiscard]] at::Tensor weights(const at::Tensor& tokens) const {
+    return router_.route(tokens, layout_, {}, &choice_).weight_S;
+  }
+
   const at::Tensor tokens_ = test::random_leaf({kTokens, kDim}, 1);
   const at::Tensor gate_ = test::random_leaf({kGates, kDim}, 2);
   const TopKRouter router_{gate_, GetParam()};
-  const Choice choice_ = router_.choose(tokens_, {});
+  const std::vector<std::int64_t> offsets_ = {0, 4, kTokens};
+  const BatchLayout layout_{offsets_, {}, {}};
+  const Choice choice_ = router_.route(tokens_, layout_, {}, nullptr).choice;
 };
 
 INSTANTIATE_TEST_SUITE_P(Experts, TopK, testing::Values(1, 2, kGates));
@@ -56,7 +62,7 @@ TEST_P(TopK, chooses_the_highest_scores_of_each_token) {
 }
 
 TEST_P(TopK, weighs_by_the_scores_divided_by_the_sum_of_the_chosen) {
-  const at::Tensor weight_S = router_.weigh(tokens_, choice_);
+  const at::Tensor weight_S = weights(tokens_);
 
   for (std::int64_t t = 0; t < kTokens; ++t) {
     const std::vector<double> all = scores(t);
@@ -74,7 +80,7 @@ TEST_P(TopK, weighs_by_the_scores_divided_by_the_sum_of_the_chosen) {
 TEST_P(TopK, lets_the_gate_learn_by_the_formula_with_the_sum_of_a_single_score_held_constant) {
   const at::Tensor loss_S = test::random_tensor({kTokens * k()}, 3);
 
-  torch::autograd::backward({(router_.weigh(tokens_, choice_) * loss_S).sum()});
+  torch::autograd::backward({(weights(tokens_) * loss_S).sum()});
 
   const at::Tensor gradient = gate_.grad().clone();
   EXPECT_GT(gradient.abs().max().item<double>(), 1e-3) << "the gate does not learn";
@@ -102,14 +108,27 @@ TEST_P(TopK, runs_its_gate_in_the_master_dtype) {
   const at::Tensor half = tokens_.detach().to(at::kBFloat16);
 
   // bf16 logits would differ in the third digit.
-  EXPECT_TRUE(at::equal(router_.weigh(half, choice_), router_.weigh(half.to(at::kDouble), choice_)));
-  EXPECT_TRUE(at::equal(router_.choose(half, {}).expert_S, router_.choose(half.to(at::kDouble), {}).expert_S));
+  EXPECT_TRUE(at::equal(weights(half), weights(half.to(at::kDouble))));
+  EXPECT_TRUE(at::equal(router_.route(half, layout_, {}, nullptr).choice.expert_S,
+                        router_.route(half.to(at::kDouble), layout_, {}, nullptr).choice.expert_S));
+}
+
+TEST_P(TopK, reports_logits_and_probabilities_of_every_token_with_its_sequence) {
+  const Scores seen = router_.route(tokens_, layout_, {}, nullptr).scores;
+
+  EXPECT_TRUE(at::equal(seen.logits_UE, at::linear(tokens_, gate_)));
+  EXPECT_TRUE(seen.probability_UE.requires_grad());
+  for (std::int64_t t = 0; t < kTokens; ++t) {
+    EXPECT_EQ(seen.sequence_U[t].item<std::int64_t>(), t < 4 ? 0 : 1);
+    for (std::int64_t e = 0; e < kGates; ++e)
+      EXPECT_NEAR(seen.probability_UE[t][e].item<double>(), scores(t)[static_cast<std::size_t>(e)], 1e-14);
+  }
 }
 
 TEST_P(TopK, routes_no_tokens) {
   const at::Tensor none = tokens_.narrow(0, 0, 0);
 
-  EXPECT_EQ(router_.weigh(none, router_.choose(none, {})).numel(), 0);
+  EXPECT_EQ(router_.route(none, {}, {}, nullptr).weight_S.numel(), 0);
 }
 
 TEST(TopKRouter, does_not_follow_from_the_layout) { EXPECT_FALSE(TopKRouter(at::zeros({2, 3}), 1).fixed_by_layout()); }

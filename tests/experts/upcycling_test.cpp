@@ -117,14 +117,14 @@ TEST(Upcycling, preserves_the_function_under_routing_by_domain) {
   std::vector<Mlp> copies;
   for (int e = 0; e < 4; ++e) copies.push_back(mlp_of(weights, str("encoder.layer.1.experts.", e, ".")));
   const auto solo = dist::make_solo_group();
-  const MoeLayer layer(std::make_shared<DomainRouter>(4), Dispatcher(*solo, 4),
-                       ExpertFfn(copies, kernels::Activation::gelu));
+  const MoeLayer layer(
+      {std::make_shared<DomainRouter>(4), Dispatcher(*solo, 4), ExpertFfn(copies, kernels::Activation::gelu)});
   const std::vector<std::int64_t> offsets = {0, 17, 18, 50, 90};
   const std::vector<std::int32_t> domain = {2, 0, 2, 3};
   const at::Tensor tokens_TD = test::random_tensor({90, 64}, 1).to(at::kFloat);
 
   Plans plans;
-  const at::Tensor sparse_TD = layer.forward(tokens_TD, {offsets, domain}, plans);
+  const at::Tensor sparse_TD = layer.forward(tokens_TD, {offsets, domain, {}}, {}, plans);
 
   const at::Tensor dense_TD = mlp_of(dense, "encoder.layer.1.").forward(tokens_TD, kernels::Activation::gelu);
   // Only the shapes of the matrix products differ, and with them the order of sums: 256 terms of |w h| below 0.05 * 0.2

@@ -74,6 +74,34 @@ TEST_F(NegativeMasks, of_the_same_domain_have_the_domain_of_each_side) {
   EXPECT_EQ(mask.domain_b, (Domains{0, 1, 0, 1}));
 }
 
+// Document 3 is co-cited with documents 0 and 2, document 7 has the text of document 2.
+TEST_F(NegativeMasks, have_a_column_for_each_hard_negative) {
+  data::GlobalBatch batch{{}, {0, 4, 2}, {1, 5, 6}, {}};
+  batch.negatives = {3, 7};
+  batch.negative_of = {0, 1};
+
+  const NegativeMask mask = negative_mask({.negatives = Negatives::same_domain}, corpus_, batch);
+
+  EXPECT_EQ(mask.known.row_offsets, (Cells{0, 1, 1, 3}));
+  EXPECT_EQ(mask.known.columns, (Cells{3, 3, 4}));
+  EXPECT_EQ(mask.domain_a, (Domains{0, 1, 0}));
+  EXPECT_EQ(mask.domain_b, (Domains{0, 1, 1, 0, 1}));
+}
+
+TEST(LoaderOptions, follow_the_loss) {
+  const dist::Mesh mesh = dist::Mesh::solo();
+  RunOptions options;
+  options.loss.hard_negatives = 3;
+
+  const data::LoaderOptions swapping = loader_options(options, {}, mesh, {});
+  options.loss.kind = LossKind::query_to_document;
+  const data::LoaderOptions directed = loader_options(options, {}, mesh, {});
+
+  EXPECT_EQ(swapping.hard_negatives, 3);
+  EXPECT_EQ(swapping.sampler.sides, data::Sides::random);
+  EXPECT_EQ(directed.sampler.sides, data::Sides::as_stored);
+}
+
 TEST_F(NegativeMasks, of_the_same_domain_leave_known_pairs_out_too) {
   const NegativeMask mask = this->mask(true, Negatives::same_domain);
 

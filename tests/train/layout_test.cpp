@@ -3,6 +3,8 @@
 #include <ATen/Functions.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tests/harness/packing.h"
 #include "tests/harness/tiny_model.h"
 #include "train/training_step.h"
@@ -26,6 +28,10 @@ enum class Shares {
   on_all_ranks  // 3, 2, 2 and 2 pairs
 };
 
+// Two hard negatives for every third pair: h = 6.
+constexpr std::int64_t kHardNegatives = 6;
+std::int64_t pair_of_negative(std::int64_t place) { return place / 2 * 3; }
+
 std::int64_t owner(std::int64_t pair, std::int64_t ranks, Shares shares) {
   constexpr std::int64_t kUneven[kPairs] = {0, 1, 0, 2, 1, 0, 1, 2, 0};
   return ranks == 4 && shares == Shares::uneven ? kUneven[pair] : pair % ranks;
@@ -35,6 +41,7 @@ data::Batch batch_for(std::int64_t rank, std::int64_t ranks, Shares shares = Sha
   data::Batch batch;
   batch.global.a.resize(kPairs);
   batch.global.b.resize(kPairs);
+  batch.global.domains = kDomains;
   for (std::int64_t i = 0; i < kPairs; ++i)
     if (owner(i, ranks, shares) == rank) batch.positions.push_back(i);
   for (const std::int64_t side : {0, 1})
@@ -46,10 +53,22 @@ data::Batch batch_for(std::int64_t rank, std::int64_t ranks, Shares shares = Sha
   return batch;
 }
 
-NegativeMask some_mask() {
+data::Batch with_hard_negatives(data::Batch batch, std::int64_t rank, std::int64_t ranks, Shares shares) {
+  for (std::int64_t k = 0; k < kHardNegatives; ++k) {
+    batch.global.negatives.push_back(0);
+    batch.global.negative_of.push_back(pair_of_negative(k));
+    if (owner(pair_of_negative(k), ranks, shares) != rank) continue;
+    batch.negatives.push_back(k);
+    const auto domain = static_cast<std::int32_t>(pair_of_negative(k) % (kDomains - 1));
+    test::append(batch.sequences, ids_of(2 * kPairs + k), 16, domain, 2 * kPairs + k);
+  }
+  return batch;
+}
+
+NegativeMask some_mask(std::int64_t columns = kPairs) {
   NegativeMask mask;
   for (std::int64_t i = 0; i < kPairs; ++i) {
-    for (std::int64_t j = 0; j < kPairs; ++j)
+    for (std::int64_t j = 0; j < columns; ++j)
       if (i != j && (i + 2 * j) % 4 == 0) mask.known.columns.push_back(j);
     mask.known.row_offsets.push_back(static_cast<std::int64_t>(mask.known.columns.size()));
   }
@@ -60,6 +79,7 @@ struct StepSettings {
   LossOptions loss{.kind = LossKind::symmetric, .learn_scale = true};
   OptimOptions optim{.lr = 1e-3, .warmup_steps = 0, .clip_norm = 0.05};
   model::Noise noise{0.1, 0.1, RandomKey{3}};
+  bool hard_negatives = false;
 };
 
 // tiny_weights makes experts that differ: right after upcycling a wrong expert could not be noticed.
@@ -97,12 +117,17 @@ class Layout : public testing::Test {
   }
   void compare_gradients(at::ScalarType dtype, double bound, std::int64_t micro_batch_tokens = 0,
                          Shares shares = Shares::uneven, const model::ModelSpec& model_spec = spec()) {
-    const StepSettings settings;
+    const StepSettings& settings = settings_;
+    const auto batch_of = [&](std::int64_t rank, std::int64_t ranks, Shares how) {
+      const data::Batch batch = batch_for(rank, ranks, how);
+      return settings.hard_negatives ? with_hard_negatives(batch, rank, ranks, how) : batch;
+    };
+    const NegativeMask mask = some_mask(kPairs + (settings.hard_negatives ? kHardNegatives : 0));
     const dist::Mesh solo = dist::Mesh::solo();
     const auto reference = model::make_sentence_encoder(model_spec, test::tiny_weights(model_spec, 5, dtype), solo,
                                                         dtype, loss_parameters(settings.loss));
     TrainingStep reference_step(settings.loss, settings.optim, 0, reference, solo);
-    const StepResult expected = reference_step.gradients(batch_for(0, 1), some_mask(), settings.noise);
+    const StepResult expected = reference_step.gradients(batch_of(0, 1, Shares::uneven), mask, settings.noise);
     ASSERT_GT(expected.gradient_norm, 0.0);
     for (const std::int64_t axis : expert_axes(everyone_.world().size())) {
       SCOPED_TRACE(str("expert axis ", axis));
@@ -112,16 +137,40 @@ class Layout : public testing::Test {
       TrainingStep step(settings.loss, settings.optim, micro_batch_tokens, model, mesh);
 
       const StepResult result =
-          step.gradients(batch_for(mesh.world().rank(), mesh.world().size(), shares), some_mask(), settings.noise);
+          step.gradients(batch_of(mesh.world().rank(), mesh.world().size(), shares), mask, settings.noise);
 
       EXPECT_NEAR(result.loss, expected.loss, bound * expected.loss);
+      EXPECT_NEAR(result.auxiliary.total, expected.auxiliary.total, bound * std::abs(expected.auxiliary.total));
       EXPECT_NEAR(result.gradient_norm, expected.gradient_norm, bound * expected.gradient_norm);
       expect_equal_gradients(*model.parameters, *reference.parameters, bound);
     }
   }
 
   dist::Mesh everyone_;
+  StepSettings settings_;
 };
+
+TEST_F(Layout, gradients_of_every_loss_are_those_of_one_rank) {
+  for (const LossKind kind : {LossKind::mnr, LossKind::mnr_plus, LossKind::query_to_document})
+    for (const Similarity similarity : {Similarity::cosine, Similarity::dot})
+      for (const std::int64_t tokens : {0, 20}) {
+        SCOPED_TRACE(str("loss ", static_cast<int>(kind), ", similarity ", static_cast<int>(similarity), ", ", tokens,
+                         " tokens a piece"));
+        settings_.loss = {.kind = kind, .similarity = similarity, .scale = 1.0 / 0.7, .learn_scale = true};
+        compare_gradients(at::kDouble, 1e-10, tokens);
+      }
+}
+
+TEST_F(Layout, gradients_with_hard_negatives_at_several_widths_are_those_of_one_rank) {
+  settings_.hard_negatives = true;
+  settings_.loss.matryoshka_dims = {"3", "8"};
+  settings_.loss.matryoshka_weights = {"0.5", "1"};
+  for (const Shares shares : {Shares::uneven, Shares::on_all_ranks})
+    for (const std::int64_t tokens : {0, 20}) {
+      SCOPED_TRACE(str(tokens, " tokens a piece"));
+      compare_gradients(at::kDouble, 1e-10, tokens, shares);
+    }
+}
 
 TEST_F(Layout, gradients_in_double_are_those_of_one_rank) { compare_gradients(at::kDouble, 1e-10); }
 
@@ -146,6 +195,15 @@ TEST_F(Layout, with_four_ranks_only_the_last_has_no_pairs_or_none_has_none) {
 TEST_F(Layout, gradients_in_single_precision_are_those_of_one_rank) { compare_gradients(at::kFloat, 1e-5); }
 
 TEST_F(Layout, gradients_under_learned_routes_are_those_of_one_rank) {
+  for (const std::int64_t top_k : {1, 2})
+    for (const std::int64_t tokens : {0, 20}) {
+      SCOPED_TRACE(str("top ", top_k, ", ", tokens, " tokens a piece"));
+      compare_gradients(at::kDouble, 1e-10, tokens, Shares::uneven, learned_spec(top_k));
+    }
+}
+
+TEST_F(Layout, gradients_with_losses_on_the_routers_are_those_of_one_rank) {
+  settings_.loss.auxiliary = {0.3, 0.2, 0.5, 0.7};
   for (const std::int64_t top_k : {1, 2})
     for (const std::int64_t tokens : {0, 20}) {
       SCOPED_TRACE(str("top ", top_k, ", ", tokens, " tokens a piece"));

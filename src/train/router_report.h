@@ -1,0 +1,33 @@
+// Sight into the routers: measures of what they decided, for logs and the table at the end of a run.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/table.h"
+#include "train/router_sums.h"
+
+namespace coterie::train {
+
+/// What one layer's router did with the tokens that were added up.
+struct RouterReport {
+  std::int64_t layer = 0;
+  std::vector<double> load;               ///< [E] share of the assignments
+  double load_entropy_nats = 0.0;         ///< log E when all experts have the same load
+  double mutual_information_nats = 0.0;   ///< between the domain of a token and the expert it was assigned to
+  double mutual_information_share = 0.0;  ///< of the most it can be: min(entropy of the domains, log E); 0 if that is 0
+  std::int64_t dead_experts = 0;          ///< without any token
+  double confidence = 1.0;                ///< mean of the largest probability; 1 where the route is not learned
+};
+
+/// @param sums  in double, over whole batches
+[[nodiscard]] RouterReport router_report(const RouterSums& sums);
+
+/// The same for each layer.
+[[nodiscard]] std::vector<RouterReport> router_reports(const std::vector<RouterSums>& sums);
+
+/// One row for each layer.
+[[nodiscard]] Table router_table(const std::vector<RouterReport>& reports);
+
+}  // namespace coterie::train

@@ -1,0 +1,232 @@
+// Losses on learned routers, through whole steps: against formulas token by token, autograd and finite differences.
+#include "train/auxiliary_loss.h"
+
+#include <ATen/Functions.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <array>
+#include <map>
+
+#include "base/error.h"
+#include "experts/upcycling.h"
+#include "tests/harness/packing.h"
+#include "tests/harness/tiny_model.h"
+#include "train/training_step.h"
+
+namespace coterie::train {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::int64_t kPairs = 6;
+constexpr std::int64_t kDomains = 3;
+constexpr std::int64_t kExperts = 4;
+
+model::ModelSpec learned_spec(std::int64_t top_k) {
+  model::ModelSpec spec = test::tiny_spec();
+  spec.expert_layers = {0, 1};
+  spec.router = experts::RouterKind::top_k_token;
+  spec.expert_count = kExperts;
+  spec.top_k = top_k;
+  return spec;
+}
+
+data::Batch some_batch() {
+  data::Batch batch;
+  batch.global.a.resize(kPairs);
+  batch.global.b.resize(kPairs);
+  batch.global.domains = kDomains;
+  for (std::int64_t i = 0; i < kPairs; ++i) batch.positions.push_back(i);
+  for (std::int64_t sequence = 0; sequence < 2 * kPairs; ++sequence) {
+    const RandomKey key = RandomKey{11}.derive(static_cast<std::uint64_t>(sequence));
+    std::vector<std::int32_t> ids(3 + random_below(key, 0, 10));
+    for (std::size_t t = 0; t < ids.size(); ++t) ids[t] = static_cast<std::int32_t>(random_below(key, t + 1, 40));
+    test::append(batch.sequences, ids, 16, static_cast<std::int32_t>(sequence % kDomains), sequence);
+  }
+  return batch;
+}
+
+// The four losses of one layer's logits, written as they are said, token by token.
+std::array<at::Tensor, 4> plain_losses(const at::Tensor& logits_TE, const data::PackedSequences& sequences,
+                                       std::int64_t top_k) {
+  const std::int64_t tokens = logits_TE.size(0);
+  std::vector<std::int64_t> assigned(kExperts, 0);
+  std::vector<at::Tensor> mean(kExperts, at::zeros({}, at::kDouble));
+  std::map<std::pair<std::int64_t, std::int64_t>, at::Tensor> mass;  // (domain, expert)
+  at::Tensor z = at::zeros({}, at::kDouble);
+  at::Tensor specified = at::zeros({}, at::kDouble);
+  for (std::size_t b = 0; b + 1 < sequences.offsets.size(); ++b) {
+    const std::int64_t domain = sequences.domain[b];
+    at::Tensor sum_E = at::zeros({kExperts}, at::kDouble);
+    for (std::int64_t t = sequences.offsets[b]; t < sequences.offsets[b + 1]; ++t) {
+      const at::Tensor logits_E = logits_TE[t];
+      const at::Tensor exp_E = logits_E.exp();
+      z = z + exp_E.sum().log() * exp_E.sum().log() / static_cast<double>(tokens);
+      sum_E = sum_E + logits_E;
+      const at::Tensor best = std::get<1>(logits_E.detach().topk(top_k));
+      for (std::int64_t k = 0; k < top_k; ++k) ++assigned[static_cast<std::size_t>(best[k].item<std::int64_t>())];
+      for (std::int64_t e = 0; e < kExperts; ++e) {
+        const at::Tensor p = exp_E[e] / exp_E.sum();
+        auto& expert_mean = mean[static_cast<std::size_t>(e)];
+        expert_mean = expert_mean + p / static_cast<double>(tokens);
+        auto& cell = mass.try_emplace({domain, e}, at::zeros({}, at::kDouble)).first->second;
+        cell = cell + p / static_cast<double>(tokens);
+      }
+    }
+    const at::Tensor average_E = sum_E / static_cast<double>(sequences.offsets[b + 1] - sequences.offsets[b]);
+    specified = specified - average_E.log_softmax(0)[domain] / static_cast<double>(sequences.sequences());
+  }
+  at::Tensor balance = at::zeros({}, at::kDouble);
+  for (std::size_t e = 0; e < kExperts; ++e)
+    balance = balance + kExperts * static_cast<double>(assigned[e]) / static_cast<double>(tokens * top_k) * mean[e];
+  at::Tensor information = at::zeros({}, at::kDouble);
+  for (const auto& [place, p] : mass) {
+    at::Tensor of_domain = at::zeros({}, at::kDouble);
+    for (std::int64_t e = 0; e < kExperts; ++e) of_domain = of_domain + mass.at({place.first, e});
+    information = information + p * (p / (of_domain * mean[static_cast<std::size_t>(place.second)])).log();
+  }
+  return {balance, z, specified, -information};
+}
+
+class Auxiliary : public testing::TestWithParam<std::int64_t> {
+ protected:
+  [[nodiscard]] std::int64_t top_k() const { return GetParam(); }
+
+  [[nodiscard]] StepResult gradients(const AuxiliaryOptions& options, std::int64_t micro_batch_tokens = 0) const {
+    TrainingStep step({.auxiliary = options}, {.warmup_steps = 0}, micro_batch_tokens, model_, mesh_);
+    return step.gradients(batch_, mask_, noise_);
+  }
+  [[nodiscard]] std::map<std::string, at::Tensor> copy_of_gradients() const {
+    std::map<std::string, at::Tensor> copies;
+    for (const std::string& name : model_.parameters->names())
+      copies[name] = model_.parameters->at(name).grad().clone();
+    return copies;
+  }
+  // Gradients of the auxiliary losses alone: those of all losses without those of the contrastive one.
+  [[nodiscard]] std::map<std::string, at::Tensor> auxiliary_gradients(std::int64_t micro_batch_tokens = 0) const {
+    (void)gradients({});
+    const auto contrastive = copy_of_gradients();
+    (void)gradients(weights_, micro_batch_tokens);
+    auto all = copy_of_gradients();
+    for (auto& [name, gradient] : all) gradient -= contrastive.at(name);
+    return all;
+  }
+
+  const dist::Mesh mesh_ = dist::Mesh::solo();
+  const model::ModelSpec spec_ = learned_spec(GetParam());
+  const model::SentenceEncoder model_ =
+      model::make_sentence_encoder(spec_, test::tiny_weights(spec_, 5, at::kDouble), mesh_, at::kDouble);
+  const data::Batch batch_ = some_batch();
+  const NegativeMask mask_{{std::vector<std::int64_t>(kPairs + 1, 0), {}}, {}, {}};
+  const model::Noise noise_{0.1, 0.1, RandomKey{3}};
+  const AuxiliaryOptions weights_{0.3, 0.2, 0.5, 0.7};
+};
+
+TEST_P(Auxiliary, losses_are_those_of_their_formulas) {
+  experts::Plans plans;
+  (void)model_.encoder->embed(batch_.sequences, noise_, plans);
+  std::array<double, 4> expected{};
+  for (const experts::RouterRecord& record : plans.records()) {
+    const auto losses = plain_losses(record.scores.logits_UE, batch_.sequences, top_k());
+    for (std::size_t i = 0; i < 4; ++i) expected[i] += losses[i].item<double>() / 2.0;
+  }
+
+  const AuxiliaryValues values = gradients(weights_).auxiliary;
+
+  // Some thousand additions of numbers around one, in double.
+  EXPECT_NEAR(values.load_balance, expected[0], 1e-12);
+  EXPECT_NEAR(values.router_z, expected[1], 1e-11);
+  EXPECT_NEAR(values.specified_expert, expected[2], 1e-12);
+  EXPECT_NEAR(values.mutual_information, expected[3], 1e-12);
+  EXPECT_NEAR(values.total, 0.3 * expected[0] + 0.2 * expected[1] + 0.5 * expected[2] + 0.7 * expected[3], 1e-11);
+}
+
+TEST_P(Auxiliary, gradients_are_those_of_autograd_through_the_whole_batch) {
+  const auto got = auxiliary_gradients();
+  model_.parameters->zero_gradients();
+  experts::Plans plans;
+  (void)model_.encoder->embed(batch_.sequences, noise_, plans);
+  at::Tensor total = at::zeros({}, at::kDouble);
+  for (const experts::RouterRecord& record : plans.records()) {
+    const auto [balance, z, specified, information] = plain_losses(record.scores.logits_UE, batch_.sequences, top_k());
+    total = total + (0.3 * balance + 0.2 * z + 0.5 * specified + 0.7 * information) / 2.0;
+  }
+  torch::autograd::backward({total}, {});
+
+  for (const std::string& name : model_.parameters->names()) {
+    const at::Tensor expected = model_.parameters->at(name).grad();
+    // What is left of two gradients of the contrastive loss, each a sum of some thousand products in double.
+    EXPECT_LE((got.at(name) - expected).abs().max().item<double>(), 1e-11) << name;
+    const bool gate = name.find("router") != std::string::npos;
+    EXPECT_GE(expected.abs().max().item<double>(), gate ? 1e-4 : 0.0) << name;
+  }
+}
+
+TEST_P(Auxiliary, gradients_in_pieces_are_those_of_one_piece) {
+  const auto expected = auxiliary_gradients();
+  for (const std::int64_t tokens : {1, 20}) {
+    const auto got = auxiliary_gradients(tokens);
+    for (const auto& [name, gradient] : expected)
+      EXPECT_LE((got.at(name) - gradient).abs().max().item<double>(), 1e-11) << name << ", " << tokens << " a piece";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(TopK, Auxiliary, testing::Values(1, 2));
+
+// With two experts a token: with one, the model itself holds a denominator constant.
+class AuxiliaryDifferences : public Auxiliary {};
+
+TEST_P(AuxiliaryDifferences, of_the_gates_are_their_gradients) {
+  constexpr double kStep = 1e-5;
+  const auto gradient = auxiliary_gradients();
+  for (const std::int64_t layer : {0, 1}) {
+    const std::string name = experts::gate_tensor(layer);
+    const at::Tensor gate = model_.parameters->at(name).detach();
+    for (std::int64_t k = 0; k < gate.numel(); k += 3) {
+      auto* value = gate.mutable_data_ptr<double>() + k;
+      const double before = *value;
+      *value = before + kStep;
+      const double above = gradients(weights_).auxiliary.total;
+      *value = before - kStep;
+      const double below = gradients(weights_).auxiliary.total;
+      *value = before;
+      // h^2 of third derivatives of order ten, and the rounding 1e-15 / h of the two losses.
+      EXPECT_NEAR(gradient.at(name).const_data_ptr<double>()[k], (above - below) / (2 * kStep), 1e-8) << name << k;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Two, AuxiliaryDifferences, testing::Values(2));
+
+std::string refusal(const model::ModelSpec& spec, const AuxiliaryOptions& options, std::int64_t domains) {
+  const dist::Mesh mesh = dist::Mesh::solo();
+  const auto model = model::make_sentence_encoder(spec, test::tiny_weights(spec, 5, at::kDouble), mesh, at::kDouble);
+  TrainingStep step({.auxiliary = options}, {.warmup_steps = 0}, 0, model, mesh);
+  data::Batch batch = some_batch();
+  batch.global.domains = domains;
+  try {
+    (void)step.gradients(batch, {{std::vector<std::int64_t>(kPairs + 1, 0), {}}, {}, {}}, {});
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(AuxiliaryOptions, without_a_learned_router_are_refused) {
+  const model::ModelSpec by_domain = test::tiny_spec({"x", "y", "z"}, {0});
+
+  EXPECT_THAT(refusal(by_domain, {.load_balance = 0.1}, 3), HasSubstr("loss.auxiliary weights must be 0"));
+  EXPECT_THAT(refusal(test::tiny_spec(), {.router_z = 0.1}, 3), HasSubstr("loss.auxiliary weights must be 0"));
+  EXPECT_EQ(refusal(by_domain, {}, 3), "no error");
+}
+
+TEST(AuxiliaryOptions, with_a_specified_expert_need_one_for_each_domain) {
+  EXPECT_THAT(refusal(learned_spec(1), {.specified_expert = 0.1}, 5),
+              HasSubstr("an expert for each domain (5), got 4 experts"));
+  EXPECT_EQ(refusal(learned_spec(1), {.specified_expert = 0.1}, 4), "no error");
+}
+
+}  // namespace
+}  // namespace coterie::train
