@@ -11,6 +11,7 @@ PackedSequences select(const PackedSequences& from, std::span<const std::size_t>
     packed.offsets.push_back(static_cast<std::int64_t>(packed.tokens.size()));
     packed.domain.push_back(from.domain[i]);
     packed.sequence_index.push_back(from.sequence_index[i]);
+    if (!from.expert.empty()) packed.expert.push_back(from.expert[i]);
   }
   return packed;
 }

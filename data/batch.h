@@ -43,6 +43,7 @@ struct PackedSequences {
   std::vector<std::int64_t> offsets = {0};   ///< [B + 1] first token of each sequence, and T ("cu_seqlens")
   std::vector<std::int32_t> domain;          ///< [B] domain of each sequence; -1 is unknown
   std::vector<std::int64_t> sequence_index;  ///< [B] index among all sequences of the global batch
+  std::vector<std::int32_t> expert;          ///< [B] the expert named for each sequence, -1 for none; empty: none was
   [[nodiscard]] std::int64_t sequences() const { return static_cast<std::int64_t>(offsets.size()) - 1; }
 };
 

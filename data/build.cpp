@@ -101,6 +101,8 @@ class Builder {
       add_pairs(collection);
     }
     firsts_.push_back(static_cast<std::uint32_t>(content_.ids.size()));
+    const auto named = [](std::int32_t expert) { return expert >= 0; };
+    if (std::none_of(content_.expert.begin(), content_.expert.end(), named)) content_.expert.clear();
     tokenize(content_, encoder_, options_.threads);
     count_tokens();
     add_negatives();
@@ -120,6 +122,7 @@ class Builder {
       content_.texts.push_back(std::move(document.text));
       content_.domain.push_back(domain);
       content_.split.push_back(*document.split);
+      content_.expert.push_back(document.expert.value_or(-1));
       for (const Split split : {Split::train, Split::validation, Split::test})
         if (belongs_to(*document.split, split)) ++report.splits[static_cast<std::size_t>(split)].documents;
     }

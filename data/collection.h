@@ -19,6 +19,9 @@ enum class Split : std::uint8_t {
 /// Splits that pairs may have: all but `every`.
 inline constexpr int kSplits = 3;
 
+/// Experts that a document may name, at most.
+inline constexpr std::int32_t kMostNamedExperts = 4096;
+
 /// As the enumerator is spelled.
 [[nodiscard]] const char* name_of(Split split);
 
@@ -33,9 +36,10 @@ inline constexpr int kSplits = 3;
 
 /// One abstract: title + ". " + abstract, or the text the user gave.
 struct Document {
-  std::string id;              ///< unique within its collection
-  std::string text;            ///< UTF-8
-  std::optional<Split> split;  ///< given by the user; otherwise drawn by `assign_splits`
+  std::string id;                                     ///< unique within its collection
+  std::string text;                                   ///< UTF-8
+  std::optional<Split> split;                         ///< given by the user; otherwise drawn by `assign_splits`
+  std::optional<std::int32_t> expert = std::nullopt;  ///< named by the user, for routing by index
 };
 
 /// Two documents cited together, or a query and a document that is relevant to it. Indices into the documents of a

@@ -53,6 +53,7 @@ CorpusTables read_tables(const H5Reader& file) {
   tables.domain = file.array<std::uint16_t>("/documents/domain").read();
   for (const std::uint8_t split : file.array<std::uint8_t>("/documents/split").read())
     tables.split.push_back(static_cast<Split>(split));
+  if (file.has("/documents/expert")) tables.expert = file.array<std::uint16_t>("/documents/expert").read();
   tables.text_class = file.array<std::uint32_t>("/documents/text_class").read();
   tables.text_offsets = file.array<std::uint64_t>("/texts/offsets").read();
   tables.token_offsets = file.array<std::uint64_t>("/tokens/offsets").read();
@@ -120,6 +121,11 @@ std::int64_t Corpus::documents() const { return static_cast<std::int64_t>(state_
 const std::vector<std::string>& Corpus::domains() const { return state_->tables.domains; }
 std::int32_t Corpus::domain(std::uint32_t document) const { return state_->tables.domain.at(document); }
 Split Corpus::split(std::uint32_t document) const { return state_->tables.split.at(document); }
+bool Corpus::names_experts() const { return !state_->tables.expert.empty(); }
+std::int32_t Corpus::expert(std::uint32_t document) const {
+  const std::uint16_t expert = state_->tables.expert.at(document);
+  return expert == kNoExpert ? -1 : expert;
+}
 
 std::int64_t Corpus::length(std::uint32_t document) const {
   const auto& offsets = state_->tables.token_offsets;

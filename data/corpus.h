@@ -24,6 +24,7 @@ struct CorpusContent {
   std::vector<std::string> texts;                 ///< [N] UTF-8
   std::vector<std::uint16_t> domain;              ///< [N]
   std::vector<Split> split;                       ///< [N]
+  std::vector<std::int32_t> expert;               ///< [N] the expert named for each, -1 for none; empty: none was
   std::vector<std::vector<std::int32_t>> tokens;  ///< [N] with [CLS] and [SEP], not truncated
   std::vector<Pair> graph;                        ///< every co-cited pair, sorted by (a, b)
   std::vector<Pair> positives[kSplits];           ///< pairs whose documents share a split (train: weight >= min_weight)
@@ -54,6 +55,10 @@ class Corpus {
   [[nodiscard]] const std::vector<std::string>& domains() const;
   [[nodiscard]] std::int32_t domain(std::uint32_t document) const;
   [[nodiscard]] Split split(std::uint32_t document) const;
+  /// Whether experts are named for documents.
+  [[nodiscard]] bool names_experts() const;
+  /// The expert named for a document of a corpus that `names_experts`; -1: none.
+  [[nodiscard]] std::int32_t expert(std::uint32_t document) const;
   /// Tokens of the untruncated document, [CLS] and [SEP] included.
   [[nodiscard]] std::int64_t length(std::uint32_t document) const;
   /// Documents of equal text have equal classes, others different ones.

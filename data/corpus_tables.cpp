@@ -27,6 +27,7 @@ class Validator {
                   "a number in 1..2^31 - 1, got ", tables_.vocabulary);
     same_size("/documents/domain", tables_.domain.size());
     same_size("/documents/split", tables_.split.size());
+    if (!tables_.expert.empty()) same_size("/documents/expert", tables_.expert.size());
     same_size("/documents/text_class", tables_.text_class.size());
   }
 
@@ -49,6 +50,9 @@ class Validator {
       const int split = static_cast<int>(tables_.split[i]);
       COTERIE_CHECK(DataError, split <= kSplits, at("/documents/split"), "numbers up to ", kSplits, ", got ", split,
                     " at ", i);
+      const int expert = tables_.expert.empty() ? kNoExpert : tables_.expert[i];
+      COTERIE_CHECK(DataError, expert == kNoExpert || expert < kMostNamedExperts, at("/documents/expert"),
+                    "numbers below ", kMostNamedExperts, ", got ", expert, " at ", i);
       const std::uint32_t first = tables_.text_class[i];
       COTERIE_CHECK(DataError, first <= i && tables_.text_class[first] == first, at("/documents/text_class"),
                     "the first document with the same text, got ", first, " at ", i);

@@ -13,6 +13,8 @@ inline constexpr const char* kCorpusFormat = "coterie-corpus";
 inline constexpr std::uint64_t kCorpusVersion = 1;
 /// Up to this vocabulary, ids are stored in 16 bits, above it in 32.
 inline constexpr std::uint64_t kMaxNarrowVocabulary = 65536;
+/// In the place of an expert's number.
+inline constexpr std::uint16_t kNoExpert = 65535;
 /// Of one document; what a reader allocates for a text stays below it.
 inline constexpr std::uint64_t kMaxTextBytes = 16 << 20;
 
@@ -22,6 +24,7 @@ struct CorpusTables {
   std::vector<std::string> ids;                ///< [N] each once
   std::vector<std::uint16_t> domain;           ///< [N] index into `domains`
   std::vector<Split> split;                    ///< [N]
+  std::vector<std::uint16_t> expert;           ///< [N] kNoExpert or below kMostNamedExperts; empty: none is named
   std::vector<std::uint32_t> text_class;       ///< [N] first document with the same text
   std::vector<std::uint64_t> text_offsets;     ///< [N + 1] into the bytes of all texts
   std::vector<std::uint64_t> token_offsets;    ///< [N + 1] into the ids of all documents

@@ -21,6 +21,8 @@ void check_sizes(const std::string& where, const CorpusContent& content) {
                                                        {"domain numbers", content.domain.size()},
                                                        {"splits", content.split.size()},
                                                        {"token lists", content.tokens.size()}};
+  COTERIE_CHECK(DataError, content.expert.empty() || content.expert.size() == documents, "corpus: '", where,
+                "': expected ", documents, " experts, one per id, or none, got ", content.expert.size());
   for (const auto& [name, size] : sizes)
     COTERIE_CHECK(DataError, size == documents, "corpus: '", where, "': expected ", documents, " ", name,
                   ", one per id, got ", size);
@@ -74,6 +76,11 @@ CorpusTables tables_of(const std::string& where, const CorpusContent& content) {
   tables.ids = content.ids;
   tables.domain = content.domain;
   tables.split = content.split;
+  for (const std::int32_t expert : content.expert) {
+    COTERIE_CHECK(DataError, expert >= -1 && expert < kMostNamedExperts, "corpus: '", where,
+                  "': experts must be -1 or below ", kMostNamedExperts, ", got ", expert);
+    tables.expert.push_back(expert < 0 ? kNoExpert : static_cast<std::uint16_t>(expert));
+  }
   tables.text_class = text_classes(content.texts);
   tables.text_offsets = offsets_of(content.texts);
   tables.token_offsets = offsets_of(content.tokens);
@@ -132,6 +139,7 @@ std::vector<std::byte> file_of(const fs::path& path, const CorpusContent& conten
   std::vector<std::uint8_t> splits;
   for (const Split split : tables.split) splits.push_back(static_cast<std::uint8_t>(split));
   file.array<std::uint8_t>("/documents/split", splits);
+  if (!tables.expert.empty()) file.array<std::uint16_t>("/documents/expert", tables.expert);
   file.array<std::uint32_t>("/documents/text_class", tables.text_class);
   file.group("/texts");
   file.array<std::uint64_t>("/texts/offsets", tables.text_offsets);

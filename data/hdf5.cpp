@@ -151,6 +151,10 @@ H5Reader::H5Reader(std::filesystem::path path) : path_(std::move(path)), file_(o
 
 std::string H5Reader::where(const std::string& name) const { return str("'", path_.string(), "': ", name); }
 
+bool H5Reader::has(const std::string& name) const {
+  return check_h5(H5Lexists(file_.get(), name.c_str(), H5P_DEFAULT), str("look for ", where(name))) > 0;
+}
+
 std::string H5Reader::text(const std::string& name) const {
   const std::string place = where(str("attribute ", name));
   const H5Handle attribute = open_attribute(file_.get(), name, place);

@@ -82,6 +82,8 @@ class H5Reader {
 
   /// File and attribute or dataset, for messages.
   [[nodiscard]] std::string where(const std::string& name) const;
+  /// Whether there is something of that name; the groups above it exist.
+  [[nodiscard]] bool has(const std::string& name) const;
   /// An attribute of the root: a text of at most 4096 bytes.
   [[nodiscard]] std::string text(const std::string& name) const;
   /// An attribute of the root: a 64-bit number.

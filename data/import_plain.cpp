@@ -38,6 +38,11 @@ std::optional<Split> split_of(const JsonLine& line) {
   line.fail(str("'split' must be train, validation, val or test, got ", excerpt(name)));
 }
 
+std::optional<std::int32_t> expert_of(const JsonLine& line) {
+  if (!line.has("expert")) return std::nullopt;
+  return static_cast<std::int32_t>(line.integer("expert", 0, kMostNamedExperts - 1));
+}
+
 class PlainImporter {
  public:
   explicit PlainImporter(const std::filesystem::path& folder) : folder_(folder) {}
@@ -70,7 +75,7 @@ class PlainImporter {
           located_.emplace(id, Location{index, static_cast<std::uint32_t>(documents.size()), number});
       if (!added)
         line.fail(str("an id must stand once, got ", excerpt(id), " again, first in line ", known->second.line));
-      documents.push_back({std::move(id), text_of(line), split_of(line)});
+      documents.push_back({std::move(id), text_of(line), split_of(line), expert_of(line)});
     });
     if (collections_.empty())
       throw DataError(str("plain: at least one document is needed, got none (", file.string(), ")"));

@@ -45,6 +45,7 @@ PackedSequences pack(const Corpus& corpus, std::span<const std::uint32_t> docume
     corpus.read_tokens(document, max_length, packed.tokens);
     packed.offsets.push_back(static_cast<std::int64_t>(packed.tokens.size()));
     packed.domain.push_back(corpus.domain(document));
+    if (corpus.names_experts()) packed.expert.push_back(corpus.expert(document));
   }
   return packed;
 }
