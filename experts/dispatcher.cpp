@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "dist/autograd.h"
 #include "kernels/permute.h"
+#include "kernels/spread_rows.h"
 
 namespace coterie::experts {
 
@@ -15,7 +16,8 @@ Plan Dispatcher::plan(const Choice& choice, std::int64_t tokens) const {
 at::Tensor Dispatcher::dispatch(const at::Tensor& tokens_TD, const Plan& plan) const {
   COTERIE_CHECK(ShapeError, tokens_TD.size(0) == plan.tokens, "dispatch: ", tokens_TD.size(0), " tokens, the plan has ",
                 plan.tokens);
-  const at::Tensor rows_SD = plan.one_expert_each ? tokens_TD : tokens_TD.index_select(0, plan.choice.token_S);
+  const at::Tensor rows_SD =
+      plan.one_expert_each ? tokens_TD : kernels::spread_rows(tokens_TD, plan.choice.token_S, plan.assigned_T);
   const at::Tensor leaving_SD = kernels::permute_rows(rows_SD, plan.send_order_S, plan.send_inverse_S);
   const at::Tensor arrived_RD = dist::exchange(group_, leaving_SD, plan.send, plan.receive);
   return kernels::permute_rows(arrived_RD, plan.expert_order_R, plan.expert_inverse_R);

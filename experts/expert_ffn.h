@@ -10,12 +10,14 @@
 
 namespace coterie::experts {
 
-/// One BERT MLP.
+/// One BERT MLP, enlarged by a linear gate on its hidden units where that is defined.
 struct Mlp : kernels::MlpWeights {
+  kernels::Operand gate_weight_FD = {};
+  kernels::Operand gate_bias_F = {};
+
+  /// act(x U^T + u) W^T + w; enlarged (act(x U^T + u) * (x V^T + v)) W^T + w
   /// @param rows_RD  [R, D]; R may be 0
-  [[nodiscard]] at::Tensor forward(const at::Tensor& rows_RD, kernels::Activation activation) const {
-    return kernels::mlp(rows_RD, *this, activation);
-  }
+  [[nodiscard]] at::Tensor forward(const at::Tensor& rows_RD, kernels::Activation activation) const;
 };
 
 /// Applies each local expert to its rows.

@@ -1,15 +1,39 @@
 #include "experts/moe_layer.h"
 
+#include <ATen/TensorOperators.h>
+
+#include "kernels/linear.h"
+
 namespace coterie::experts {
 
-at::Tensor MoeLayer::forward(const at::Tensor& tokens_TD, const BatchLayout& layout, RandomKey key,
+at::Tensor MoeLayer::forward(const at::Tensor& tokens_TD, const BatchLayout& layout, const RouterNoise& noise,
                              Plans& plans) const {
+  const at::Tensor out_TD =
+      parts_.heads ? by_heads(tokens_TD, layout, noise, plans) : routed(tokens_TD, layout, noise, plans);
+  return parts_.shared ? out_TD + parts_.shared->forward(tokens_TD, {tokens_TD.size(0)}) : out_TD;
+}
+
+at::Tensor MoeLayer::routed(const at::Tensor& tokens_TD, const BatchLayout& layout, const RouterNoise& noise,
+                            Plans& plans) const {
   std::optional<Plan>& plan = plans.of(*this);
-  const Routing routing = parts_.router->route(tokens_TD, layout, key, plan ? &plan->choice : nullptr);
+  const Routing routing = parts_.router->route(tokens_TD, layout, noise, plan ? &plan->choice : nullptr);
   if (!plan) plan = parts_.dispatcher.plan(routing.choice, tokens_TD.size(0));
-  plans.record({parts_.layer, routing.scores, routing.choice});
+  const std::int64_t heads = parts_.heads ? parts_.heads->count : 1;
+  plans.record({parts_.layer, routing.scores, {routing.choice.token_S.floor_divide(heads), routing.choice.expert_S}});
   const at::Tensor rows_RD = parts_.dispatcher.dispatch(tokens_TD, *plan);
   return parts_.dispatcher.combine(parts_.experts.forward(rows_RD, plan->rows_per_expert), *plan, routing.weight_S);
+}
+
+at::Tensor MoeLayer::by_heads(const at::Tensor& tokens_TD, const BatchLayout& layout, const RouterNoise& noise,
+                              Plans& plans) const {
+  const Heads& heads = *parts_.heads;
+  std::vector<std::int64_t> offsets;
+  for (const std::int64_t offset : layout.offsets) offsets.push_back(offset * heads.count);
+  const BatchLayout of_heads{offsets, layout.domain, layout.sequence_index};
+  const at::Tensor split_TD = kernels::linear(tokens_TD, heads.split_weight_DD, heads.split_bias_D);
+  const at::Tensor rows = split_TD.reshape({-1, tokens_TD.size(1) / heads.count});
+  const at::Tensor merged_TD = routed(rows, of_heads, noise, plans).reshape(tokens_TD.sizes());
+  return kernels::linear(merged_TD, heads.merge_weight_DD, heads.merge_bias_D);
 }
 
 }  // namespace coterie::experts

@@ -16,9 +16,20 @@ namespace coterie::experts {
 
 /// The sequences that the packed tokens of a batch form.
 struct BatchLayout {
-  std::span<const std::int64_t> offsets;         ///< [B + 1] first token of each sequence, and T
-  std::span<const std::int32_t> domain;          ///< [B] domain of each sequence; -1 is unknown
-  std::span<const std::int64_t> sequence_index;  ///< [B] index of each among all sequences of the global batch
+  std::span<const std::int64_t> offsets;          ///< [B + 1] first token of each sequence, and T
+  std::span<const std::int32_t> domain;           ///< [B] domain of each sequence; -1 is unknown
+  std::span<const std::int64_t> sequence_index;   ///< [B] index of each among all sequences of the global batch
+  std::span<const std::int32_t> expert = {};      ///< [B] the expert named for each sequence; empty: none was
+  std::span<const std::int32_t> token_type = {};  ///< [T] the type of each token: its segment of the text
+};
+
+/// How the router of one layer is disturbed in one step. Rates of zero, the default, are evaluation.
+struct RouterNoise {
+  double jitter = 0.0;  ///< a gate's input is multiplied by numbers uniform in 1 -+ jitter
+  double logits = 0.0;  ///< standard deviation of normal noise on a gate's logits
+  RandomKey key;        ///< of this layer in this step
+
+  [[nodiscard]] bool any() const noexcept { return jitter > 0.0 || logits > 0.0; }
 };
 
 /// A router's decision for one batch of tokens: S assignments of a token to an expert.
@@ -34,6 +45,7 @@ struct Scores {
   at::Tensor logits_UE;       ///< before the softmax, master dtype; with a gradient where the pass has a graph
   at::Tensor probability_UE;  ///< their softmax
   at::Tensor sequence_U;      ///< int64, the sequence of the batch that each unit is, or belongs to
+  at::Tensor expert_UK;       ///< int64, the experts chosen for each unit
 };
 
 /// What a router says of one batch of tokens in one pass.
@@ -52,10 +64,9 @@ class Router {
   /// with a gradient, in each.
   ///
   /// @param tokens_TD  [T, D], the layer's input, any float dtype
-  /// @param key        of this layer in this step
   /// @param replay     the choice made before for these tokens, or null
   /// @throws DataError if a sequence cannot be routed; ShapeError if tokens or layout do not fit
-  [[nodiscard]] virtual Routing route(const at::Tensor& tokens_TD, const BatchLayout& layout, RandomKey key,
+  [[nodiscard]] virtual Routing route(const at::Tensor& tokens_TD, const BatchLayout& layout, const RouterNoise& noise,
                                       const Choice* replay) const = 0;
 
   /// Whether the route follows from the layout alone: one plan then serves every layer and the backward pass.

@@ -1,42 +1,22 @@
 // Learned routing of single tokens.
 #pragma once
 
-#include <cstdint>
-
-#include "base/random.h"
+#include "experts/gate.h"
 #include "experts/router.h"
 
 namespace coterie::experts {
 
-/// Sends each token to its K highest-scoring experts.
-///
-/// Scores are a softmax over all E experts, in the master dtype whatever the model computes in: bf16 loses the order of
-/// near ties. The weights of the K chosen are divided by their sum, so that identical experts give the dense layer's
-/// output exactly. With K = 1 that sum is held constant for the gradient: otherwise every weight would be the constant
-/// 1 and the gate would never learn.
-///
-/// @par Source
-/// Shazeer et al. 2017 (arXiv:1701.06538), without the noise term; the constant denominator is ours.
+/// Sends each token to the K experts that its gate scores highest.
 class TopKRouter final : public Router {
  public:
-  /// @param gate_ED  a parameter
-  /// @param top_k    K, in 1..E
-  /// @throws ConfigError unless top_k is in 1..E
-  TopKRouter(at::Tensor gate_ED, std::int64_t top_k);
+  explicit TopKRouter(Gate gate) : gate_(std::move(gate)) {}
 
-  [[nodiscard]] Routing route(const at::Tensor& tokens_TD, const BatchLayout& layout, RandomKey key,
+  [[nodiscard]] Routing route(const at::Tensor& tokens_TD, const BatchLayout& layout, const RouterNoise& noise,
                               const Choice* replay) const override;
   [[nodiscard]] bool fixed_by_layout() const noexcept override { return false; }
 
  private:
-  [[nodiscard]] at::Tensor logits(const at::Tensor& tokens_TD) const;
-
-  at::Tensor gate_ED_;
-  std::int64_t top_k_;
+  Gate gate_;
 };
-
-/// The first value of a gate: uniform in +-1 / sqrt(D), a function of the key alone.
-/// @return  [E, D] in double
-[[nodiscard]] at::Tensor initial_gate(std::int64_t experts, std::int64_t width, RandomKey key);
 
 }  // namespace coterie::experts

@@ -6,7 +6,7 @@
 
 #include "cli/bench.h"
 #include "cli/ranks.h"
-#include "experts/domain_router.h"
+#include "experts/enforced_router.h"
 #include "experts/moe_layer.h"
 #include "kernels/attention.h"
 #include "model/sentence_encoder.h"
@@ -124,7 +124,7 @@ Exit bench_layer(const std::string& file, const CommandLine& line, int& argc, ch
   const experts::Mlp dense = mlps.front();
   const experts::ExpertFfn ffn(mlps, parts.spec.bert.activation);
   const experts::Dispatcher dispatcher(mesh.expert_group(), parts.experts);
-  const auto router = std::make_shared<experts::DomainRouter>(parts.experts);
+  const auto router = std::make_shared<experts::EnforcedRouter>(experts::Enforced::domain, parts.experts);
   const experts::MoeLayer layer({router, dispatcher, ffn});
   const at::Tensor tokens_TD = parts.tokens();
   const experts::Plan plan =
@@ -159,7 +159,7 @@ Exit bench_dispatch(const std::string& file, const CommandLine& line, int& argc,
   const dist::Mesh& mesh = ranks.mesh;
   const LayerParts parts(options, mesh);
   const experts::Dispatcher dispatcher(mesh.expert_group(), parts.experts);
-  const experts::DomainRouter router(parts.experts);
+  const experts::EnforcedRouter router(experts::Enforced::domain, parts.experts);
   const at::Tensor tokens_TD = parts.tokens();
   const c10::InferenceMode inference;
   const auto make_plan = [&] {

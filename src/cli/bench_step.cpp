@@ -39,7 +39,7 @@ std::vector<StepSample> run_steps(const train::RunOptions& options, const data::
                                   const model::SentenceEncoder& model) {
   train::TrainingStep step(options.loss, options.optim, options.train.micro_batch_tokens, model, mesh);
   data::Loader loader(options.data.corpus, train::loader_options(options, model.spec, mesh, {}));
-  model::Noise noise = train::dropout_of(options.model, model.spec.bert);
+  model::Noise noise = train::training_noise(options, model.spec.bert);
   std::vector<StepSample> samples;
   for (std::int64_t s = 0; s < kWarmUp + options.train.steps; ++s) {
     noise.key = noise.key.derive(static_cast<std::uint64_t>(s));

@@ -39,6 +39,11 @@ void CommandLine::expect(std::size_t least, std::size_t most) const {
                         usage, ")"));
 }
 
+bool CommandLine::sets(const std::string& key) const {
+  return std::any_of(settings.begin(), settings.end(),
+                     [&](const std::string& setting) { return setting.starts_with(key + "="); });
+}
+
 std::string shell_quoted(std::string_view word) {
   if (!word.empty() && std::all_of(word.begin(), word.end(), is_plain)) return std::string(word);
   if (printable(word) != word) return str("$'", printable(escaped(word, "\\'", "\\")), "'");

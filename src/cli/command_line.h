@@ -26,6 +26,8 @@ struct CommandLine {
 
   /// @throws ConfigError naming the usage unless there are `least` to `most` positional arguments
   void expect(std::size_t least, std::size_t most) const;
+  /// Whether a setting `key=...` was given.
+  [[nodiscard]] bool sets(const std::string& key) const;
 };
 
 /// A word as a shell would be given it, on one line: plain, in single quotes, or as `$'...'` if it holds control

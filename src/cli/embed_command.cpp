@@ -18,6 +18,7 @@
 #include "dist/environment.h"
 #include "eval/embedder.h"
 #include "train/model_setup.h"
+#include "train/nearest_domain.h"
 
 namespace coterie::cli {
 namespace {
@@ -26,44 +27,54 @@ namespace {
 struct Text {
   std::string text;
   std::string domain;
-  std::int64_t line = 0;  ///< of the file, from 1
+  std::int64_t line = 0;     ///< of the file, from 1
+  std::int32_t expert = -1;  ///< named for routing by index; -1: none
 };
 
 std::vector<Text> read_texts(const fs::path& path) {
   std::vector<Text> texts;
   if (path.extension() == ".jsonl") {
     data::for_each_json_line("embed", path, [&](const data::JsonLine& line, std::int64_t number) {
-      texts.push_back({line.text("text"), line.has("domain") ? line.text("domain") : "", number});
+      const auto expert = line.has("expert") ? line.integer("expert", 0, data::kMostNamedExperts - 1) : -1;
+      texts.push_back({line.text("text"), line.has("domain") ? line.text("domain") : "", number,
+                       static_cast<std::int32_t>(expert)});
     });
   } else {
     const std::string content = read_file(path);
     data::LineReader lines(content);
-    while (const auto line = lines.next()) texts.push_back({std::string(*line), "", lines.number()});
+    while (const auto line = lines.next()) texts.push_back({std::string(*line), "", lines.number(), -1});
   }
   if (texts.empty()) throw DataError(str("embed: there is no text (", path.string(), ")"));
   return texts;
 }
 
-// @param otherwise  the domain of a text that has none, or one that the model does not know; -1: that is an error
-std::int32_t domain_of(const Text& text, const model::ModelSpec& spec, std::int32_t otherwise,
+/// What becomes of a text that has no domain, or one that the model does not know.
+struct Unknown {
+  std::int32_t domain = -1;  ///< it is taken as of this one; -1: none is named
+  bool nearest = false;      ///< it is left for `NearestDomain`; otherwise, with no domain named, an error
+};
+
+std::int32_t domain_of(const Text& text, const model::ModelSpec& spec, const Unknown& unknown,
                        const std::string& where) {
   if (spec.domains.empty()) return -1;
   const auto found = std::find(spec.domains.begin(), spec.domains.end(), text.domain);
   if (found != spec.domains.end()) return static_cast<std::int32_t>(found - spec.domains.begin());
-  if (otherwise >= 0) return otherwise;
+  if (unknown.domain >= 0 || unknown.nearest) return unknown.domain;
   throw DataError(str("embed: the domain of a text must be one of ", joined(spec.domains), ", got ",
                       text.domain.empty() ? "none" : excerpt(text.domain), " (", where,
-                      "); experts.unknown_domain=NAME takes such texts as of that domain"));
+                      "); experts.unknown_domain=NAME or nearest takes such texts as of that domain"));
 }
 
 // @param in  the file of the texts, for errors
 data::PackedSequences pack_texts(const std::vector<Text>& texts, const fs::path& in, const model::ModelSource& source,
-                                 std::int32_t otherwise) {
+                                 const Unknown& unknown) {
   const data::Tokenizer tokenizer = source.tokenizer();
   data::PackedSequences packed;
-  for (const Text& text : texts)
+  for (const Text& text : texts) {
     data::append_text(packed, tokenizer, text.text, source.spec.max_length,
-                      domain_of(text, source.spec, otherwise, str(in.string(), ":", text.line)));
+                      domain_of(text, source.spec, unknown, str(in.string(), ":", text.line)));
+    packed.expert.push_back(text.expert);
+  }
   return packed;
 }
 
@@ -95,10 +106,12 @@ Exit embed(const CommandLine& line, int& argc, char**& argv) {
   expect_writable_for_all(mesh, {out.string(), options.json});
   model::ModelSource source = model::ModelSource::open(line.positional[0]);
   if (options.model.max_length > 0) source.spec.max_length = std::min(source.spec.max_length, options.model.max_length);
-  const data::PackedSequences texts =
-      in.extension() == ".h5"
-          ? pack_corpus(data::Corpus(in), source, options)
-          : pack_texts(read_texts(in), in, source, train::unknown_domain(source.spec, options.experts));
+  if (line.sets("head.inference")) source.spec.head_inference = options.head.inference;
+  const auto nearest = train::nearest_domain_of(source, options, mesh);
+  const Unknown unknown{train::unknown_domain(source.spec, options.experts), nearest != nullptr};
+  data::PackedSequences texts = in.extension() == ".h5" ? pack_corpus(data::Corpus(in), source, options)
+                                                        : pack_texts(read_texts(in), in, source, unknown);
+  if (nearest) nearest->assign(texts);
   const model::SentenceEncoder model =
       model::make_sentence_encoder(source.spec, source.read(model::expert_range(source.spec, mesh)), mesh,
                                    model::dtypes_of(options.model.precision));

@@ -18,6 +18,7 @@
 #include "model/source_hash.h"
 #include "train/decisive_settings.h"
 #include "train/model_setup.h"
+#include "train/nearest_domain.h"
 #include "train/training_state.h"
 
 namespace coterie::cli {
@@ -152,9 +153,7 @@ Exit evaluate(const CommandLine& line, int& argc, char**& argv) {
   const dist::MpiEnvironment mpi(argc, argv);
   train::RunOptions options = shared_configuration(file, line).options;
   // The run's own config may name the result file of its training.
-  const auto names_json = [](const std::string& setting) { return setting.starts_with("json="); };
-  if (line.positional.size() < 2 && std::none_of(line.settings.begin(), line.settings.end(), names_json))
-    options.json.clear();
+  if (line.positional.size() < 2 && !line.sets("json")) options.json.clear();
   const dist::Mesh mesh = make_mesh(options, Layout::replicated);
   expect_writable_for_all(mesh, {options.json});
   make_save_folder(options, mesh);
@@ -167,12 +166,15 @@ Exit evaluate(const CommandLine& line, int& argc, char**& argv) {
     (void)eval::make_baseline(baseline, {}, eval::bm25_of(options.eval));
 
   Results results;
-  for (const Candidate& candidate : candidates_of(line.positional[0], options)) {
+  for (Candidate& candidate : candidates_of(line.positional[0], options)) {
+    if (line.sets("head.inference")) candidate.source.spec.head_inference = options.head.inference;
     log::info(str("embedding with the ", candidate.name, candidate.name == "model" ? "" : " model", " (",
                   candidate.source.folder.string(), ")"));
     const data::Tokenizer tokenizer = pairs ? candidate.source.tokenizer_of(*corpus) : candidate.source.tokenizer();
     const model::SentenceEncoder model = read_model(candidate.source, options, mesh);
-    const MeasuredModel measured{candidate.name, model, tokenizer};
+    const auto nearest = train::nearest_domain_of(candidate.source, options, mesh);
+    MeasuredModel measured{candidate.name, model, tokenizer};
+    if (nearest) measured.place_unknown = [&](data::PackedSequences& texts) { nearest->assign(texts); };
     if (pairs) results.add(candidate.name, pairs->measure(measured, mesh), options.eval);
     if (pairs && options.eval.cross_domain && !model.spec.domains.empty())
       results.add(candidate.name, pairs->cross_domain(measured, mesh));

@@ -35,7 +35,8 @@ std::vector<std::string> training_texts(const data::Corpus& corpus) {
 }  // namespace
 
 std::vector<PairRow> PairBench::measure(const MeasuredModel& measured, const dist::Mesh& mesh) const {
-  const eval::CorpusView view = train::view_of(corpus_, measured.model.spec, options_);
+  eval::CorpusView view = train::view_of(corpus_, measured.model.spec, options_);
+  view.place_unknown = measured.place_unknown;
   const auto score = [&](data::Split split) { return eval::score_pairs(*measured.model.encoder, view, split, mesh); };
   return rows(measured.name, score, mesh);
 }

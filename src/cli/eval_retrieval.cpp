@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "eval/lexical.h"
 #include "train/model_setup.h"
+#include "train/nearest_domain.h"
 
 namespace coterie::cli {
 namespace {
@@ -24,7 +25,7 @@ std::int32_t domain_of(const model::ModelSpec& spec, const train::RunOptions& op
   const auto known = std::find(spec.domains.begin(), spec.domains.end(), name);
   if (known != spec.domains.end()) return static_cast<std::int32_t>(known - spec.domains.begin());
   const std::int32_t otherwise = train::unknown_domain(spec, options.experts);
-  if (otherwise < 0)
+  if (otherwise < 0 && options.experts.unknown_domain != train::kNearest)
     throw ConfigError(str("config: the model must know the domain of every text, got ",
                           name.empty() ? "queries without one (eval.mixed_index)" : "'" + name + "' (eval.retrieval)",
                           "; set experts.unknown_domain to one of ", joined(spec.domains)));
@@ -53,7 +54,7 @@ std::vector<eval::NamedRetrieval> RetrievalBench::measure(const MeasuredModel& m
   const model::ModelSpec& spec = measured.model.spec;
   const eval::TextView view{measured.tokenizer,
                             [&](const std::string& name) { return domain_of(spec, options_, name); }, spec.max_length,
-                            options_.eval.batch_tokens};
+                            options_.eval.batch_tokens, measured.place_unknown};
   const auto search = [&](const eval::RetrievalTask& task) {
     return eval::retrieve(*measured.model.encoder, view, task, {.depth = depth_}, mesh);
   };

@@ -23,6 +23,7 @@ struct MeasuredModel {
   const std::string& name;
   const model::SentenceEncoder& model;
   const data::Tokenizer& tokenizer;
+  std::function<void(data::PackedSequences&)> place_unknown = {};  ///< `eval::CorpusView::place_unknown`
 };
 
 /// The tasks of a command.

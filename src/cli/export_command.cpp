@@ -51,14 +51,13 @@ Exit export_model(const CommandLine& line) {
   model::expect_vacant(line.positional[1]);
   const auto source = model::ModelSource::open(line.positional[0]);
   const model::ModelSpec& spec = source.spec;
-  if (spec.router == experts::RouterKind::top_k_token)
-    throw ConfigError(str("export: only a route by domain splits into dense models, got a model with a learned route (",
-                          source.folder.string(), ")"));
+  if (const auto reasons = model::not_splitting(spec); !reasons.empty())
+    throw ConfigError(str("export: ", joined(reasons), " (", source.folder.string(), ")"));
   if (!spec.domains.empty() && options.domain.empty())
     throw ConfigError("export: a model with domains is exported one by one, got no domain=NAME");
-  model::Weights weights = source.read({0, spec.expert_count});
-  if (!options.domain.empty())
-    weights = model::dense_weights(std::move(weights), spec, spec.domain(options.domain), source.tokenizer().cls_id());
+  model::Weights weights = source.read(model::all_experts(spec));
+  const std::int32_t domain = options.domain.empty() ? -1 : spec.domain(options.domain);
+  weights = model::dense_weights(std::move(weights), spec, domain, source.tokenizer().cls_id());
   const model::DenseModel dense{.config = spec.bert,
                                 .pooling = spec.pooling,
                                 .normalize = spec.normalize,

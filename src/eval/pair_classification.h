@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "data/batch.h"
 #include "data/corpus.h"
 #include "dist/mesh.h"
 #include "eval/binary_metrics.h"
@@ -35,6 +37,8 @@ struct CorpusView {
   std::vector<std::int32_t> model_domain;  ///< the model's index of each of the corpus's domains; -1: unknown to it
   std::int64_t max_length;
   std::int64_t batch_tokens;
+  /// Gives texts whose domain is unknown to the model one of its own; the texts are the same on every rank.
+  std::function<void(data::PackedSequences&)> place_unknown = {};
 };
 
 /// @note collective over the world; the result is the same on every rank

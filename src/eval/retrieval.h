@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "data/batch.h"
 #include "data/corpus.h"
 #include "data/retrieval_set.h"
 #include "data/tokenizer.h"
@@ -61,6 +62,8 @@ struct TextView {
   std::function<std::int32_t(const std::string&)> domain;
   std::int64_t max_length;
   std::int64_t batch_tokens;  ///< tokens embedded at a time on each rank
+  /// `CorpusView::place_unknown`
+  std::function<void(data::PackedSequences&)> place_unknown = {};
 };
 
 /// Searches by cosine similarity.

@@ -20,10 +20,10 @@ void AdamW::step(ParameterStore& store, const LearningRates& rates, double divis
     const Segment& segment = store.segments()[s];
     // The fused kernel could divide too, but by a float only, which a double model must not depend on.
     if (divisor != 1.0) segment.gradients.div_(divisor);
-    const double rate = segment.kind.rate == Rate::temperature ? rates.temperature : rates.encoder;
     const double decay = segment.kind.decay == Decay::yes ? options_.weight_decay : 0.0;
-    at::_fused_adamw_({segment.values}, {segment.gradients}, {first_[s]}, {second_[s]}, {}, {count}, rate,
-                      options_.beta1, options_.beta2, decay, options_.epsilon, /*amsgrad=*/false, /*maximize=*/false);
+    at::_fused_adamw_({segment.values}, {segment.gradients}, {first_[s]}, {second_[s]}, {}, {count},
+                      rates.of(segment.kind.rate), options_.beta1, options_.beta2, decay, options_.epsilon,
+                      /*amsgrad=*/false, /*maximize=*/false);
   }
   store.refresh();
 }

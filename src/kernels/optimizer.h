@@ -22,6 +22,11 @@ struct AdamWOptions {
 struct LearningRates {
   double encoder = 0.0;
   double temperature = 0.0;
+  double head = 0.0;
+
+  [[nodiscard]] double of(Rate rate) const {
+    return rate == Rate::temperature ? temperature : rate == Rate::head ? head : encoder;
+  }
 };
 
 /// AdamW with decoupled weight decay; moments live in the master dtype, in buffers parallel to the store's segments.

@@ -3,12 +3,7 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
-#include <algorithm>
-
 #include "base/error.h"
-#include "experts/domain_router.h"
-#include "experts/top_k_router.h"
-#include "experts/upcycling.h"
 #include "kernels/attention.h"
 #include "kernels/dropout.h"
 #include "kernels/fused_norm.h"
@@ -18,13 +13,14 @@
 namespace coterie::model {
 namespace {
 
-// Where dropout strikes; the number is part of the random key, so it must not change.
+// Where random numbers strike; the number is part of the random key, so it must not change.
 enum class Site : std::uint64_t {
   embeddings = 0,
   attention_probabilities = 1,
   attention_output = 2,
   mlp_output = 3,
-  router = 4
+  router = 4,
+  head = 5
 };
 
 RandomKey site_key(RandomKey step, std::uint64_t layer, Site site) {
@@ -44,8 +40,23 @@ kernels::TokenPlaces places_of(const data::PackedSequences& sequences) {
   return places;
 }
 
-experts::Mlp mlp_of(const kernels::ParameterStore& store, const std::vector<std::string>& names) {
-  return {store.operand(names[0]), store.operand(names[1]), store.operand(names[2]), store.operand(names[3])};
+// The segment of each token, from 0: how many [SEP], the last id of every sequence, stand before it.
+std::vector<std::int32_t> segments_of(const data::PackedSequences& sequences) {
+  std::vector<std::int32_t> segments;
+  for (std::size_t b = 0; b + 1 < sequences.offsets.size(); ++b) {
+    const auto first = sequences.tokens.begin() + sequences.offsets[b];
+    const auto end = sequences.tokens.begin() + sequences.offsets[b + 1];
+    std::int32_t segment = 0;
+    for (auto token = first; token != end; ++token) {
+      segments.push_back(segment);
+      if (*token == *(end - 1)) ++segment;
+    }
+  }
+  return segments;
+}
+
+experts::BatchLayout layout_of(const data::PackedSequences& sequences) {
+  return {sequences.offsets, sequences.domain, sequences.sequence_index, sequences.expert};
 }
 
 }  // namespace
@@ -55,6 +66,7 @@ struct Encoder::Pass {
   const Noise& noise;
   kernels::TokenPlaces places;
   experts::Plans& plans;
+  std::vector<std::int32_t> segments;  // read by the router of token types alone
 };
 
 Encoder::Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, const ExpertRange& range,
@@ -63,7 +75,8 @@ Encoder::Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, co
       product_(store.product()),
       words_VD_(store.at("embeddings.word_embeddings.weight")),
       positions_(store.at("embeddings.position_embeddings.weight")),
-      types_(store.at("embeddings.token_type_embeddings.weight")) {
+      types_(store.at("embeddings.token_type_embeddings.weight")),
+      head_(make_head({spec, store, range, expert_group})) {
   const auto norm = [&](const std::string& prefix) {
     return Norm{store.at(prefix + ".weight"), store.at(prefix + ".bias")};
   };
@@ -71,25 +84,7 @@ Encoder::Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, co
     return Linear{store.operand(prefix + ".weight"), store.operand(prefix + ".bias")};
   };
   embedding_norm_ = norm("embeddings.LayerNorm");
-  const auto by_domain = std::make_shared<experts::DomainRouter>(spec.expert_count);
-  const auto router = [&](std::int64_t layer) -> std::shared_ptr<const experts::Router> {
-    if (spec.router == experts::RouterKind::domain) return by_domain;
-    return std::make_shared<experts::TopKRouter>(store.at(experts::gate_tensor(layer)), spec.top_k);
-  };
-  const auto mlp = [&](std::int64_t layer) -> std::variant<experts::Mlp, experts::MoeLayer> {
-    const auto names = [&](auto name_of) {
-      std::vector<std::string> all;
-      for (const std::string& tensor : experts::mlp_tensors()) all.push_back(name_of(tensor));
-      return all;
-    };
-    if (!std::binary_search(spec.expert_layers.begin(), spec.expert_layers.end(), layer))
-      return mlp_of(store, names([&](const auto& tensor) { return experts::dense_tensor(layer, tensor); }));
-    std::vector<experts::Mlp> mine;
-    for (std::int64_t e = range.first; e < range.first + range.count; ++e)
-      mine.push_back(mlp_of(store, names([&](const auto& t) { return experts::expert_tensor(layer, e, t); })));
-    return experts::MoeLayer({router(layer), experts::Dispatcher(expert_group, spec.expert_count),
-                              experts::ExpertFfn(std::move(mine), spec.bert.activation), layer});
-  };
+  const ExpertSource source{spec, store, range, expert_group};
   for (std::int64_t n = 0; n < spec.bert.layers; ++n) {
     const std::string at = str("encoder.layer.", n, ".");
     const auto projections = [&](const std::string& suffix) {
@@ -100,7 +95,7 @@ Encoder::Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, co
     layers_.push_back({.projections = {projections(".weight"), projections(".bias")},
                        .output = linear(at + "attention.output.dense"),
                        .attention_norm = norm(at + "attention.output.LayerNorm"),
-                       .mlp = mlp(n),
+                       .mlp = make_mlp(source, n),
                        .mlp_norm = norm(at + "output.LayerNorm")});
   }
 }
@@ -143,13 +138,16 @@ at::Tensor Encoder::attend(const Layer& layer, const at::Tensor& tokens_TD, cons
 at::Tensor Encoder::feed_forward(const Layer& layer, const at::Tensor& tokens_TD, Pass& pass, RandomKey key) const {
   if (const auto* dense = std::get_if<experts::Mlp>(&layer.mlp))
     return dense->forward(tokens_TD, spec_.bert.activation);
-  const experts::BatchLayout layout{pass.sequences.offsets, pass.sequences.domain, pass.sequences.sequence_index};
-  return std::get<experts::MoeLayer>(layer.mlp).forward(tokens_TD, layout, key, pass.plans);
+  experts::BatchLayout layout = layout_of(pass.sequences);
+  layout.token_type = pass.segments;
+  return std::get<experts::MoeLayer>(layer.mlp).forward(tokens_TD, layout, {pass.noise.jitter, pass.noise.logits, key},
+                                                        pass.plans);
 }
 
 at::Tensor Encoder::forward(const data::PackedSequences& sequences, const Noise& noise, experts::Plans& plans,
                             std::vector<at::Tensor>* states) const {
-  Pass pass{sequences, noise, places_of(sequences), plans};
+  Pass pass{sequences, noise, places_of(sequences), plans, {}};
+  if (spec_.router == experts::RouterKind::token_type) pass.segments = segments_of(sequences);
   plans.begin_pass();
   const auto add_and_norm = [&](const at::Tensor& added_TD, const at::Tensor& residual_TD, const Norm& norm,
                                 RandomKey key) {
@@ -176,7 +174,10 @@ at::Tensor Encoder::embed(const data::PackedSequences& sequences, const Noise& n
 }
 
 at::Tensor Encoder::embed(const data::PackedSequences& sequences, const Noise& noise, experts::Plans& plans) const {
-  const at::Tensor pooled_BD = kernels::pool(forward(sequences, noise, plans), sequences.offsets, spec_.pooling);
+  at::Tensor pooled_BD = kernels::pool(forward(sequences, noise, plans), sequences.offsets, spec_.pooling);
+  if (head_)
+    pooled_BD = head_->forward(pooled_BD, layout_of(sequences),
+                               {noise.mode == Mode::training, site_key(noise.key, layers_.size(), Site::head)}, plans);
   return spec_.normalize ? kernels::normalize_rows(pooled_BD) : pooled_BD;
 }
 

@@ -7,22 +7,31 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <variant>
 #include <vector>
 
 #include "base/random.h"
 #include "data/batch.h"
+#include "experts/embedding_head.h"
 #include "experts/moe_layer.h"
 #include "kernels/parameter_store.h"
+#include "model/expert_layers.h"
 #include "model/weights.h"
 
 namespace coterie::model {
 
-/// Dropout of one step; rates of zero, the default, are evaluation.
+/// What a pass is for: the head behind pooling chooses otherwise in training.
+enum class Mode : std::uint8_t { evaluation, training };
+
+/// Randomness of one step; rates of zero, the default, are evaluation.
 struct Noise {
   double hidden = 0.0;     ///< after the embeddings and after each sublayer
   double attention = 0.0;  ///< of the attention probabilities
   RandomKey key;           ///< of the seed and the step
+  double jitter = 0.0;     ///< of the routers' input
+  double logits = 0.0;     ///< standard deviation of the noise on the routers' logits
+  Mode mode = Mode::evaluation;
 };
 
 /// A BERT encoder whose MLPs are dense or experts.
@@ -87,6 +96,7 @@ class Encoder {
   at::Tensor types_;
   Norm embedding_norm_;
   std::vector<Layer> layers_;
+  std::optional<experts::EmbeddingHead> head_;
 };
 
 }  // namespace coterie::model

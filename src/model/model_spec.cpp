@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kVersion = 2;
+constexpr int kVersion = 3;
 constexpr const char* kPoolings[] = {"mean", "cls", "max"};
 
 Pooling pooling_of(const std::string& name) {
@@ -26,11 +26,35 @@ std::int64_t integer(const json& value, const char* key) {
   return value.get<std::int64_t>();
 }
 
-experts::RouterKind router_of(const std::string& name) {
-  const auto found = std::find(experts::kRouterNames.begin(), experts::kRouterNames.end(), name);
-  if (found == experts::kRouterNames.end())
-    throw DataError(str("router must be one of ", joined(experts::kRouterNames), ", got '", name, "'"));
-  return static_cast<experts::RouterKind>(found - experts::kRouterNames.begin());
+// The enumerator that `key` spells.
+template <class Kind, class Names>
+Kind kind_of(const json& value, const char* key, const Names& names) {
+  const auto name = value.get<std::string>();
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) throw DataError(str(key, " must be one of ", joined(names), ", got '", name, "'"));
+  return static_cast<Kind>(found - names.begin());
+}
+
+template <class Kind, class Names>
+std::string name_of(Kind kind, const Names& names) {
+  return std::string(names[static_cast<std::size_t>(kind)]);
+}
+
+void check_head(const ModelSpec& spec) {
+  const bool there = spec.head != experts::HeadKind::none;
+  if (spec.head_experts < (there ? 1 : 0) || spec.head_experts > (there ? experts::kMostExperts : 0))
+    throw DataError(str("head.experts must be ", there ? str("1..", experts::kMostExperts) : "0 without a head",
+                        ", got ", spec.head_experts));
+}
+
+void check_heads(const ModelSpec& spec) {
+  const bool split = spec.router == experts::RouterKind::multi_head;
+  if (spec.heads < 1 || (spec.heads > 1) != split || spec.bert.hidden_size % spec.heads != 0)
+    throw DataError(
+        str("heads must be ", split ? str("2 or more and divide ", spec.bert.hidden_size) : "1", ", got ", spec.heads));
+  if (spec.router_balance && !experts::learns(spec.router))
+    throw DataError(str("router_balance must be false where the router does not learn, got true with '",
+                        name_of(spec.router, experts::kRouterNames), "'"));
 }
 
 void check_experts(const ModelSpec& spec) {
@@ -45,6 +69,8 @@ void check_experts(const ModelSpec& spec) {
   if (spec.router == experts::RouterKind::domain && spec.expert_count != static_cast<std::int64_t>(spec.domains.size()))
     throw DataError(str("experts must be as many as domains (", spec.domains.size(), ") when routed by them, got ",
                         spec.expert_count));
+  if (spec.router == experts::RouterKind::dense && spec.expert_count != 1)
+    throw DataError(str("experts must be 1 with the router dense, got ", spec.expert_count));
   if (routed && (spec.top_k < 1 || spec.top_k > spec.expert_count))
     throw DataError(str("top_k must be 1..", spec.expert_count, ", got ", spec.top_k));
 }
@@ -57,9 +83,17 @@ json extension_of(const ModelSpec& spec) {
           {"normalize", spec.normalize},
           {"max_length", spec.max_length},
           {"domains", spec.domains},
-          {"router", experts::kRouterNames[static_cast<std::size_t>(spec.router)]},
+          {"router", name_of(spec.router, experts::kRouterNames)},
           {"experts", spec.expert_count},
           {"top_k", spec.top_k},
+          {"heads", spec.heads},
+          {"router_balance", spec.router_balance},
+          {"expert_mlp", name_of(spec.expert_mlp, experts::kMlpNames)},
+          {"shared_expert", spec.shared_expert},
+          {"head",
+           {{"kind", name_of(spec.head, experts::kHeadNames)},
+            {"experts", spec.head_experts},
+            {"inference", name_of(spec.head_inference, experts::kHeadInferenceNames)}}},
           {"expert_layers", spec.expert_layers},
           {"domain_tokens", spec.domain_tokens}};
 }
@@ -74,6 +108,8 @@ void check(const ModelSpec& spec) {
   if (spec.domains.empty() && (spec.domain_tokens || spec.router == experts::RouterKind::domain))
     throw DataError("domains must not be empty in a model with domain tokens, or routed by domain");
   check_experts(spec);
+  check_heads(spec);
+  check_head(spec);
   if (std::set<std::string>(spec.domains.begin(), spec.domains.end()).size() != spec.domains.size())
     throw DataError("domains must differ, got one twice");
   if (spec.max_length < 3 || spec.max_length > spec.bert.max_position_embeddings)
@@ -128,9 +164,18 @@ ModelSpec read_model_spec(const fs::path& folder) {
     for (const json& layer : extension.at("expert_layers").get<std::vector<json>>())
       spec.expert_layers.push_back(integer(layer, "expert_layers"));
     extension.at("domain_tokens").get_to(spec.domain_tokens);
-    spec.router = router_of(extension.at("router"));
+    spec.router = kind_of<experts::RouterKind>(extension.at("router"), "router", experts::kRouterNames);
     spec.expert_count = integer(extension.at("experts"), "experts");
     spec.top_k = integer(extension.at("top_k"), "top_k");
+    spec.heads = integer(extension.at("heads"), "heads");
+    extension.at("router_balance").get_to(spec.router_balance);
+    spec.expert_mlp = kind_of<experts::MlpKind>(extension.at("expert_mlp"), "expert_mlp", experts::kMlpNames);
+    extension.at("shared_expert").get_to(spec.shared_expert);
+    const json& head = extension.at("head");
+    spec.head = kind_of<experts::HeadKind>(head.at("kind"), "head.kind", experts::kHeadNames);
+    spec.head_experts = integer(head.at("experts"), "head.experts");
+    spec.head_inference =
+        kind_of<experts::HeadInference>(head.at("inference"), "head.inference", experts::kHeadInferenceNames);
     check(spec);
   } catch (const json::exception& error) {
     throw DataError(str("model: ", error.what(), " (", path.string(), ")"));

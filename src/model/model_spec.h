@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/file_ops.h"
+#include "experts/head_options.h"
 #include "experts/options.h"
 #include "model/bert_config.h"
 #include "model/hf_directory.h"
@@ -24,7 +25,14 @@ struct ModelSpec {
   experts::RouterKind router = experts::RouterKind::none;  ///< none exactly where no layer has experts
   std::int64_t expert_count = 0;                           ///< E; as many as domains when routed by them
   std::int64_t top_k = 1;                                  ///< of a learned router
-  bool domain_tokens = false;                              ///< token vocab_size + d stands for [CLS] in domain d
+  std::int64_t heads = 1;                                  ///< parts of a token, above 1 exactly with multi_head
+  bool router_balance = false;                             ///< a learned router has a bias that balances it
+  experts::MlpKind expert_mlp = experts::MlpKind::plain;
+  bool shared_expert = false;                        ///< one expert more that every token passes
+  experts::HeadKind head = experts::HeadKind::none;  ///< what stands behind pooling
+  std::int64_t head_experts = 0;                     ///< its experts; 0 exactly where there is no head
+  experts::HeadInference head_inference = experts::HeadInference::top1;
+  bool domain_tokens = false;  ///< token vocab_size + d stands for [CLS] in domain d
 
   /// Rows of the word embeddings, domain tokens included.
   [[nodiscard]] std::int64_t vocabulary() const {

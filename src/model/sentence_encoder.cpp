@@ -103,8 +103,17 @@ data::Tokenizer ModelSource::tokenizer_of(const data::Corpus& corpus) const {
 }
 
 ExpertRange expert_range(const ModelSpec& spec, const dist::Mesh& mesh) {
-  if (spec.expert_count == 0) return {};
-  return {mesh.shape().first_expert(spec.expert_count), mesh.shape().local_experts(spec.expert_count)};
+  const dist::MeshShape& shape = mesh.shape();
+  ExpertRange range;
+  if (spec.expert_count > 0) {
+    range.first = shape.first_expert(spec.expert_count);
+    range.count = shape.local_experts(spec.expert_count);
+  }
+  if (spec.head_experts > 0) {
+    range.head_first = shape.first_expert(spec.head_experts);
+    range.head_count = shape.local_experts(spec.head_experts);
+  }
+  return range;
 }
 
 kernels::Dtypes dtypes_of(Precision precision) {

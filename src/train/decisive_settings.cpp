@@ -14,6 +14,7 @@ namespace {
 // Whole sections, and single keys of others.
 const std::set<std::string>& decisive_keys() {
   static const std::set<std::string> kKeys = {"experts",
+                                              "head",
                                               "loss",
                                               "loss.auxiliary",
                                               "optim",

@@ -1,28 +1,77 @@
 #include "train/model_setup.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "experts/upcycling.h"
+#include "train/nearest_domain.h"
 #include "train/training_step.h"
 
 namespace coterie::train {
 
 namespace {
 
-void add_experts(model::ModelSpec& spec, const experts::ExpertsOptions& options, std::int64_t domains) {
-  if (options.router == experts::RouterKind::none) return;
+using experts::RouterKind;
+
+std::string name_of(RouterKind kind) { return std::string(experts::kRouterNames[static_cast<std::size_t>(kind)]); }
+
+std::int64_t count_of(const experts::ExpertsOptions& options, const model::ModelSpec& spec, std::int64_t domains) {
+  const auto forced = [&](std::int64_t only, const std::string& what) {
+    if (options.count != 0 && options.count != only)
+      throw ConfigError(str("config: experts.count must be 0 or ", what, ", got ", options.count));
+    return only;
+  };
+  if (options.router == RouterKind::domain)
+    return forced(domains, str("the number of domains (", domains, ") when routed by domain"));
+  if (options.router == RouterKind::dense) return forced(1, "1 with the router dense");
+  if (options.count > 0) return options.count;
+  return options.router == RouterKind::token_type ? spec.bert.type_vocab_size : domains;
+}
+
+std::int64_t top_k_of(const experts::ExpertsOptions& options) {
+  return experts::learns(options.router) && options.router != RouterKind::switch_sentence ? options.top_k : 1;
+}
+
+// What disturbs or balances a gate needs one.
+void check_gates(const RunOptions& options) {
+  const RouterKind router = options.experts.router;
+  if (experts::learns(router)) return;
+  for (const auto& [key, value] :
+       {std::pair{"experts.jitter", options.experts.jitter}, std::pair{"experts.noise", options.experts.noise},
+        std::pair{"optim.router_balance_rate", options.optim.router_balance_rate}})
+    if (value > 0.0)
+      throw ConfigError(str("config: ", key, " must be 0 where the router does not learn, got ", value,
+                            " with experts.router '", name_of(router), "'"));
+}
+
+void add_experts(model::ModelSpec& spec, const RunOptions& run, std::int64_t domains) {
+  const experts::ExpertsOptions& options = run.experts;
+  check_gates(run);
+  if (options.router == RouterKind::none) return;
   spec.expert_layers = experts::expert_layers(options.layers, spec.bert.layers);
   if (spec.expert_layers.empty()) return;
   spec.router = options.router;
-  spec.expert_count = options.count == 0 ? domains : options.count;
-  if (spec.router == experts::RouterKind::domain && spec.expert_count != domains)
-    throw ConfigError(str("config: experts.count must be 0 or the number of domains (", domains,
-                          ") when routed by domain, got ", options.count));
-  spec.top_k = spec.router == experts::RouterKind::top_k_token ? options.top_k : 1;
+  spec.expert_count = count_of(options, spec, domains);
+  spec.expert_mlp = options.mlp;
+  spec.shared_expert = options.shared;
+  spec.router_balance = run.optim.router_balance_rate > 0.0;
+  spec.top_k = top_k_of(options);
   if (spec.top_k > spec.expert_count)
     throw ConfigError(
         str("config: experts.top_k must be in 1..", spec.expert_count, " (the number of experts), got ", spec.top_k));
+  if (options.router != RouterKind::multi_head) return;
+  spec.heads = options.heads;
+  if (spec.bert.hidden_size % spec.heads != 0)
+    throw ConfigError(
+        str("config: experts.heads must divide the model's width (", spec.bert.hidden_size, "), got ", spec.heads));
+}
+
+void add_head(model::ModelSpec& spec, const experts::HeadOptions& options) {
+  if (options.kind == experts::HeadKind::none) return;
+  spec.head = options.kind;
+  spec.head_experts = options.experts;
+  spec.head_inference = options.inference;
 }
 
 }  // namespace
@@ -37,31 +86,42 @@ model::ModelSpec trained_spec(const RunOptions& options, const data::Corpus& cor
   if (spec.max_length < 3 || spec.max_length > spec.bert.max_position_embeddings)
     throw ConfigError(
         str("config: model.max_length must be 3..", spec.bert.max_position_embeddings, ", got ", spec.max_length));
-  add_experts(spec, options.experts, static_cast<std::int64_t>(corpus.domains().size()));
+  if (options.experts.router == RouterKind::index && !corpus.names_experts())
+    throw ConfigError(
+        str("config: experts.router 'index' needs a corpus whose documents name an 'expert', got one that ",
+            "names none (", corpus.path().string(), ")"));
+  add_experts(spec, options, static_cast<std::int64_t>(corpus.domains().size()));
+  add_head(spec, options.head);
   spec.domain_tokens = options.experts.domain_tokens;
   if (spec.router == experts::RouterKind::domain || spec.domain_tokens) spec.domains = corpus.domains();
   return spec;
 }
 
 model::SentenceEncoder make_model(const RunOptions& options, const data::Corpus& corpus,
-                                  const model::ModelSource& source, const dist::Mesh& mesh) {
+                                  const model::ModelSource& source, const dist::Mesh& mesh,
+                                  const std::vector<kernels::Declaration>& kept) {
   const model::ModelSpec spec = trained_spec(options, corpus, source.spec);
   const data::Tokenizer tokenizer = source.tokenizer_of(corpus);
   const model::Weights weights = model::extend_weights(
-      source.read({}), spec, tokenizer.cls_id(), RandomKey{static_cast<std::uint64_t>(options.seed)}.derive("gate"));
-  return model::make_sentence_encoder(spec, weights, mesh, model::dtypes_of(options.model.precision),
-                                      loss_parameters(options.loss));
+      source.read({}), spec, tokenizer.cls_id(), RandomKey{static_cast<std::uint64_t>(options.seed)}.derive("gate"),
+      options.experts.copy_noise);
+  std::vector<kernels::Declaration> extra = loss_parameters(options.loss);
+  extra.insert(extra.end(), kept.begin(), kept.end());
+  return model::make_sentence_encoder(spec, weights, mesh, model::dtypes_of(options.model.precision), extra);
 }
 
-model::Noise dropout_of(const model::ModelOptions& options, const model::BertConfig& checkpoint) {
+model::Noise training_noise(const RunOptions& options, const model::BertConfig& checkpoint) {
   model::Noise noise;
-  if (options.hidden_dropout == model::Dropout::checkpoint) noise.hidden = checkpoint.hidden_dropout;
-  if (options.attention_dropout == model::Dropout::checkpoint) noise.attention = checkpoint.attention_dropout;
+  if (options.model.hidden_dropout == model::Dropout::checkpoint) noise.hidden = checkpoint.hidden_dropout;
+  if (options.model.attention_dropout == model::Dropout::checkpoint) noise.attention = checkpoint.attention_dropout;
+  noise.jitter = options.experts.jitter;
+  noise.logits = options.experts.noise;
+  noise.mode = model::Mode::training;
   return noise;
 }
 
 std::int32_t unknown_domain(const model::ModelSpec& spec, const experts::ExpertsOptions& options) {
-  if (spec.domains.empty() || options.unknown_domain == "error") return -1;
+  if (spec.domains.empty() || options.unknown_domain == "error" || options.unknown_domain == kNearest) return -1;
   return spec.domain(options.unknown_domain);
 }
 
@@ -71,9 +131,10 @@ eval::CorpusView view_of(const data::Corpus& corpus, const model::ModelSpec& spe
   for (const std::string& name : corpus.domains()) {
     const auto found = std::find(spec.domains.begin(), spec.domains.end(), name);
     const bool known = found != spec.domains.end();
-    if (!known && !spec.domains.empty() && otherwise < 0)
+    const bool nearest = options.experts.unknown_domain == kNearest;
+    if (!known && !spec.domains.empty() && otherwise < 0 && !nearest)
       throw ConfigError(str("config: the corpus has the domain '", name, "', which the model does not know (",
-                            corpus.path().string(), "); set experts.unknown_domain to one it knows"));
+                            corpus.path().string(), "); set experts.unknown_domain to one it knows, or to nearest"));
     view.model_domain.push_back(known ? static_cast<std::int32_t>(found - spec.domains.begin()) : otherwise);
   }
   return view;

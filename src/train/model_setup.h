@@ -14,13 +14,15 @@ namespace coterie::train {
 [[nodiscard]] model::ModelSpec trained_spec(const RunOptions& options, const data::Corpus& corpus,
                                             const model::ModelSpec& checkpoint);
 
-/// The model of a run before its first step; its embeddings are the checkpoint's.
+/// The model of a run before its first step; its embeddings are the checkpoint's unless `model::not_preserving`.
 /// @param mesh  must outlive the model
+/// @param kept  further parameters to keep with it: `domain_means`
 [[nodiscard]] model::SentenceEncoder make_model(const RunOptions& options, const data::Corpus& corpus,
-                                                const model::ModelSource& source, const dist::Mesh& mesh);
+                                                const model::ModelSource& source, const dist::Mesh& mesh,
+                                                const std::vector<kernels::Declaration>& kept = {});
 
-/// The dropout rates of training; the key is left to the step.
-[[nodiscard]] model::Noise dropout_of(const model::ModelOptions& options, const model::BertConfig& checkpoint);
+/// The randomness of training; the key is left to the step.
+[[nodiscard]] model::Noise training_noise(const RunOptions& options, const model::BertConfig& checkpoint);
 
 /// How a corpus's texts reach a model.
 /// @throws ConfigError if the model needs domains and the corpus has one that it does not know, with
@@ -28,7 +30,8 @@ namespace coterie::train {
 [[nodiscard]] eval::CorpusView view_of(const data::Corpus& corpus, const model::ModelSpec& spec,
                                        const RunOptions& options);
 
-/// The model's domain for a text without one, or of a domain it does not know; -1 if that is an error.
+/// The model's domain for a text without one, or of a domain it does not know; -1 if that is an error, or left to
+/// `NearestDomain`.
 /// @throws ConfigError if `experts.unknown_domain` names no domain of the model
 [[nodiscard]] std::int32_t unknown_domain(const model::ModelSpec& spec, const experts::ExpertsOptions& options);
 

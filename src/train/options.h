@@ -92,6 +92,7 @@ enum class Decay : std::uint8_t { linear, cosine, constant };
 
 struct OptimOptions {
   double lr = 2e-5;
+  double head_lr = 1e-4;
   std::int64_t warmup_steps = 10;
   Decay decay = Decay::linear;
   double weight_decay = 0.01;
@@ -99,10 +100,12 @@ struct OptimOptions {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   double clip_norm = 1.0;
+  double router_balance_rate = 0.0;
 };
 
 inline void describe(config::Visitor& v, OptimOptions& o) {
   v.field("lr", o.lr, "peak learning rate", {0.0, 1.0});
+  v.field("head_lr", o.head_lr, "peak learning rate of the head on the pooled embedding", {0.0, 1.0});
   v.field("warmup_steps", o.warmup_steps, "steps of linear warm-up from 0", {0, 10000000});
   v.choice("decay", o.decay, std::to_array<std::string_view>({"linear", "cosine", "constant"}),
            "learning rate after warm-up, towards 0 at the last step");
@@ -111,6 +114,10 @@ inline void describe(config::Visitor& v, OptimOptions& o) {
   v.field("beta2", o.beta2, "decay of AdamW's second moment", {0.0, 0.9999999});
   v.field("epsilon", o.epsilon, "AdamW's epsilon", {1e-16, 1.0});
   v.field("clip_norm", o.clip_norm, "gradients are scaled down to this global norm", {1e-9, 1e9});
+  v.field("router_balance_rate", o.router_balance_rate,
+          "balances learned routes without a loss: what each step adds to the routing bias of experts below the mean "
+          "load, and takes from those above; 0: no bias",
+          {0.0, 1.0});
 }
 
 struct TrainOptions {

@@ -7,8 +7,9 @@ namespace coterie::train {
 void RouterStage::add(const data::PackedSequences& piece, const experts::Plans& plans) {
   const c10::NoGradGuard no_grad;
   std::vector<RouterSums> more;
+  // The head behind pooling comes last; these losses and measures are of the layers.
   for (const experts::RouterRecord& record : plans.records())
-    more.push_back(router_sums(record, piece, domains_, experts_));
+    if (record.layer != experts::kHeadLayer) more.push_back(router_sums(record, piece, domains_, experts_));
   train::add(sums_, more);
 }
 

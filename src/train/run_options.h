@@ -11,6 +11,7 @@
 #include "data/options.h"
 #include "dist/options.h"
 #include "eval/options.h"
+#include "experts/head_options.h"
 #include "experts/options.h"
 #include "model/options.h"
 #include "train/options.h"
@@ -29,6 +30,7 @@ struct RunOptions {
   model::ModelOptions model;
   data::DataOptions data;
   experts::ExpertsOptions experts;
+  experts::HeadOptions head;
   LossOptions loss;
   OptimOptions optim;
   dist::ParallelOptions parallel;
@@ -48,6 +50,7 @@ inline void describe(config::Visitor& v, RunOptions& o) {
   v.section("model", o.model, "the pretrained checkpoint and how it is run");
   v.section("data", o.data, "where documents come from and how they are split, sampled and read");
   v.section("experts", o.experts, "which layers have experts and how tokens find them");
+  v.section("head", o.head, "experts on the pooled embedding");
   v.section("loss", o.loss, "the contrastive loss");
   v.section("optim", o.optim, "AdamW and its learning rate");
   v.section("parallel", o.parallel, "how the ranks are laid out");

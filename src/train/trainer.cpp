@@ -11,6 +11,7 @@
 #include "train/agreement.h"
 #include "train/decisive_settings.h"
 #include "train/model_setup.h"
+#include "train/nearest_domain.h"
 #include "train/schedule.h"
 
 namespace coterie::train {
@@ -25,7 +26,7 @@ Trainer::Trainer(const RunOptions& options, const std::string& resolved, dist::M
       corpus_(dist::made_together(mesh.world(), [&] { return data::Corpus(options.data.corpus); })),
       source_(dist::made_together(mesh.world(), [&] { return model::ModelSource::open(options.model); })),
       tokenizer_(dist::made_together(mesh.world(), [&] { return source_.tokenizer_files(); })),
-      model_(dist::made_together(mesh.world(), [&] { return make_model(options, corpus_, source_, mesh); })),
+      model_(make_model_together()),
       step_(options.loss, options.optim, options.train.micro_batch_tokens, model_, mesh) {
   state_.steps = options_.train.steps;
   state_.start = {options_.model.checkpoint, source_.opened.string()};
@@ -43,6 +44,11 @@ Trainer::Trainer(const RunOptions& options, const std::string& resolved, dist::M
   expect_same_parameters(mesh_, *model_.parameters, step_.optimizer(),
                          checkpoint.empty() ? source_.folder.string() : checkpoint);
   open_log(resolved);
+}
+
+model::SentenceEncoder Trainer::make_model_together() const {
+  const auto means = domain_means(options_, corpus_, source_, mesh_);
+  return dist::made_together(mesh_.world(), [&] { return make_model(options_, corpus_, source_, mesh_, means); });
 }
 
 // Takes the lock and decides whether the run continues. Returns the checkpoint to continue from.
@@ -67,6 +73,9 @@ void Trainer::open_log(const std::string& resolved) {
     if (mesh_.world().rank() != 0) return;
     write_file_atomically(*ops_, directory_ / "config.toml", resolved);
     log_ = std::make_unique<RunLog>(ops_, directory_, state_.step, options_.train.steps);
+    const auto reasons = model::not_preserving(model_.spec, options_.experts.copy_noise);
+    if (!reasons.empty())
+      log::info(str("the run does not start from the checkpoint's embeddings: ", joined(reasons, "; ")));
   });
 }
 
@@ -131,7 +140,7 @@ void Trainer::train_step(data::Loader& loader) {
   const data::Batch batch = loader.next();
   const NegativeMask mask = negative_mask(options_.loss, corpus_, batch.global);
   const double factor = schedule(options_.optim, state_.step, options_.train.steps);
-  model::Noise noise = dropout_of(options_.model, model_.spec.bert);
+  model::Noise noise = training_noise(options_, model_.spec.bert);
   noise.key = RandomKey{static_cast<std::uint64_t>(options_.seed)}.derive("dropout").derive(
       static_cast<std::uint64_t>(state_.step));
 

@@ -56,6 +56,7 @@ class Trainer {
   Outcome run();
 
  private:
+  [[nodiscard]] model::SentenceEncoder make_model_together() const;
   [[nodiscard]] std::string open_run();
   void resume(const std::string& checkpoint);
   void check_continues(const TrainingState& saved, const std::string& checkpoint) const;

@@ -41,6 +41,7 @@ TrainingStep::TrainingStep(const LossOptions& loss, const OptimOptions& optim, s
       micro_batch_tokens_(micro_batch_tokens),
       model_(model),
       mesh_(mesh),
+      balance_(model, optim.router_balance_rate),
       reducer_(make_reducer(*model.parameters, mesh)),
       optimizer_({optim.beta1, optim.beta2, optim.epsilon, optim.weight_decay}, *model.parameters) {}
 
@@ -112,6 +113,7 @@ StepResult TrainingStep::gradients(const data::Batch& batch, const NegativeMask&
     torch::autograd::backward(roots.tensors, roots.gradients);
     first += count;
   }
+  balance_.count(plans);
   // d loss / d log s = s d loss / d s
   if (loss_.learn_scale) model_.parameters->at(kLogScale).mutable_grad().add_(loss.gradient_scale * result.scale);
   result.times.backward_ms = watch.lap_ms();
@@ -128,7 +130,8 @@ StepResult TrainingStep::run(const data::Batch& batch, const NegativeMask& mask,
   StepResult result = gradients(batch, mask, noise);
   Stopwatch watch;
   const double divisor = std::max(1.0, result.gradient_norm / optim_.clip_norm);
-  optimizer_.step(*model_.parameters, {factor * optim_.lr, factor * loss_.scale_lr}, divisor);
+  optimizer_.step(*model_.parameters, {factor * optim_.lr, factor * loss_.scale_lr, factor * optim_.head_lr}, divisor);
+  balance_.update(mesh_.world());
   clamp_scale();
   result.times.update_ms = watch.lap_ms();
   return result;

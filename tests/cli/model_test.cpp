@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "base/npy.h"
 #include "base/sha256.h"
@@ -289,10 +290,84 @@ TEST_F(TrainedRun, with_learned_routes_is_evaluated_and_embedded_but_not_split) 
 
   EXPECT_EQ(evaluated.code, 0) << evaluated;
   EXPECT_EQ(embed("runs/learned", "in.txt").shape, (std::vector<std::int64_t>{4, 8}));
-  expect_refused({"export", "runs/learned", "out"}, Exit::config, {"a model with a learned route"});
+  expect_refused({"export", "runs/learned", "out"}, Exit::config,
+                 {"only a route by domain splits into dense models, got router 'top_k_token'"});
   expect_refused({"train", "run.toml", "run=next", "model.checkpoint=runs/learned"}, Exit::config,
                  {"model.checkpoint must be a dense model"});
   expect_refused(with({"run=many", "experts.top_k=4"}), Exit::config, {"experts.top_k must be in 1..3", "got 4"});
+}
+
+TEST_F(TrainedRun, with_a_head_of_experts_is_evaluated_and_embedded_but_not_split) {
+  const Outcome trained = coterie({"train", "run.toml", "run=head", "experts.router=none",
+                                   "experts.domain_tokens=false", "head.kind=sb_moe", "head.experts=3"});
+  ASSERT_EQ(trained.code, 0) << trained;
+  EXPECT_THAT(trained.err,
+              testing::HasSubstr("the run does not start from the checkpoint's embeddings: the head adds"));
+
+  const Outcome evaluated = coterie({"eval", "runs/head"});
+
+  EXPECT_EQ(evaluated.code, 0) << evaluated;
+  EXPECT_EQ(embed("runs/head", "in.txt").shape, (std::vector<std::int64_t>{4, 8}));
+  EXPECT_GT(distance(embed("runs/head", "in.txt"), embed("runs/head", "in.txt", {"head.inference=all"})), 1e-5);
+  expect_refused({"export", "runs/head", "out"}, Exit::config, {"a BERT has no head of experts"});
+}
+
+TEST_F(TrainedRun, takes_a_text_without_a_domain_as_of_the_nearest_one) {
+  const Outcome trained = coterie({"train", "run.toml", "run=near", "experts.unknown_domain=nearest"});
+  ASSERT_EQ(trained.code, 0) << trained;
+  write("with.jsonl",
+        "{\"text\": \"gene paper a z\", \"domain\": \"biology\"}\n"
+        "{\"text\": \"star paper a z\", \"domain\": \"physics\"}\n");
+  write("without.jsonl", "{\"text\": \"gene paper a z\"}\n{\"text\": \"star paper a z\"}\n");
+  const auto embedded = [&](const std::string& in, const std::string& out) {
+    const Outcome done = coterie({"embed", "runs/near", in, out, "experts.unknown_domain=nearest"});
+    EXPECT_EQ(done.code, 0) << done;
+    return read(out);
+  };
+
+  EXPECT_EQ(embedded("without.jsonl", "without.npy"), embedded("with.jsonl", "with.npy"));
+  expect_refused({"embed", "runs/near", "without.jsonl", "out.npy"}, Exit::data, {"got none (without.jsonl:1)"});
+  expect_refused({"embed", "runs/tiny", "without.jsonl", "out.npy", "experts.unknown_domain=nearest"}, Exit::data,
+                 {"tensor 'domains.mean_embedding' is missing"});
+}
+
+TEST_F(TrainedRun, routed_by_index_takes_the_expert_that_documents_and_texts_name) {
+  std::istringstream documents(read("source/documents.jsonl"));
+  std::string named;
+  int number = 0;
+  for (std::string line; std::getline(documents, line);)
+    named += line.substr(0, line.size() - 1) + str(", \"expert\": ", ++number % 2, "}\n");
+  write("named/documents.jsonl", named);
+  write("named/pairs.jsonl", read("source/pairs.jsonl"));
+  const std::vector<std::string> settings = {
+      "run.toml",        "data.sources=[\"plain:named\"]", "data.corpus=named.h5",
+      "run=named",       "experts.router=index",           "experts.domain_tokens=false",
+      "experts.count=2", "experts.copy_noise=0.5"};
+  const auto with = [&](std::vector<std::string> words) {
+    words.insert(words.end(), settings.begin(), settings.end());
+    return coterie(words);
+  };
+  const Outcome built = with({"data", "build"});
+  ASSERT_EQ(built.code, 0) << built;
+  const Outcome trained = with({"train"});
+  ASSERT_EQ(trained.code, 0) << trained;
+  write("one.jsonl", "{\"text\": \"gene paper\", \"expert\": 0}\n{\"text\": \"gene paper\", \"expert\": 1}\n");
+
+  const auto two = embed("runs/named", "one.jsonl");
+
+  double difference = 0.0;
+  for (std::size_t i = 0; i < 8; ++i) difference += std::abs(two.values[i] - two.values[8 + i]);
+  EXPECT_GT(difference, 1e-4) << "experts that differ must be seen";
+  expect_refused({"embed", "runs/named", "in.txt", "out.npy"}, Exit::data,
+                 {"router: the expert of a text must be in 0..1, got none"});
+  write("out_of_range.jsonl", "{\"text\": \"gene paper\", \"expert\": 2}\n");
+  expect_refused({"embed", "runs/named", "out_of_range.jsonl", "out.npy"}, Exit::data,
+                 {"router: the expert of a text must be in 0..1, got 2"});
+}
+
+TEST_F(TrainedRun, routed_by_index_needs_the_expert_of_every_text) {
+  expect_refused({"train", "run.toml", "run=index", "experts.router=index"}, Exit::config,
+                 {"needs a corpus whose documents name an 'expert'"});
 }
 
 TEST_F(TrainedRun, cannot_be_the_start_of_another_with_domains) {

@@ -26,6 +26,18 @@ TEST(ExpertFfn, applies_each_expert_to_its_own_block) {
     EXPECT_LT(test::distance(out_RD[r], plain_mlp(experts[r < 2 ? 0 : 2], rows_RD[r])), 3e-15) << r;
 }
 
+TEST(ExpertFfn, multiplies_the_hidden_units_of_an_enlarged_expert_by_its_gate) {
+  const std::vector<Mlp> experts = {random_glu(0), random_glu(1)};
+  const at::Tensor rows_RD = test::random_tensor({5, kWidth}, 1);
+
+  const at::Tensor out_RD = ExpertFfn(experts, kernels::Activation::gelu).forward(rows_RD, {2, 3});
+
+  for (std::int64_t r = 0; r < 5; ++r)
+    EXPECT_LT(test::distance(out_RD[r], plain_mlp(experts[r < 2 ? 0 : 1], rows_RD[r])), 3e-15) << r;
+  torch::autograd::backward({out_RD.sum()});
+  EXPECT_GT(experts[1].gate_weight_FD.leaf.grad().norm().item<double>(), 0);
+}
+
 TEST(ExpertFfn, gives_an_expert_without_rows_a_zero_gradient) {
   const std::vector<Mlp> experts = three_experts();
 

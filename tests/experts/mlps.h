@@ -23,10 +23,22 @@ inline Mlp random_mlp(std::int64_t expert) {
           test::random_leaf({kWidth, kHidden}, stream + 2), test::random_leaf({kWidth}, stream + 3)};
 }
 
-/// The MLP on one token, written out: W (h Phi(h)) + w with h = U x + u.
+/// The same, enlarged by a gate.
+inline Mlp random_glu(std::int64_t expert) {
+  Mlp mlp = random_mlp(expert);
+  const auto stream = 5000 + 10 * static_cast<std::uint64_t>(expert);
+  mlp.gate_weight_FD = test::random_leaf({kHidden, kWidth}, stream);
+  mlp.gate_bias_F = test::random_leaf({kHidden}, stream + 1);
+  return mlp;
+}
+
+/// The MLP on one token, written out: W (h Phi(h)) + w with h = U x + u, and V x + v as a factor where enlarged.
 inline at::Tensor plain_mlp(const Mlp& mlp, const at::Tensor& token_D) {
   const at::Tensor hidden_F = mlp.up_weight_FD.leaf.mv(token_D) + mlp.up_bias_F.leaf;
-  return mlp.down_weight_DF.leaf.mv(hidden_F * 0.5 * (1 + (hidden_F / std::sqrt(2.0)).erf())) + mlp.down_bias_D.leaf;
+  at::Tensor active_F = hidden_F * 0.5 * (1 + (hidden_F / std::sqrt(2.0)).erf());
+  if (mlp.gate_weight_FD.leaf.defined())
+    active_F = active_F * (mlp.gate_weight_FD.leaf.mv(token_D) + mlp.gate_bias_F.leaf);
+  return mlp.down_weight_DF.leaf.mv(active_F) + mlp.down_bias_D.leaf;
 }
 
 }  // namespace coterie::experts

@@ -1,7 +1,8 @@
 // The layer of experts on ranks against a loop over tokens on one.
 #include "experts/moe_layer.h"
 
-#include "experts/domain_router.h"
+#include "experts/enforced_router.h"
+#include "experts/top_k_router.h"
 #include "tests/experts/mlps.h"
 #include "tests/experts/on_ranks.h"
 
@@ -16,7 +17,8 @@ class GivenRouter final : public Router {
  public:
   GivenRouter(Choice choice, at::Tensor weight_S, Fixed fixed)
       : choice_(std::move(choice)), weight_S_(std::move(weight_S)), fixed_(fixed) {}
-  [[nodiscard]] Routing route(const at::Tensor&, const BatchLayout&, RandomKey, const Choice* replay) const override {
+  [[nodiscard]] Routing route(const at::Tensor&, const BatchLayout&, const RouterNoise&,
+                              const Choice* replay) const override {
     if (replay == nullptr) ++asked_;
     return {replay == nullptr ? choice_ : *replay, weight_S_, {}};
   }
@@ -208,6 +210,22 @@ TEST_P(LayerOnRanks, the_records_are_those_of_the_latest_pass) {
   EXPECT_TRUE(at::equal(plans.records()[1].choice.expert_S, to_choice(mine()).expert_S));
 }
 
+TEST_P(LayerOnRanks, adds_the_shared_expert_of_every_token) {
+  std::vector<Mlp> experts;
+  for (std::int64_t e = 0; e < kExperts; ++e) experts.push_back(random_mlp(e));
+  const Mlp shared = random_glu(77);
+  MoeParts parts{std::make_shared<GivenRouter>(to_choice(mine()), input_.weight_S, Fixed::no),
+                 Dispatcher(group(), kExperts), ExpertFfn(local_, kernels::Activation::gelu)};
+  parts.shared = ExpertFfn({shared}, kernels::Activation::gelu);
+
+  Plans plans;
+  const at::Tensor out_TD = MoeLayer(std::move(parts)).forward(input_.tokens_TD, {}, {}, plans);
+
+  at::Tensor expected_TD = plain_layer(experts, input_, mine()).clone();
+  for (std::int64_t t = 0; t < expected_TD.size(0); ++t) expected_TD[t] += plain_mlp(shared, input_.tokens_TD[t]);
+  EXPECT_LT(test::relative_distance(out_TD, expected_TD), 1e-10);
+}
+
 class DomainLayer : public LayerOnRanks {};
 
 INSTANTIATE_TEST_SUITE_P(Axes, DomainLayer,
@@ -215,10 +233,46 @@ INSTANTIATE_TEST_SUITE_P(Axes, DomainLayer,
                                           testing::ValuesIn(axes())),
                          OnRanksName());
 
+// Tokens of two heads, each routed by a gate on its own channels; a loop over tokens and heads says the same.
+TEST_P(DomainLayer, of_heads_routes_each_part_of_a_token_apart) {
+  constexpr std::int64_t kHeads = 2;
+  constexpr std::int64_t kTwice = kHeads * kWidth;
+  const at::Tensor split = test::random_leaf({kTwice, kTwice}, 21);
+  const at::Tensor split_bias = test::random_leaf({kTwice}, 22);
+  const at::Tensor merge = test::random_leaf({kTwice, kTwice}, 23);
+  const at::Tensor merge_bias = test::random_leaf({kTwice}, 24);
+  const at::Tensor gate = test::random_leaf({kExperts, kWidth}, 25);
+  const std::vector<std::int64_t> offsets = {0, 4, 6 + world_rank()};
+  const at::Tensor tokens_TD = test::random_leaf({offsets.back(), kTwice}, 26);
+  MoeParts parts{std::make_shared<TopKRouter>(Gate({gate, {}}, 2)), Dispatcher(group(), kExperts),
+                 ExpertFfn(local_, kernels::Activation::gelu)};
+  parts.heads = Heads{kHeads, split, split_bias, merge, merge_bias};
+
+  Plans plans;
+  const at::Tensor out_TD = MoeLayer(std::move(parts)).forward(tokens_TD, {offsets, {}, {}}, {}, plans);
+
+  for (std::int64_t t = 0; t < tokens_TD.size(0); ++t) {
+    const at::Tensor whole = split.mv(tokens_TD[t]) + split_bias;
+    std::vector<at::Tensor> outputs;
+    for (std::int64_t h = 0; h < kHeads; ++h) {
+      const at::Tensor head = whole.narrow(0, h * kWidth, kWidth);
+      const auto [score, expert] = gate.mv(head).softmax(-1).topk(2);
+      at::Tensor sum = at::zeros({kWidth}, at::kDouble);
+      for (std::int64_t n = 0; n < 2; ++n)
+        sum = sum + score[n] / score.sum() * plain_mlp(random_mlp(expert[n].item<std::int64_t>()), head);
+      outputs.push_back(sum);
+    }
+    EXPECT_LT(test::distance(out_TD[t], merge.mv(at::cat(outputs)) + merge_bias), 1e-13) << t;
+  }
+  const RouterRecord& record = plans.records().front();
+  EXPECT_EQ(record.scores.logits_UE.size(0), kHeads * tokens_TD.size(0));
+  EXPECT_EQ(record.scores.sequence_U[kHeads * 4].item<std::int64_t>(), 1);
+}
+
 TEST_P(DomainLayer, of_identical_experts_equals_the_dense_mlp_on_every_rank) {
   const Mlp dense = random_mlp(0);
   const MoeLayer sparse(
-      {std::make_shared<DomainRouter>(kExperts), Dispatcher(group(), kExperts),
+      {std::make_shared<EnforcedRouter>(Enforced::domain, kExperts), Dispatcher(group(), kExperts),
        ExpertFfn(std::vector<Mlp>(static_cast<std::size_t>(local_experts()), dense), kernels::Activation::gelu)});
   const std::vector<std::int64_t> offsets = {0, 5, 6, 9 + world_rank()};
   const std::vector<std::int32_t> domain = {7, 2, static_cast<std::int32_t>(world_rank())};

@@ -38,7 +38,7 @@ class TopK : public testing::TestWithParam<std::int64_t> {
 
   const at::Tensor tokens_ = test::random_leaf({kTokens, kDim}, 1);
   const at::Tensor gate_ = test::random_leaf({kGates, kDim}, 2);
-  const TopKRouter router_{gate_, GetParam()};
+  const TopKRouter router_{Gate({gate_, {}}, GetParam())};
   const std::vector<std::int64_t> offsets_ = {0, 4, kTokens};
   const BatchLayout layout_{offsets_, {}, {}};
   const Choice choice_ = router_.route(tokens_, layout_, {}, nullptr).choice;
@@ -131,12 +131,14 @@ TEST_P(TopK, routes_no_tokens) {
   EXPECT_EQ(router_.route(none, {}, {}, nullptr).weight_S.numel(), 0);
 }
 
-TEST(TopKRouter, does_not_follow_from_the_layout) { EXPECT_FALSE(TopKRouter(at::zeros({2, 3}), 1).fixed_by_layout()); }
+TEST(TopKRouter, does_not_follow_from_the_layout) {
+  EXPECT_FALSE(TopKRouter(Gate({at::zeros({2, 3}), {}}, 1)).fixed_by_layout());
+}
 
 TEST(TopKRouter, refuses_more_choices_than_experts) {
   for (const std::int64_t k : {0, 9})
     EXPECT_THAT(test::error_of<ConfigError>([&] {
-                  TopKRouter(at::zeros({8, 3}), k);
+                  Gate({at::zeros({8, 3}), {}}, k);
                 }),
                 HasSubstr(str("router: top_k must be in 1..8 (the number of experts), got ", k)));
 }

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "dist/solo_group.h"
-#include "experts/domain_router.h"
+#include "experts/enforced_router.h"
 #include "experts/moe_layer.h"
 #include "tests/experts/mlps.h"
 
@@ -117,8 +117,8 @@ TEST(Upcycling, preserves_the_function_under_routing_by_domain) {
   std::vector<Mlp> copies;
   for (int e = 0; e < 4; ++e) copies.push_back(mlp_of(weights, str("encoder.layer.1.experts.", e, ".")));
   const auto solo = dist::make_solo_group();
-  const MoeLayer layer(
-      {std::make_shared<DomainRouter>(4), Dispatcher(*solo, 4), ExpertFfn(copies, kernels::Activation::gelu)});
+  const MoeLayer layer({std::make_shared<EnforcedRouter>(Enforced::domain, 4), Dispatcher(*solo, 4),
+                        ExpertFfn(copies, kernels::Activation::gelu)});
   const std::vector<std::int64_t> offsets = {0, 17, 18, 50, 90};
   const std::vector<std::int32_t> domain = {2, 0, 2, 3};
   const at::Tensor tokens_TD = test::random_tensor({90, 64}, 1).to(at::kFloat);

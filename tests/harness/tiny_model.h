@@ -67,7 +67,7 @@ inline model::Weights tiny_weights(const model::ModelSpec& spec, std::uint64_t s
                                    at::ScalarType dtype = at::kFloat) {
   const at::Generator generator = at::detail::createCPUGenerator(seed);
   model::Weights weights;
-  for (const model::TensorSpec& tensor : model::model_tensors(spec, {0, spec.expert_count})) {
+  for (const model::TensorSpec& tensor : model::model_tensors(spec, model::all_experts(spec))) {
     const at::Tensor noise = at::randn(tensor.shape, generator, at::kDouble);
     const bool scale = tensor.name.ends_with("LayerNorm.weight");
     weights[tensor.name] = (scale ? 1.0 + 0.1 * noise : 0.4 * noise).to(dtype);

@@ -135,14 +135,15 @@ TEST_F(Spec, must_be_json) { EXPECT_THAT(said_of("{"), HasSubstr("parse")); }
 TEST_F(Spec, must_be_an_object) { EXPECT_NE(said_of("[]"), ""); }
 
 TEST_F(Spec, must_have_every_key) {
-  for (const char* key : {"format", "version", "pooling", "normalize", "max_length", "domains", "router", "experts",
-                          "top_k", "expert_layers", "domain_tokens"})
+  for (const char* key :
+       {"format", "version", "pooling", "normalize", "max_length", "domains", "router", "experts", "top_k",
+        "expert_layers", "domain_tokens", "heads", "router_balance", "expert_mlp", "shared_expert", "head"})
     EXPECT_THAT(with(key, kAbsent), HasSubstr(key));
 }
 
 TEST_F(Spec, must_be_of_this_format_and_version) {
   EXPECT_THAT(with("format", "other"), HasSubstr("got \"other\""));
-  EXPECT_THAT(with("version", 1), HasSubstr("version 2, got \"coterie-model\", 1"));
+  EXPECT_THAT(with("version", 1), HasSubstr("version 3, got \"coterie-model\", 1"));
 }
 
 TEST_F(Spec, pooling_must_be_known) {
@@ -174,13 +175,45 @@ TEST_F(Spec, with_a_learned_router_reads_back) {
 }
 
 TEST_F(Spec, the_router_must_fit_layers_experts_and_domains) {
-  EXPECT_THAT(with("router", "topk"), HasSubstr("router must be one of none, domain, top_k_token, got 'topk'"));
+  EXPECT_THAT(with("router", "topk"),
+              HasSubstr("router must be one of none, domain, top_k_token, token_type, index, "));
+  EXPECT_THAT(with("router", "topk"), HasSubstr("multi_head, got 'topk'"));
   EXPECT_THAT(with("router", "none"), HasSubstr("router must be none exactly where no layer has experts, got 'none'"));
   EXPECT_THAT(with("experts", 3), HasSubstr("experts must be as many as domains (2) when routed by them, got 3"));
   EXPECT_THAT(with("experts", 0), HasSubstr("experts must be 1..4096, got 0"));
   EXPECT_THAT(with("experts", 1 << 20), HasSubstr("experts must be 1..4096, got 1048576"));
   EXPECT_THAT(with("top_k", 3), HasSubstr("top_k must be 1..2, got 3"));
   EXPECT_THAT(with("top_k", 0), HasSubstr("top_k must be 1..2, got 0"));
+}
+
+TEST_F(Spec, with_every_kind_of_expert_and_a_head_reads_back) {
+  ModelSpec spec = tiny_spec();
+  spec.expert_layers = {0};
+  spec.router = experts::RouterKind::multi_head;
+  spec.expert_count = 6;
+  spec.heads = 4;
+  spec.router_balance = true;
+  spec.expert_mlp = experts::MlpKind::glu;
+  spec.shared_expert = true;
+  spec.head = experts::HeadKind::sb_moe;
+  spec.head_experts = 3;
+  spec.head_inference = experts::HeadInference::all;
+
+  write(spec);
+
+  EXPECT_EQ(read_model_spec(folder()), spec);
+}
+
+TEST_F(Spec, heads_balance_and_the_head_must_fit) {
+  EXPECT_THAT(with("heads", 2), HasSubstr("heads must be 1, got 2"));
+  EXPECT_THAT(with("router_balance", true), HasSubstr("router_balance must be false where the router does not learn"));
+  EXPECT_THAT(with("expert_mlp", "swiglu"), HasSubstr("expert_mlp must be one of plain, glu, got 'swiglu'"));
+  EXPECT_THAT(with("head", {{"kind", "sb_moe"}, {"experts", 0}, {"inference", "top1"}}),
+              HasSubstr("head.experts must be 1..4096, got 0"));
+  EXPECT_THAT(with("head", {{"kind", "none"}, {"experts", 2}, {"inference", "top1"}}),
+              HasSubstr("head.experts must be 0 without a head, got 2"));
+  EXPECT_THAT(with("head", {{"kind", "none"}, {"experts", 0}, {"inference", "best"}}),
+              HasSubstr("head.inference must be one of top1, all, random, got 'best'"));
 }
 
 TEST_F(Spec, expert_layers_must_ascend_within_the_model) {

@@ -23,6 +23,7 @@ data::PackedSequences texts(std::int64_t seed) {
     for (std::int64_t t = 0; t < 3 + (i * 5 + seed) % 9; ++t)
       ids.push_back(static_cast<std::int32_t>(5 + (i * 11 + t * 7 + seed) % 35));
     test::append(packed, ids, 16, static_cast<std::int32_t>(i % 4), i);
+    packed.expert.push_back(static_cast<std::int32_t>((i + seed) % 4));
   }
   return packed;
 }
@@ -68,6 +69,74 @@ TEST_P(Upcycling, the_extended_model_with_learned_routes_embeds_as_the_dense_one
 
     EXPECT_LE(max_difference(routed, embed(test::tiny_spec(), dense, solo_, packed)), kBound) << "top " << top_k;
   }
+}
+
+TEST_P(Upcycling, the_extended_model_embeds_as_the_dense_one_under_every_router_and_with_every_kind_of_expert) {
+  using experts::RouterKind;
+  if (GetParam().empty()) return;
+  const Weights dense = test::tiny_weights(test::tiny_spec(), 3);
+  const data::PackedSequences packed = texts(mesh_.world().rank());
+  const at::Tensor expected = embed(test::tiny_spec(), dense, solo_, packed);
+  // Noise on gates changes who is chosen, not the sum of the weights.
+  const Noise noise{0.0, 0.0, {4}, 0.2, 0.5, Mode::training};
+  for (const RouterKind router :
+       {RouterKind::domain, RouterKind::top_k_token, RouterKind::token_type, RouterKind::index,
+        RouterKind::switch_sentence, RouterKind::top_k_sentence, RouterKind::random})
+    for (const experts::MlpKind mlp : {experts::MlpKind::plain, experts::MlpKind::glu})
+      for (const bool shared : {false, true}) {
+        ModelSpec extended = test::tiny_spec(kDomains, GetParam());
+        extended.router = router;
+        extended.expert_mlp = mlp;
+        extended.shared_expert = shared;
+        extended.router_balance = experts::learns(router);
+        extended.top_k = router == RouterKind::top_k_token || router == RouterKind::top_k_sentence ? 3 : 1;
+        SCOPED_TRACE(str(experts::kRouterNames[static_cast<std::size_t>(router)], shared ? ", shared" : "",
+                         mlp == experts::MlpKind::glu ? ", glu" : ""));
+
+        const Weights weights = extend_weights(dense, extended, test::kTinyCls, {1});
+
+        EXPECT_TRUE(not_preserving(extended, 0.0).empty());
+        EXPECT_LE(max_difference(embed(extended, weights, mesh_, packed), expected), kBound);
+        const c10::InferenceMode inference;
+        const SentenceEncoder model = make_sentence_encoder(extended, weights, mesh_, at::kFloat);
+        EXPECT_LE(max_difference(model.encoder->embed(packed, noise), expected), kBound) << "with noise";
+      }
+}
+
+TEST_P(Upcycling, what_cannot_preserve_the_embeddings_says_so) {
+  if (GetParam().empty()) return;
+  const Weights dense = test::tiny_weights(test::tiny_spec(), 3);
+  const data::PackedSequences packed = texts(mesh_.world().rank());
+  const at::Tensor expected = embed(test::tiny_spec(), dense, solo_, packed);
+  ModelSpec heads = test::tiny_spec(kDomains, GetParam());
+  heads.router = experts::RouterKind::multi_head;
+  heads.heads = 2;
+  ModelSpec head = test::tiny_spec();
+  head.head = experts::HeadKind::sb_moe;
+  head.head_experts = 4;
+  const ModelSpec noisy = test::tiny_spec(kDomains, GetParam());
+  for (const auto& [extended, copy_noise] : {std::pair{heads, 0.0}, std::pair{head, 0.0}, std::pair{noisy, 0.1}}) {
+    EXPECT_EQ(not_preserving(extended, copy_noise).size(), 1U);
+    const Weights weights = extend_weights(dense, extended, test::kTinyCls, {1}, copy_noise);
+    EXPECT_GT(max_difference(embed(extended, weights, mesh_, packed), expected), 1e-4);
+  }
+}
+
+TEST_P(Upcycling, the_dense_baseline_is_the_dense_model_and_splits_into_it) {
+  if (GetParam().empty()) return;
+  const Weights dense = test::tiny_weights(test::tiny_spec(), 3);
+  ModelSpec one = test::tiny_spec();
+  one.expert_layers = GetParam();
+  one.router = experts::RouterKind::dense;
+  one.expert_count = 1;
+  const data::PackedSequences packed = texts(0);
+
+  const Weights weights = extend_weights(dense, one, test::kTinyCls, {1});
+
+  EXPECT_LE(max_difference(embed(one, weights, solo_, packed), embed(test::tiny_spec(), dense, solo_, packed)), kBound);
+  EXPECT_TRUE(not_splitting(one).empty());
+  EXPECT_TRUE(at::equal(dense_weights(weights, one, -1, test::kTinyCls).at("encoder.layer.1.output.dense.weight"),
+                        dense.at("encoder.layer.1.output.dense.weight")));
 }
 
 TEST_P(Upcycling, the_dense_model_of_a_domain_embeds_as_the_routed_one) {

@@ -5,102 +5,11 @@
 
 #include <cmath>
 
-#include "tests/harness/packing.h"
-#include "tests/harness/tiny_model.h"
-#include "train/training_step.h"
+#include "experts/upcycling.h"
+#include "tests/train/layouts.h"
 
 namespace coterie::train {
 namespace {
-
-constexpr std::int64_t kPairs = 9;
-constexpr std::int64_t kDomains = 4;
-
-std::vector<std::int32_t> ids_of(std::int64_t sequence) {
-  const RandomKey key = RandomKey{11}.derive(static_cast<std::uint64_t>(sequence));
-  std::vector<std::int32_t> ids(3 + random_below(key, 0, 10));
-  for (std::size_t t = 0; t < ids.size(); ++t) ids[t] = static_cast<std::int32_t>(random_below(key, t + 1, 40));
-  return ids;
-}
-
-// How the pairs of a global batch lie on four ranks. Either way both copies of some expert get tokens on (2, 2).
-enum class Shares {
-  uneven,       // 4, 3, 2 and 0 pairs: the last rank has nothing
-  on_all_ranks  // 3, 2, 2 and 2 pairs
-};
-
-// Two hard negatives for every third pair: h = 6.
-constexpr std::int64_t kHardNegatives = 6;
-std::int64_t pair_of_negative(std::int64_t place) { return place / 2 * 3; }
-
-std::int64_t owner(std::int64_t pair, std::int64_t ranks, Shares shares) {
-  constexpr std::int64_t kUneven[kPairs] = {0, 1, 0, 2, 1, 0, 1, 2, 0};
-  return ranks == 4 && shares == Shares::uneven ? kUneven[pair] : pair % ranks;
-}
-
-data::Batch batch_for(std::int64_t rank, std::int64_t ranks, Shares shares = Shares::uneven) {
-  data::Batch batch;
-  batch.global.a.resize(kPairs);
-  batch.global.b.resize(kPairs);
-  batch.global.domains = kDomains;
-  for (std::int64_t i = 0; i < kPairs; ++i)
-    if (owner(i, ranks, shares) == rank) batch.positions.push_back(i);
-  for (const std::int64_t side : {0, 1})
-    for (const std::int64_t i : batch.positions) {
-      const std::int64_t sequence = side * kPairs + i;
-      // Both sides of a pair share a domain, and one expert gets nothing at all.
-      test::append(batch.sequences, ids_of(sequence), 16, static_cast<std::int32_t>(i % (kDomains - 1)), sequence);
-    }
-  return batch;
-}
-
-data::Batch with_hard_negatives(data::Batch batch, std::int64_t rank, std::int64_t ranks, Shares shares) {
-  for (std::int64_t k = 0; k < kHardNegatives; ++k) {
-    batch.global.negatives.push_back(0);
-    batch.global.negative_of.push_back(pair_of_negative(k));
-    if (owner(pair_of_negative(k), ranks, shares) != rank) continue;
-    batch.negatives.push_back(k);
-    const auto domain = static_cast<std::int32_t>(pair_of_negative(k) % (kDomains - 1));
-    test::append(batch.sequences, ids_of(2 * kPairs + k), 16, domain, 2 * kPairs + k);
-  }
-  return batch;
-}
-
-NegativeMask some_mask(std::int64_t columns = kPairs) {
-  NegativeMask mask;
-  for (std::int64_t i = 0; i < kPairs; ++i) {
-    for (std::int64_t j = 0; j < columns; ++j)
-      if (i != j && (i + 2 * j) % 4 == 0) mask.known.columns.push_back(j);
-    mask.known.row_offsets.push_back(static_cast<std::int64_t>(mask.known.columns.size()));
-  }
-  return mask;
-}
-
-struct StepSettings {
-  LossOptions loss{.kind = LossKind::symmetric, .learn_scale = true};
-  OptimOptions optim{.lr = 1e-3, .warmup_steps = 0, .clip_norm = 0.05};
-  model::Noise noise{0.1, 0.1, RandomKey{3}};
-  bool hard_negatives = false;
-};
-
-// tiny_weights makes experts that differ: right after upcycling a wrong expert could not be noticed.
-model::ModelSpec spec() { return test::tiny_spec({"w", "x", "y", "z"}, {0, 1}); }
-
-// The route then depends on the tokens, and differs from layer to layer.
-model::ModelSpec learned_spec(std::int64_t top_k) {
-  model::ModelSpec learned = test::tiny_spec();
-  learned.expert_layers = {0, 1};
-  learned.router = experts::RouterKind::top_k_token;
-  learned.expert_count = kDomains;
-  learned.top_k = top_k;
-  return learned;
-}
-
-std::vector<std::int64_t> expert_axes(std::int64_t ranks) {
-  std::vector<std::int64_t> axes;
-  for (std::int64_t axis = 1; axis <= ranks; ++axis)
-    if (ranks % axis == 0 && kDomains % axis == 0) axes.push_back(axis);
-  return axes;
-}
 
 class Layout : public testing::Test {
  protected:
@@ -129,7 +38,7 @@ class Layout : public testing::Test {
     TrainingStep reference_step(settings.loss, settings.optim, 0, reference, solo);
     const StepResult expected = reference_step.gradients(batch_of(0, 1, Shares::uneven), mask, settings.noise);
     ASSERT_GT(expected.gradient_norm, 0.0);
-    for (const std::int64_t axis : expert_axes(everyone_.world().size())) {
+    for (const std::int64_t axis : expert_axes(everyone_.world().size(), model_spec)) {
       SCOPED_TRACE(str("expert axis ", axis));
       const dist::Mesh mesh({.expert = axis}, {});
       const auto model = model::make_sentence_encoder(model_spec, test::tiny_weights(model_spec, 5, dtype), mesh, dtype,
@@ -211,6 +120,23 @@ TEST_F(Layout, gradients_with_losses_on_the_routers_are_those_of_one_rank) {
     }
 }
 
+TEST_F(Layout, losses_on_the_routers_of_sentences_heads_and_beside_a_head_keep_it) {
+  settings_.loss.auxiliary = {0.3, 0.2, 0.5, 0.7};
+  for (const Variant& each : variants()) {
+    if (!experts::learns(each.spec.router) && each.spec.head == experts::HeadKind::none) continue;
+    SCOPED_TRACE(each.name);
+    compare_gradients(at::kDouble, 1e-10, 20, Shares::uneven, each.spec);
+  }
+}
+
+TEST_F(Layout, gradients_of_every_router_expert_and_head_are_those_of_one_rank) {
+  for (const Variant& each : variants())
+    for (const std::int64_t tokens : {0, 20}) {
+      SCOPED_TRACE(str(each.name, ", ", tokens, " tokens a piece"));
+      compare_gradients(at::kDouble, 1e-10, tokens, Shares::uneven, each.spec);
+    }
+}
+
 // Ranks have different numbers of sequences, hence of pieces: those of an expert group must still agree.
 TEST_F(Layout, gradient_caching_gives_the_gradients_of_one_piece) {
   for (const std::int64_t tokens : {1, 20, 60}) {
@@ -249,6 +175,38 @@ TEST_F(Layout, several_clipped_steps_end_at_the_parameters_of_one_rank) {
       // what a step does to the gradients of the next.
       const double difference = (model.parameters->at(name) - reference.parameters->at(name)).norm().item().toDouble();
       EXPECT_LE(difference, 1e-8 * reference.parameters->at(name).norm().item().toDouble()) << name;
+    }
+  }
+}
+
+// With a learning rate of zero the step moves nothing but the biases.
+TEST_F(Layout, the_balance_of_a_route_follows_the_load_of_the_global_batch) {
+  StepSettings settings;
+  settings.optim.lr = 0.0;
+  settings.optim.router_balance_rate = 0.01;
+  model::ModelSpec balanced = learned_spec(2);
+  balanced.router_balance = true;
+  const model::Weights weights = test::tiny_weights(balanced, 5, at::kDouble);
+  const dist::Mesh solo = dist::Mesh::solo();
+  const auto whole = model::make_sentence_encoder(balanced, weights, solo, at::kDouble);
+  experts::Plans plans;
+  (void)whole.encoder->embed(batch_for(0, 1).sequences, settings.noise, plans);
+
+  for (const std::int64_t axis : expert_axes(everyone_.world().size())) {
+    SCOPED_TRACE(str("expert axis ", axis));
+    const dist::Mesh mesh({.expert = axis}, {});
+    const auto model =
+        model::make_sentence_encoder(balanced, weights, mesh, at::kDouble, loss_parameters(settings.loss));
+    TrainingStep step(settings.loss, settings.optim, 20, model, mesh);
+    (void)step.run(batch_for(mesh.world().rank(), mesh.world().size()), some_mask(), settings.noise, 1.0);
+
+    ASSERT_EQ(plans.records().size(), 2U);
+    for (const experts::RouterRecord& record : plans.records()) {
+      const std::string name = experts::balance_tensor(record.layer);
+      const at::Tensor load_E = record.choice.expert_S.bincount({}, kDomains).to(at::kDouble);
+      EXPECT_GT(load_E.max().item<double>(), load_E.min().item<double>()) << "the load must be uneven";
+      const at::Tensor expected_E = weights.at(name) + 0.01 * (load_E.mean() - load_E).sign();
+      EXPECT_TRUE(at::equal(model.parameters->at(name), expected_E)) << name;
     }
   }
 }

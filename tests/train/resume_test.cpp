@@ -107,6 +107,35 @@ TEST_F(Resume, from_any_checkpoint_is_bit_exact) {
   }
 }
 
+// Noise on gates, the balance's biases, the head's moments and the domains' means: whatever a step leaves behind.
+TEST_F(Resume, with_every_kind_of_expert_state_is_bit_exact) {
+  const auto options = [&](const std::string& name) {
+    RunOptions all = test::tiny_run_options(folder_, name, kSteps);
+    all.experts = {.router = experts::RouterKind::top_k_sentence,
+                   .count = 4,
+                   .top_k = 2,
+                   .mlp = experts::MlpKind::glu,
+                   .shared = true,
+                   .copy_noise = 0.1,
+                   .jitter = 0.1,
+                   .noise = 0.2,
+                   .unknown_domain = "nearest"};
+    all.head = {.kind = experts::HeadKind::sb_moe, .experts = 4};
+    all.optim.router_balance_rate = 0.01;
+    return all;
+  };
+  ASSERT_EQ(run(options("whole"), parallel_.expert).state.step, kSteps);
+  copy_run_at("whole", "resumed", 5);
+
+  (void)run(options("resumed"), parallel_.expert);
+
+  EXPECT_EQ(manifest("resumed", kSteps), manifest("whole", kSteps));
+  EXPECT_EQ(curve("resumed"), curve("whole"));
+  const model::CheckpointReader reader(checkpoint("whole", kSteps));
+  EXPECT_GT(reader.read("encoder.layer.1.router.balance.bias").abs().max().item<float>(), 0.0F);
+  EXPECT_EQ(reader.read("domains.mean_embedding").size(0), 2);
+}
+
 TEST_F(Resume, in_bf16_with_learned_routes_in_pieces_and_rare_checkpoints_is_bit_exact) {
   const auto options = [&](const std::string& name) {
     RunOptions all = test::tiny_run_options(folder_, name, kSteps);

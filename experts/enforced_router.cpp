@@ -1,0 +1,77 @@
+#include "experts/enforced_router.h"
+
+#include <ATen/Functions.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace coterie::experts {
+namespace {
+
+struct Words {
+  const char* label;
+  const char* labels;
+  const char* unit;
+};
+
+Words words_of(Enforced by) {
+  switch (by) {
+    case Enforced::index:
+      return {"the expert of a text", "experts", "sequence"};
+    case Enforced::token_type:
+      return {"the type of a token", "token types", "token"};
+    case Enforced::domain:
+    case Enforced::one:
+      break;
+  }
+  return {"the domain of a text", "domains", "sequence"};
+}
+
+}  // namespace
+
+void EnforcedRouter::check(std::int64_t label, std::size_t place) const {
+  if (label >= 0 && label < experts_) return;
+  const Words words = words_of(by_);
+  throw DataError(str("router: ", words.label, " must be in 0..", experts_ - 1, ", got ",
+                      label < 0 ? "none" : std::to_string(label), " (", words.unit, " ", place, " of the batch)"));
+}
+
+at::Tensor EnforcedRouter::of_sequences(const BatchLayout& layout) const {
+  const std::span<const std::int32_t> labels = by_ == Enforced::index ? layout.expert : layout.domain;
+  COTERIE_CHECK(ShapeError, labels.size() + 1 == layout.offsets.size(), "router: ", labels.size(), " ",
+                words_of(by_).labels, " for ", static_cast<std::int64_t>(layout.offsets.size()) - 1, " sequences");
+  at::Tensor expert_T = at::empty({layout.offsets.back()}, at::kLong);
+  auto* expert = expert_T.mutable_data_ptr<std::int64_t>();
+  for (std::size_t b = 0; b < labels.size(); ++b) {
+    check(labels[b], b);
+    std::fill(expert + layout.offsets[b], expert + layout.offsets[b + 1], labels[b]);
+  }
+  return expert_T;
+}
+
+at::Tensor EnforcedRouter::of_tokens(const BatchLayout& layout) const {
+  const std::int64_t tokens = layout.offsets.back();
+  at::Tensor expert_T = at::zeros({tokens}, at::kLong);
+  if (by_ == Enforced::one) return expert_T;
+  COTERIE_CHECK(ShapeError, static_cast<std::int64_t>(layout.token_type.size()) == tokens,
+                "router: ", layout.token_type.size(), " token types for ", tokens, " tokens");
+  auto* expert = expert_T.mutable_data_ptr<std::int64_t>();
+  for (std::size_t t = 0; t < layout.token_type.size(); ++t) {
+    check(layout.token_type[t], t);
+    expert[t] = layout.token_type[t];
+  }
+  return expert_T;
+}
+
+Routing EnforcedRouter::route(const at::Tensor& tokens_TD, const BatchLayout& layout, const RouterNoise& /*noise*/,
+                              const Choice* replay) const {
+  if (replay != nullptr) return {*replay, {}, {}};
+  const std::int64_t tokens = tokens_TD.size(0);
+  COTERIE_CHECK(ShapeError, !layout.offsets.empty() && layout.offsets.back() == tokens, "router: offsets end at ",
+                layout.offsets.empty() ? 0 : layout.offsets.back(), ", there are ", tokens, " tokens");
+  const bool by_sequence = by_ == Enforced::domain || by_ == Enforced::index;
+  return {{at::arange(tokens, at::kLong), by_sequence ? of_sequences(layout) : of_tokens(layout)}, {}, {}};
+}
+
+}  // namespace coterie::experts

@@ -1,0 +1,79 @@
+#include "experts/gate_noise.h"
+
+#include <ATen/Functions.h>
+
+#include <array>
+#include <cmath>
+#include <numbers>
+
+namespace coterie::experts {
+namespace {
+
+// Part of the counters, so they must not change.
+enum class Stream : std::uint32_t { jitter = 1, normal = 2 };
+
+// In [0, 1) and (0, 1] of 32 random bits.
+double unit_of(std::uint32_t bits) { return bits * 0x1p-32; }
+double positive_unit_of(std::uint32_t bits) { return (bits + 1.0) * 0x1p-32; }
+
+// Box and Muller's transform.
+double normal_of(const std::array<std::uint32_t, 4>& words) {
+  return std::sqrt(-2.0 * std::log(positive_unit_of(words[0]))) * std::cos(2.0 * std::numbers::pi * unit_of(words[1]));
+}
+
+template <class Number>
+at::Tensor fill(const UnitPlaces& places, std::int64_t columns, at::ScalarType dtype, const Number& number) {
+  const auto units = static_cast<std::int64_t>(places.sequence.size());
+  at::Tensor out = at::empty({units, columns}, at::kDouble);
+  auto* element = out.mutable_data_ptr<double>();
+  for (std::size_t u = 0; u < places.sequence.size(); ++u)
+    for (std::int64_t c = 0; c < columns; ++c)
+      *element++ = number(static_cast<std::uint32_t>(places.sequence[u]),
+                          static_cast<std::uint32_t>(places.position[u]), static_cast<std::uint32_t>(c));
+  return out.to(dtype);
+}
+
+}  // namespace
+
+UnitPlaces token_places(const BatchLayout& layout) {
+  UnitPlaces places;
+  for (std::size_t b = 0; b + 1 < layout.offsets.size(); ++b) {
+    for (std::int64_t t = layout.offsets[b]; t < layout.offsets[b + 1]; ++t) {
+      places.sequence.push_back(layout.sequence_index[b]);
+      places.position.push_back(t - layout.offsets[b]);
+    }
+  }
+  return places;
+}
+
+UnitPlaces sequence_places(const BatchLayout& layout) {
+  return {{layout.sequence_index.begin(), layout.sequence_index.end()},
+          std::vector<std::int64_t>(layout.sequence_index.size(), 0)};
+}
+
+at::Tensor jitter_factors(const UnitPlaces& places, std::int64_t width, double amount, RandomKey key,
+                          at::ScalarType dtype) {
+  return fill(places, width, dtype, [&](std::uint32_t sequence, std::uint32_t position, std::uint32_t channel) {
+    const auto words = philox(key, {sequence, position, channel, static_cast<std::uint32_t>(Stream::jitter)});
+    return 1.0 + amount * (2.0 * unit_of(words[0]) - 1.0);
+  });
+}
+
+at::Tensor normal_noise(const UnitPlaces& places, std::int64_t experts, RandomKey key, at::ScalarType dtype) {
+  return fill(places, experts, dtype, [&](std::uint32_t sequence, std::uint32_t position, std::uint32_t expert) {
+    return normal_of(philox(key, {sequence, position, expert, static_cast<std::uint32_t>(Stream::normal)}));
+  });
+}
+
+at::Tensor normal_numbers(at::IntArrayRef shape, RandomKey key) {
+  at::Tensor out = at::empty(shape, at::kDouble);
+  auto* element = out.mutable_data_ptr<double>();
+  for (std::int64_t i = 0; i < out.numel(); ++i) {
+    const auto index = static_cast<std::uint64_t>(i);
+    element[i] =
+        normal_of(philox(key, {static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32), 0, 0}));
+  }
+  return out;
+}
+
+}  // namespace coterie::experts

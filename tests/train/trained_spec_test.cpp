@@ -1,0 +1,106 @@
+// What a config makes of a checkpoint, and what it refuses.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "tests/harness/temporary_folder.h"
+#include "tests/harness/tensors.h"
+#include "tests/harness/tiny_run.h"
+#include "train/model_setup.h"
+
+namespace coterie::train {
+namespace {
+
+using experts::RouterKind;
+using testing::HasSubstr;
+
+class TrainedSpec : public testing::Test {
+ protected:
+  TrainedSpec() {
+    test::write_tiny_inputs(folder_.path());
+    options_ = test::tiny_run_options(folder_.path(), "run", 4);
+  }
+  [[nodiscard]] model::ModelSpec spec() const {
+    return trained_spec(options_, data::Corpus(options_.data.corpus), test::tiny_spec());
+  }
+  [[nodiscard]] std::string refusal() const {
+    return test::error_of<ConfigError>([&] { (void)spec(); });
+  }
+
+  test::TemporaryFolder folder_;
+  RunOptions options_;
+};
+
+TEST_F(TrainedSpec, has_as_many_experts_as_the_router_needs_unless_told) {
+  for (const auto& [router, experts] :
+       {std::pair{RouterKind::domain, 2}, std::pair{RouterKind::dense, 1}, std::pair{RouterKind::token_type, 2},
+        std::pair{RouterKind::switch_sentence, 2}, std::pair{RouterKind::random, 2}}) {
+    options_.experts.router = router;
+    options_.experts.count = 0;
+    EXPECT_EQ(spec().expert_count, experts);
+  }
+  options_.experts.count = 7;
+  EXPECT_EQ(spec().expert_count, 7) << "random";
+}
+
+TEST_F(TrainedSpec, takes_top_k_for_the_routers_that_have_one) {
+  options_.experts.count = 4;
+  options_.experts.top_k = 3;
+  for (const auto& [router, top_k] : {std::pair{RouterKind::top_k_token, 3}, std::pair{RouterKind::top_k_sentence, 3},
+                                      std::pair{RouterKind::multi_head, 3}, std::pair{RouterKind::switch_sentence, 1},
+                                      std::pair{RouterKind::random, 1}}) {
+    options_.experts.router = router;
+    EXPECT_EQ(spec().top_k, top_k);
+  }
+}
+
+TEST_F(TrainedSpec, refuses_more_choices_than_experts) {
+  options_.experts.count = 4;
+  options_.experts.top_k = 5;
+  for (const RouterKind router : {RouterKind::top_k_token, RouterKind::top_k_sentence, RouterKind::multi_head}) {
+    options_.experts.router = router;
+    EXPECT_THAT(refusal(), HasSubstr("experts.top_k must be in 1..4 (the number of experts), got 5"));
+  }
+}
+
+TEST_F(TrainedSpec, refuses_another_number_of_experts_than_the_router_decides) {
+  options_.experts.count = 3;
+  EXPECT_THAT(refusal(),
+              HasSubstr("experts.count must be 0 or the number of domains (2) when routed by domain, got 3"));
+  options_.experts.router = RouterKind::dense;
+  EXPECT_THAT(refusal(), HasSubstr("experts.count must be 0 or 1 with the router dense, got 3"));
+}
+
+TEST_F(TrainedSpec, refuses_heads_that_do_not_divide_the_width) {
+  options_.experts.router = RouterKind::multi_head;
+  options_.experts.heads = 3;
+  EXPECT_THAT(refusal(), HasSubstr("experts.heads must divide the model's width (8), got 3"));
+}
+
+TEST_F(TrainedSpec, refuses_to_disturb_or_balance_a_route_without_a_gate) {
+  options_.experts.noise = 0.5;
+  EXPECT_THAT(refusal(), HasSubstr("experts.noise must be 0 where the router does not learn, got 0.5 with "
+                                   "experts.router 'domain'"));
+  options_.experts.noise = 0.0;
+  options_.optim.router_balance_rate = 0.01;
+  EXPECT_THAT(refusal(), HasSubstr("optim.router_balance_rate must be 0 where the router does not learn"));
+}
+
+TEST_F(TrainedSpec, refuses_a_route_by_index_where_no_document_names_an_expert) {
+  options_.experts.router = RouterKind::index;
+  EXPECT_THAT(refusal(), HasSubstr("experts.router 'index' needs a corpus whose documents name an 'expert'"));
+}
+
+TEST_F(TrainedSpec, of_a_head_stands_beside_any_router) {
+  options_.head = {.kind = experts::HeadKind::sb_moe, .experts = 3, .inference = experts::HeadInference::all};
+
+  const model::ModelSpec made = spec();
+
+  EXPECT_EQ(made.head, experts::HeadKind::sb_moe);
+  EXPECT_EQ(made.head_experts, 3);
+  EXPECT_EQ(made.head_inference, experts::HeadInference::all);
+  EXPECT_EQ(made.router, RouterKind::domain);
+}
+
+}  // namespace
+}  // namespace coterie::train
