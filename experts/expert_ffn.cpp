@@ -3,6 +3,7 @@
 #include <ATen/Functions.h>
 
 #include "base/error.h"
+#include "kernels/linear.h"
 
 namespace coterie::experts {
 

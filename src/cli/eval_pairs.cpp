@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "base/file_ops.h"
 #include "base/log.h"
 #include "eval/metrics_table.h"
