@@ -55,7 +55,7 @@ ScoredPairs score_pairs(const model::Encoder& encoder, const CorpusView& view, d
   data::PackedSequences texts = data::pack(corpus, documents, view.max_length);
   for (std::int32_t& domain : texts.domain) domain = view.model_domain[static_cast<std::size_t>(domain)];
   const at::Tensor embeddings_ND =
-      kernels::normalize_rows(embed_all(encoder, texts, view.batch_tokens, mesh)).to(at::kDouble);
+      kernels::normalize_rows(embed_all(encoder, texts, view.batch_tokens, mesh)).cpu().to(at::kDouble);
 
   std::vector<std::int64_t> left;
   std::vector<std::int64_t> right;

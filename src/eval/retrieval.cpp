@@ -30,7 +30,7 @@ at::Tensor embed(const model::Encoder& encoder, const TextView& view, std::span<
   data::PackedSequences packed;
   for (const RetrievalText& text : texts)
     data::append_text(packed, view.tokenizer, text.text, view.max_length, view.domain(text.domain));
-  return kernels::normalize_rows(embed_all(encoder, packed, view.batch_tokens, mesh));
+  return kernels::normalize_rows(embed_all(encoder, packed, view.batch_tokens, mesh)).cpu();
 }
 
 }  // namespace
