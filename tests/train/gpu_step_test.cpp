@@ -19,6 +19,7 @@ data::Batch batch_for(std::int64_t rank, std::int64_t ranks) {
   data::Batch batch;
   batch.global.a.resize(kPairs);
   batch.global.b.resize(kPairs);
+  batch.global.domains = 4;
   for (std::int64_t i = rank; i < kPairs; i += ranks) batch.positions.push_back(i);
   for (const std::int64_t side : {0, 1})
     for (const std::int64_t i : batch.positions) {
