@@ -2,6 +2,7 @@
 #include "dist/mesh.h"
 
 #include "base/error.h"
+#include "dist/gpu_group.h"
 #include "dist/mpi_group.h"
 #include "dist/solo_group.h"
 
@@ -35,15 +36,23 @@ Mesh::Mesh() : shape_(0, 1, {}), world_(make_solo_group()), expert_(make_solo_gr
 
 Mesh Mesh::solo() { return {}; }
 
-Mesh::Mesh(const ParallelOptions& parallel, const DistOptions& dist) : shape_(0, 1, {}) {
+Mesh::Mesh(const ParallelOptions& parallel, const DistOptions& dist, DeviceKind device) : shape_(0, 1, {}) {
   Communicator world = Communicator::world();
   shape_ = MeshShape(world.rank(), world.size(), parallel);
-  Communicator expert = world.split(shape_.data_rank(), shape_.expert_rank());
-  Communicator data = world.split(shape_.expert_rank(), shape_.data_rank());
-  node_ = survey_node(MpiGroup(world.split_by_node(), "node", dist.timeout_s));
-  expert_ = std::make_unique<MpiGroup>(std::move(expert), str("expert[data=", shape_.data_rank(), "]"), dist.timeout_s);
-  data_ = std::make_unique<MpiGroup>(std::move(data), str("data[expert=", shape_.expert_rank(), "]"), dist.timeout_s);
-  world_ = std::make_unique<MpiGroup>(std::move(world), "world", dist.timeout_s);
+  {
+    const MpiGroup everyone(Communicator::world(), "world", dist.timeout_s);
+    const MpiGroup node(world.split_by_node(), "node", dist.timeout_s);
+    node_ = survey_node(node);
+    device_ = choose_device(device, dist, everyone, node);
+  }
+  const bool over_nccl = device_.place().is_cuda() && !device_.shared();
+  const auto make = [&](Communicator comm, std::string name) -> std::unique_ptr<ProcessGroup> {
+    if (over_nccl) return make_gpu_group(std::move(comm), std::move(name), dist.timeout_s);
+    return std::make_unique<MpiGroup>(std::move(comm), std::move(name), dist.timeout_s);
+  };
+  expert_ = make(world.split(shape_.data_rank(), shape_.expert_rank()), str("expert[data=", shape_.data_rank(), "]"));
+  data_ = make(world.split(shape_.expert_rank(), shape_.data_rank()), str("data[expert=", shape_.expert_rank(), "]"));
+  world_ = make(std::move(world), "world");
 }
 
 void Mesh::set_step(std::int64_t step) noexcept {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "dist/device.h"
 #include "dist/node.h"
 #include "dist/options.h"
 #include "dist/process_group.h"
@@ -53,9 +54,9 @@ class MeshShape {
 class Mesh {
  public:
   /// The mesh of all ranks of the MPI job.
-  /// @throws ConfigError unless the expert axis divides the number of ranks
+  /// @throws ConfigError unless the expert axis divides the number of ranks, or as `choose_device` does
   /// @note collective over all ranks
-  Mesh(const ParallelOptions& parallel, const DistOptions& dist);
+  Mesh(const ParallelOptions& parallel, const DistOptions& dist, DeviceKind device = DeviceKind::cpu);
 
   /// A mesh of one rank, for commands that never start MPI.
   [[nodiscard]] static Mesh solo();
@@ -67,6 +68,8 @@ class Mesh {
   [[nodiscard]] const ProcessGroup& expert_group() const noexcept { return *expert_; }
   /// The ranks that hold the same experts: their gradients.
   [[nodiscard]] const ProcessGroup& data_group() const noexcept { return *data_; }
+  /// Where this rank computes.
+  [[nodiscard]] const Device& device() const noexcept { return device_; }
   /// The cores of this rank's node.
   [[nodiscard]] const NodeShare& node() const noexcept { return node_; }
 
@@ -81,6 +84,7 @@ class Mesh {
   std::unique_ptr<ProcessGroup> expert_;
   std::unique_ptr<ProcessGroup> data_;
   NodeShare node_;
+  Device device_;
 };
 
 /// OpenMP threads for this rank.

@@ -35,6 +35,16 @@ void copy_bytes(char* to, const char* from, std::int64_t bytes) {
   if (bytes > 0) std::memcpy(to, from, static_cast<std::size_t>(bytes));
 }
 
+bool on_gpu(const at::Tensor& values) { return !values.device().is_cpu(); }
+
+/// Memory of the same shape that the GPU can copy to and from by itself.
+at::Tensor pinned_like(const at::Tensor& values) {
+  return at::empty(values.sizes(), values.options().requires_grad(false).device(at::kCPU).pinned_memory(true));
+}
+
+/// The values in pinned memory. Waits for the GPU to have made them.
+at::Tensor staged(const at::Tensor& values) { return pinned_like(values).copy_(values); }
+
 }  // namespace
 
 MpiGroup::MpiGroup(Communicator comm, std::string name, double timeout_s, std::int64_t message_bytes)
@@ -44,6 +54,12 @@ MpiGroup::MpiGroup(Communicator comm, std::string name, double timeout_s, std::i
 }
 
 void MpiGroup::do_all_to_all(const at::Tensor& rows, const Splits& send, at::Tensor& out, const Splits& receive) const {
+  if (on_gpu(rows)) {
+    at::Tensor arrived = pinned_like(out);
+    MpiGroup::do_all_to_all(staged(rows), send, arrived, receive);
+    out.copy_(arrived, /*non_blocking=*/true);
+    return;
+  }
   const auto from = offsets_of(send, rows);
   const auto to = offsets_of(receive, out);
   Messages round(channel_, operation(), {rows, out});
@@ -61,6 +77,12 @@ void MpiGroup::do_all_to_all(const at::Tensor& rows, const Splits& send, at::Ten
 }
 
 void MpiGroup::do_all_gather(const at::Tensor& rows, const Splits& counts, at::Tensor& out) const {
+  if (on_gpu(rows)) {
+    at::Tensor arrived = pinned_like(out);
+    MpiGroup::do_all_gather(staged(rows), counts, arrived);
+    out.copy_(arrived, /*non_blocking=*/true);
+    return;
+  }
   const auto to = offsets_of(counts, out);
   Messages round(channel_, operation(), {rows, out});
   for (int peer = 0; peer < size(); ++peer) {
@@ -74,6 +96,12 @@ void MpiGroup::do_all_gather(const at::Tensor& rows, const Splits& counts, at::T
 }
 
 void MpiGroup::do_reduce_scatter(const at::Tensor& rows, const Splits& counts, at::Tensor& out) const {
+  if (on_gpu(rows)) {
+    at::Tensor block = pinned_like(out);
+    MpiGroup::do_reduce_scatter(staged(rows), counts, block);
+    out.copy_(block, /*non_blocking=*/true);
+    return;
+  }
   const auto from = offsets_of(counts, rows);
   const auto self = static_cast<std::size_t>(rank());
   const std::int64_t block_bytes = bytes_of(out);
@@ -99,6 +127,12 @@ void MpiGroup::do_reduce_scatter(const at::Tensor& rows, const Splits& counts, a
 }
 
 void MpiGroup::do_all_reduce(at::Tensor& values, Reduce op) const {
+  if (on_gpu(values)) {
+    at::Tensor host = staged(values);
+    MpiGroup::do_all_reduce(host, op);
+    values.copy_(host, /*non_blocking=*/true);
+    return;
+  }
   if (bytes_of(values) <= kGatherBytes) return reduce_by_gathering(values, op);
   at::Tensor flat = values.detach().view({-1});
   const std::int64_t length = kChunkBytes / flat.element_size();
@@ -157,6 +191,12 @@ void MpiGroup::reduce_chunk(at::Tensor& chunk, at::Tensor& scratch, Reduce op) c
 }
 
 void MpiGroup::do_broadcast(at::Tensor& values, int root) const {
+  if (on_gpu(values)) {
+    at::Tensor host = staged(values);
+    MpiGroup::do_broadcast(host, root);
+    values.copy_(host, /*non_blocking=*/true);
+    return;
+  }
   // A binomial tree over the ranks counted from the root: rank r receives from r without its highest bit.
   const int place = (rank() - root + size()) % size();
   const auto rank_at = [&](int where) { return (where + root) % size(); };

@@ -20,9 +20,9 @@ std::int64_t total(const Splits& counts) { return std::accumulate(counts.begin()
 /// Everything a backend relies on when it takes a tensor's address.
 void check_dense(Collective kind, const at::Tensor& values) {
   COTERIE_CHECK(ShapeError, values.defined(), kind, ": tensor must be defined");
-  COTERIE_CHECK(ShapeError, values.is_contiguous() && values.device().is_cpu(), kind,
-                ": tensor must be contiguous and on the CPU, got ", values.sizes(), " with strides ", values.strides(),
-                " on ", values.device());
+  COTERIE_CHECK(ShapeError, values.is_contiguous() && (values.device().is_cpu() || values.device().is_cuda()), kind,
+                ": tensor must be contiguous and on the CPU or a GPU, got ", values.sizes(), " with strides ",
+                values.strides(), " on ", values.device());
 }
 
 void check_rows(Collective kind, const at::Tensor& rows, std::int64_t expected, std::string_view counts) {

@@ -36,8 +36,9 @@ std::ostream& operator<<(std::ostream& out, Collective kind);
 ///
 /// Every backend implements every operation, and all of them pass the same conformance tests. A group of one rank is a
 /// valid group, on which each operation is the identity: no caller ever asks whether the run is distributed. Tensors
-/// are contiguous and on the CPU. Nothing here is differentiable (see dist/autograd.h): results are detached; on a
-/// group of one they share the argument's memory.
+/// are contiguous, on the CPU or on this rank's GPU, alike on all ranks; results lie where the argument does, and work
+/// on a GPU may still be under way when a call returns, ordered like any other work there. Nothing here is
+/// differentiable (see dist/autograd.h): results are detached; on a group of one they share the argument's memory.
 ///
 /// Every operation but the queries is collective over the group: all ranks call the same ones in the same order, each
 /// group from one thread at a time. It throws ShapeError before any communication if an argument does not fit,
@@ -62,7 +63,7 @@ class ProcessGroup {
   /// @param rows     [N, ...], any dtype
   /// @param send     rows to each rank; sums to N
   /// @param receive  rows from each rank; sums to R; entry r equals what rank r sends here
-  /// @return         [R, ...], same dtype as `rows`
+  /// @return         [R, ...], same dtype and device as `rows`
   [[nodiscard]] at::Tensor all_to_all(const at::Tensor& rows, const Splits& send, const Splits& receive) const;
 
   /// Replaces each value by its reduction over the ranks.

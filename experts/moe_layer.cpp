@@ -17,7 +17,7 @@ at::Tensor MoeLayer::routed(const at::Tensor& tokens_TD, const BatchLayout& layo
                             Plans& plans) const {
   std::optional<Plan>& plan = plans.of(*this);
   const Routing routing = parts_.router->route(tokens_TD, layout, noise, plan ? &plan->choice : nullptr);
-  if (!plan) plan = parts_.dispatcher.plan(routing.choice, tokens_TD.size(0));
+  if (!plan) plan = parts_.dispatcher.plan(routing.choice, tokens_TD.size(0)).on(tokens_TD.device());
   const std::int64_t heads = parts_.heads ? parts_.heads->count : 1;
   plans.record({parts_.layer, routing.scores, {routing.choice.token_S.floor_divide(heads), routing.choice.expert_S}});
   const at::Tensor rows_RD = parts_.dispatcher.dispatch(tokens_TD, *plan);

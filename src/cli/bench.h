@@ -29,11 +29,12 @@ struct Timing {
 [[nodiscard]] double median(std::vector<double> values);
 /// @param times_ms  at least one
 [[nodiscard]] Timing timing_of(std::vector<double> times_ms);
-/// Runs `work` `kWarmUp` times, then `repetitions` times by the clock.
+/// Runs `work` `kWarmUp` times, then `repetitions` times by the clock, until a GPU has done it too.
 [[nodiscard]] Timing measure(int repetitions, const std::function<void()>& work);
 
-/// The rate of a matrix product of 8192 rows at the shape of the model's MLP: what everything is measured against.
-[[nodiscard]] double gemm_gflop_per_s(const model::BertConfig& bert, at::ScalarType dtype);
+/// The rate of a matrix product of 8192 rows at the shape of the model's MLP on the device: what everything is measured
+/// against.
+[[nodiscard]] double gemm_gflop_per_s(const model::BertConfig& bert, at::ScalarType dtype, const dist::Device& device);
 
 /// Adds `<name>_ms` and `<name>_least_ms`.
 void add(nlohmann::ordered_json& json, const std::string& name, const Timing& timing);
@@ -64,6 +65,8 @@ Exit bench_attention(const std::string& file, const CommandLine& line);
 Exit bench_layer(const std::string& file, const CommandLine& line, int& argc, char**& argv);
 /// `coterie bench dispatch`: moving rows to the experts and back, on ranks.
 Exit bench_dispatch(const std::string& file, const CommandLine& line, int& argc, char**& argv);
+/// `coterie bench comm`: the collectives of a step at several sizes, on ranks.
+Exit bench_comm(const std::string& file, const CommandLine& line, int& argc, char**& argv);
 /// `coterie bench tokenizer`: the corpus's texts on one thread.
 Exit bench_tokenizer(const std::string& file, const CommandLine& line);
 /// `coterie bench loader`: batches as fast as they come.

@@ -15,10 +15,11 @@ Exit bench(const CommandLine& line, int& argc, char**& argv) {
   if (what == "attention") return bench_attention(file, line);
   if (what == "layer") return bench_layer(file, line, argc, argv);
   if (what == "dispatch") return bench_dispatch(file, line, argc, argv);
+  if (what == "comm") return bench_comm(file, line, argc, argv);
   if (what == "tokenizer") return bench_tokenizer(file, line);
   if (what == "loader") return bench_loader(file, line);
   throw ConfigError(
-      str("arguments: bench measures step, attention, layer, dispatch, tokenizer or loader, got '", what, "'"));
+      str("arguments: bench measures step, attention, layer, dispatch, comm, tokenizer or loader, got '", what, "'"));
 }
 
 }  // namespace coterie::cli

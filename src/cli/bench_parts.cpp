@@ -6,6 +6,7 @@
 
 #include "cli/bench.h"
 #include "cli/ranks.h"
+#include "dist/solo_group.h"
 #include "experts/enforced_router.h"
 #include "experts/moe_layer.h"
 #include "kernels/attention.h"
@@ -37,14 +38,15 @@ std::int64_t length_of(const train::RunOptions& options, const model::ModelSpec&
   return options.model.max_length > 0 ? options.model.max_length : spec.max_length;
 }
 
-kernels::Operand operand(std::vector<std::int64_t> shape, at::ScalarType product) {
-  const at::Tensor leaf = (at::randn(shape) * 0.02).requires_grad_();
+kernels::Operand operand(std::vector<std::int64_t> shape, at::ScalarType product, const dist::Device& device) {
+  const at::Tensor leaf = (at::randn(shape) * 0.02).to(device.place()).requires_grad_();
   return {leaf, product == at::kFloat ? leaf : leaf.detach().to(product)};
 }
 
-experts::Mlp random_mlp(const model::BertConfig& bert, at::ScalarType product) {
-  return {operand({bert.intermediate_size, bert.hidden_size}, product), operand({bert.intermediate_size}, product),
-          operand({bert.hidden_size, bert.intermediate_size}, product), operand({bert.hidden_size}, product)};
+experts::Mlp random_mlp(const model::BertConfig& bert, at::ScalarType product, const dist::Device& device) {
+  const auto make = [&](std::vector<std::int64_t> shape) { return operand(std::move(shape), product, device); };
+  return {make({bert.intermediate_size, bert.hidden_size}), make({bert.intermediate_size}),
+          make({bert.hidden_size, bert.intermediate_size}), make({bert.hidden_size})};
 }
 
 // Forward and backward, as training runs it.
@@ -66,15 +68,19 @@ struct LayerParts {
   std::int64_t experts;
   Sequences sequences;
   std::int64_t local;
+  dist::Device device;
 
   LayerParts(const train::RunOptions& options, const dist::Mesh& mesh)
       : spec(model::ModelSource::open(options.model).spec),
         product(model::dtypes_of(options.model.precision).product),
         experts(options.experts.count > 0 ? options.experts.count : 4),
         sequences(length_of(options, spec), experts),
-        local(mesh.shape().local_experts(experts)) {}
+        local(mesh.shape().local_experts(experts)),
+        device(mesh.device()) {}
 
-  [[nodiscard]] at::Tensor tokens() const { return at::randn({sequences.tokens(), spec.bert.hidden_size}).to(product); }
+  [[nodiscard]] at::Tensor tokens() const {
+    return at::randn({sequences.tokens(), spec.bert.hidden_size}).to(device.place(), product);
+  }
   [[nodiscard]] experts::BatchLayout layout() const { return {sequences.offsets, sequences.domain, sequences.index}; }
 };
 
@@ -88,13 +94,16 @@ Exit bench_attention(const std::string& file, const CommandLine& line) {
   const at::ScalarType product = model::dtypes_of(options.model.precision).product;
   const Sequences sequences(length_of(options, spec), 1);
   const std::int64_t width = spec.bert.hidden_size;
-  const at::Tensor projections_T3D = at::randn({sequences.tokens(), 3 * width}).to(product);
+  const auto alone = dist::make_solo_group();
+  const dist::Device device = dist::choose_device(options.device, options.dist, *alone, *alone);
+  const at::Tensor projections_T3D = at::randn({sequences.tokens(), 3 * width}).to(device.place(), product);
   // Two products forward, five backward, of 2 T N D each.
   const double gflop = 2e-9 * static_cast<double>(sequences.tokens() * length_of(options, spec) * width);
   nlohmann::ordered_json json = {{"tokens", sequences.tokens()},
                                  {"length", length_of(options, spec)},
                                  {"heads", spec.bert.heads},
-                                 {"gemm_gflop_per_s", gemm_gflop_per_s(spec.bert, product)}};
+                                 {"gemm_gflop_per_s", gemm_gflop_per_s(spec.bert, product, device)},
+                                 {"device", device.name()}};
   for (const double rate : {0.0, 0.1}) {
     const kernels::AttentionDropout dropout{rate, RandomKey{1}};
     const auto attend = [&](const at::Tensor& projections) {
@@ -120,7 +129,8 @@ Exit bench_layer(const std::string& file, const CommandLine& line, int& argc, ch
   const dist::Mesh& mesh = ranks.mesh;
   const LayerParts parts(options, mesh);
   std::vector<experts::Mlp> mlps;
-  for (std::int64_t e = 0; e < parts.local; ++e) mlps.push_back(random_mlp(parts.spec.bert, parts.product));
+  for (std::int64_t e = 0; e < parts.local; ++e)
+    mlps.push_back(random_mlp(parts.spec.bert, parts.product, parts.device));
   const experts::Mlp dense = mlps.front();
   const experts::ExpertFfn ffn(mlps, parts.spec.bert.activation);
   const experts::Dispatcher dispatcher(mesh.expert_group(), parts.experts);
@@ -128,7 +138,8 @@ Exit bench_layer(const std::string& file, const CommandLine& line, int& argc, ch
   const experts::MoeLayer layer({router, dispatcher, ffn});
   const at::Tensor tokens_TD = parts.tokens();
   const experts::Plan plan =
-      dispatcher.plan(router->route(tokens_TD, parts.layout(), {}, nullptr).choice, tokens_TD.size(0));
+      dispatcher.plan(router->route(tokens_TD, parts.layout(), {}, nullptr).choice, tokens_TD.size(0))
+          .on(tokens_TD.device());
   const at::Tensor rows_RD = dispatcher.dispatch(tokens_TD, plan);
 
   const Timing bare =
@@ -141,6 +152,7 @@ Exit bench_layer(const std::string& file, const CommandLine& line, int& argc, ch
       tokens_TD, [&](const at::Tensor& tokens) { return dense.forward(tokens, parts.spec.bert.activation); });
   if (mesh.world().rank() != 0) return Exit::ok;
   nlohmann::ordered_json json = {{"ranks", mesh.world().size()},
+                                 {"device", mesh.device().name()},
                                  {"experts", parts.experts},
                                  {"tokens_per_rank", tokens_TD.size(0)},
                                  {"rows_here", rows_RD.size(0)}};
@@ -163,7 +175,8 @@ Exit bench_dispatch(const std::string& file, const CommandLine& line, int& argc,
   const at::Tensor tokens_TD = parts.tokens();
   const c10::InferenceMode inference;
   const auto make_plan = [&] {
-    return dispatcher.plan(router.route(tokens_TD, parts.layout(), {}, nullptr).choice, tokens_TD.size(0));
+    return dispatcher.plan(router.route(tokens_TD, parts.layout(), {}, nullptr).choice, tokens_TD.size(0))
+        .on(tokens_TD.device());
   };
   const experts::Plan plan = make_plan();
 
@@ -176,8 +189,10 @@ Exit bench_dispatch(const std::string& file, const CommandLine& line, int& argc,
       leaving += plan.send[static_cast<std::size_t>(r)] + plan.receive[static_cast<std::size_t>(r)];
   const double bytes = static_cast<double>(leaving) * static_cast<double>(tokens_TD.size(1) * tokens_TD.element_size());
   if (mesh.world().rank() != 0) return Exit::ok;
-  nlohmann::ordered_json json = {
-      {"ranks", mesh.world().size()}, {"experts", parts.experts}, {"tokens_per_rank", tokens_TD.size(0)}};
+  nlohmann::ordered_json json = {{"ranks", mesh.world().size()},
+                                 {"device", mesh.device().name()},
+                                 {"experts", parts.experts},
+                                 {"tokens_per_rank", tokens_TD.size(0)}};
   add(json, "plan", planned);
   add(json, "there_and_back", moved);
   json["sent_mb"] = bytes * 1e-6;

@@ -29,16 +29,17 @@ Timing measure(int repetitions, const std::function<void()>& work) {
   for (int i = 0; i < kWarmUp + repetitions; ++i) {
     Stopwatch watch;
     work();
+    dist::finish_gpu_work();
     if (i >= kWarmUp) times_ms.push_back(watch.lap_ms());
   }
   return timing_of(std::move(times_ms));
 }
 
-double gemm_gflop_per_s(const model::BertConfig& bert, at::ScalarType dtype) {
+double gemm_gflop_per_s(const model::BertConfig& bert, at::ScalarType dtype, const dist::Device& device) {
   const c10::InferenceMode inference;
   constexpr std::int64_t kRows = 8192;
-  const at::Tensor rows = at::randn({kRows, bert.hidden_size}).to(dtype);
-  const at::Tensor weight = at::randn({bert.intermediate_size, bert.hidden_size}).to(dtype);
+  const at::Tensor rows = at::randn({kRows, bert.hidden_size}).to(device.place(), dtype);
+  const at::Tensor weight = at::randn({bert.intermediate_size, bert.hidden_size}).to(device.place(), dtype);
   const Timing timing = measure(7, [&] { (void)at::linear(rows, weight); });
   return 2e-6 * static_cast<double>(kRows * bert.hidden_size * bert.intermediate_size) / timing.median_ms;
 }

@@ -48,6 +48,7 @@ std::vector<StepSample> run_steps(const train::RunOptions& options, const data::
     const data::Batch batch = loader.next();
     const train::StepResult result =
         step.run(batch, train::negative_mask(options.loss, corpus, batch.global), noise, 1.0);
+    dist::finish_gpu_work();
     const double step_ms = watch.lap_ms();
     const std::int64_t tokens = mesh.world().all_reduce(static_cast<std::int64_t>(batch.sequences.tokens.size()));
     if (s >= kWarmUp) samples.push_back({result.times, step_ms, tokens, usage().ru_minflt - faults_before});
@@ -72,7 +73,8 @@ Exit bench_step(const std::string& file, const CommandLine& line, int& argc, cha
   const auto source = model::ModelSource::open(options.model);
   const auto model = train::make_model(options, corpus, source, mesh);
   // Every rank measures at once: ranks share the machine in a step, too.
-  const double gemm = gemm_gflop_per_s(model.spec.bert, model.parameters->product()) * mesh.world().size();
+  const double gemm =
+      gemm_gflop_per_s(model.spec.bert, model.parameters->product(), mesh.device()) * mesh.world().size();
   const std::vector<StepSample> samples = run_steps(options, corpus, mesh, model);
   if (mesh.world().rank() != 0) return Exit::ok;
 
@@ -82,6 +84,7 @@ Exit bench_step(const std::string& file, const CommandLine& line, int& argc, cha
   const double gflop_per_s = step_gflop(model.spec, static_cast<std::int64_t>(tokens)) / seconds;
   nlohmann::ordered_json json = {
       {"ranks", mesh.world().size()},
+      {"device", mesh.device().name()},
       {"precision", model.parameters->product() == at::kBFloat16 ? "bf16" : "fp32"},
       {"steps", samples.size()},
       {"batch_pairs", options.data.batch_pairs},
@@ -91,6 +94,7 @@ Exit bench_step(const std::string& file, const CommandLine& line, int& argc, cha
       {"step_gflop_per_s", gflop_per_s},
       {"share_of_gemm", gflop_per_s / gemm},
       {"peak_rss_mib_per_rank", static_cast<double>(usage().ru_maxrss) / 1024.0},
+      {"peak_gpu_mib_per_rank", static_cast<double>(dist::peak_gpu_bytes()) / 1048576.0},
       {"page_faults_per_step", median(values_of(samples, [](const auto& s) { return s.page_faults; }))}};
   add(json, "step", step);
   add(json, "forward", timing_of(values_of(samples, [](const auto& s) { return s.times.forward_ms; })));

@@ -50,7 +50,7 @@ constexpr std::array<Subcommand, 11> kSubcommands = {{
     {"", "eval", "RUN|MODEL [CONFIG] [key=value...]", "pair classification and retrieval", Config::taken, evaluate},
     {"", "embed", "MODEL IN.txt|IN.jsonl|IN.h5 OUT.npy [key=value...]", "texts to an array of embeddings",
      Config::taken, embed},
-    {"", "bench", "step|attention|layer|dispatch|tokenizer|loader [CONFIG] [key=value...]",
+    {"", "bench", "step|attention|layer|dispatch|comm|tokenizer|loader [CONFIG] [key=value...]",
      "speed of the parts beside the machine's limit", Config::taken, bench},
     {"", "sweep", "CONFIG [key=value,value...]", "a grid of runs, evaluated and compared in one table", Config::swept,
      alone<sweep>},

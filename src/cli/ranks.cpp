@@ -19,8 +19,10 @@ Configuration shared_configuration(const std::string& file, const CommandLine& l
 dist::Mesh make_mesh(const train::RunOptions& options, Layout layout) {
   dist::ParallelOptions parallel = options.parallel;
   if (layout == Layout::replicated) parallel.expert = 1;
-  dist::Mesh mesh(parallel, options.dist);
+  if (options.deterministic) dist::make_deterministic();
+  dist::Mesh mesh(parallel, options.dist, options.device);
   at::set_num_threads(dist::threads_for(options.dist, mesh));
+  if (mesh.device().place().is_cuda()) log::info(str("computing on ", mesh.device().name()));
   const std::string warning = dist::placement_warning(options.dist, mesh);
   if (!warning.empty() && mesh.node().rank == 0) log::warn(warning);
   return mesh;

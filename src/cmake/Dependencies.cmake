@@ -61,6 +61,10 @@ target_link_libraries(coterie_torch INTERFACE "${COTERIE_TORCH_CPU}" "${COTERIE_
 target_compile_options(coterie_torch INTERFACE ${OpenMP_CXX_FLAGS})
 target_link_options(coterie_torch INTERFACE ${OpenMP_CXX_FLAGS})
 
+if(COTERIE_CUDA)
+  include(Cuda)
+endif()
+
 if(COTERIE_PCH)
   # Not file(WRITE): that touches the file at every configure, and everything precompiled would be built again.
   file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/pch.cpp" CONTENT "// Holds the precompiled torch headers.\n")

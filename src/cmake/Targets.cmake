@@ -15,9 +15,6 @@ set(CMAKE_JOB_POOL_LINK link)
 if(COTERIE_SANITIZE MATCHES "thread" AND COTERIE_SANITIZE MATCHES "address")
   message(FATAL_ERROR "COTERIE_SANITIZE: address and thread exclude each other, got '${COTERIE_SANITIZE}'")
 endif()
-if(COTERIE_CUDA)
-  message(WARNING "COTERIE_CUDA: this version has no CUDA code; what is built runs on the CPU")
-endif()
 
 # Standard, warnings, include roots and sanitizers, in one place: a precompiled header is valid only under equal flags.
 add_library(coterie_flags INTERFACE)
@@ -80,6 +77,9 @@ function(coterie_add_test name)
     "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/src/cmake/leaks.supp:print_suppressions=0"
     "OMPI_ALLOW_RUN_AS_ROOT=1" "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1" "OMPI_MCA_mpi_yield_when_idle=1"
     "OMPI_MCA_btl_vader_single_copy_mechanism=none" "MPIEXEC=${MPIEXEC_EXECUTABLE}")
+  if("gpu" IN_LIST T_LABELS)
+    add_dependencies(coterie_gpu_tests ${name})
+  endif()
   # Open MPI and libtorch leak on their own; what links neither is held to lose nothing.
   coterie_links(${name} coterie_torch torch)
   coterie_links(${name} MPI::MPI_C mpi)
@@ -106,4 +106,7 @@ function(coterie_print_summary)
   message(STATUS "coterie ${PROJECT_VERSION}: ${CMAKE_BUILD_TYPE}, ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
   message(STATUS "  torch ${COTERIE_TORCH_VERSION} (${COTERIE_TORCH_LIB_DIR})")
   message(STATUS "  MPI ${MPI_C_VERSION}, HDF5 ${HDF5_VERSION}, sanitizers '${COTERIE_SANITIZE}', PCH ${COTERIE_PCH}")
+  if(COTERIE_CUDA)
+    message(STATUS "  CUDA ${CMAKE_CUDA_COMPILER_VERSION} for ${CMAKE_CUDA_ARCHITECTURES}, NCCL ${COTERIE_NCCL_VERSION}")
+  endif()
 endfunction()

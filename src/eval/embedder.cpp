@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "kernels/upload.h"
 
 namespace coterie::eval {
 namespace {
@@ -63,7 +64,7 @@ at::Tensor embed_all(const model::Encoder& encoder, const data::PackedSequences&
   COTERIE_CHECK(ShapeError, !mine.empty(), "embed: there is nothing to embed");
   const at::Tensor rows_ND = mesh.world().all_gather(at::cat(mine).contiguous(), counts);
   at::Tensor embeddings_ND = at::empty_like(rows_ND);
-  return embeddings_ND.index_copy_(0, at::tensor(gathered_order, at::kLong), rows_ND);
+  return embeddings_ND.index_copy_(0, kernels::upload(gathered_order, rows_ND.device()), rows_ND);
 }
 
 }  // namespace coterie::eval

@@ -56,7 +56,7 @@ ScoredPairs score_pairs(const model::Encoder& encoder, const CorpusView& view, d
   for (std::int32_t& domain : texts.domain) domain = view.model_domain[static_cast<std::size_t>(domain)];
   if (view.place_unknown) view.place_unknown(texts);
   const at::Tensor embeddings_ND =
-      kernels::normalize_rows(embed_all(encoder, texts, view.batch_tokens, mesh)).to(at::kDouble);
+      kernels::normalize_rows(embed_all(encoder, texts, view.batch_tokens, mesh)).cpu().to(at::kDouble);
 
   std::vector<std::int64_t> left;
   std::vector<std::int64_t> right;

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "kernels/gpu/kernels.h"
 #include "kernels/stored.h"
 
 namespace coterie::kernels {
@@ -65,6 +66,7 @@ at::Tensor activate(const at::Tensor& values_RF, const at::Tensor& bias_F, Activ
   check(values_RF, bias_F);
   if (!is_fused(bias_F, activation))
     return at::gelu(values_RF + bias_F, approximation(activation)).to(values_RF.scalar_type());
+  if (values_RF.is_cuda()) return gpu::gelu(values_RF, bias_F);
   const at::Tensor rows_RF = values_RF.contiguous();
   at::Tensor out_RF = at::empty(rows_RF.sizes(), rows_RF.options());
   const std::int64_t width = rows_RF.size(1);
@@ -90,6 +92,7 @@ ActivationGradient activate_backward(const at::Tensor& gradient, const at::Tenso
         at::gelu_backward(gradient.to(sum_RF.scalar_type()), sum_RF, approximation(activation));
     return {change_RF.to(dtype), change_RF.sum(0), at::gelu(sum_RF, approximation(activation)).to(dtype)};
   }
+  if (values.is_cuda()) return gpu::gelu_backward(gradient, values, bias_F);
   const at::Tensor gradient_RF = gradient.contiguous();
   const at::Tensor values_RF = values.contiguous();
   const std::int64_t rows = values_RF.size(0);

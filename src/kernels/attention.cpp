@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "kernels/dropout.h"
+#include "kernels/gpu/kernels.h"
 #include "kernels/stored.h"
 
 namespace coterie::kernels {
@@ -165,6 +166,7 @@ at::Tensor attention(const at::Tensor& projections_T3D, std::int64_t heads, cons
   check_offsets(offsets);
   // A rank without tokens still owns a place in the graph, so that its backward reaches every collective.
   if (projections_T3D.size(0) == 0) return projections_T3D.narrow(1, 0, projections_T3D.size(1) / 3);
+  if (projections_T3D.is_cuda()) return gpu::attention(projections_T3D, heads, offsets, sequence_index, dropout);
   auto batch = c10::make_intrusive<Batch>();
   batch->heads = heads;
   batch->offsets = offsets;

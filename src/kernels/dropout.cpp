@@ -9,7 +9,9 @@
 #include <array>
 
 #include "base/error.h"
+#include "kernels/gpu/kernels.h"
 #include "kernels/stored.h"
+#include "kernels/upload.h"
 
 namespace coterie::kernels {
 namespace {
@@ -69,6 +71,13 @@ class Dropout : public torch::autograd::Function<Dropout> {
 
 }  // namespace
 
+void TokenPlaces::put_on(const at::Device& device) {
+  if (device.is_cpu()) return;
+  std::vector<std::int64_t> both = sequence;
+  both.insert(both.end(), token.begin(), token.end());
+  on_gpu_2T = upload(both, device).view({2, static_cast<std::int64_t>(sequence.size())});
+}
+
 void check_places(const TokenPlaces& places, std::int64_t tokens) {
   const auto known = static_cast<std::int64_t>(std::min(places.sequence.size(), places.token.size()));
   COTERIE_CHECK(ShapeError, known == tokens, "dropout: ", known, " places for ", tokens, " tokens");
@@ -79,6 +88,7 @@ simd::Drop drop_of(double rate, RandomKey key) { return {key.value, threshold(ra
 at::Tensor dropout(const at::Tensor& tokens_TD, double rate, RandomKey key, const TokenPlaces& places) {
   if (rate == 0.0) return tokens_TD;
   check_places(places, tokens_TD.size(0));
+  if (tokens_TD.is_cuda()) return gpu::dropout(tokens_TD, rate, key, places);
   auto noise = c10::make_intrusive<Noise>();
   noise->drop = drop_of(rate, key);
   noise->places = places;

@@ -15,6 +15,10 @@ namespace coterie::kernels {
 struct TokenPlaces {
   std::vector<std::int64_t> sequence;  ///< [T] index of the token's sequence among all of the global batch
   std::vector<std::int64_t> token;     ///< [T] position within the sequence
+  at::Tensor on_gpu_2T;                ///< both again, once they are put on a GPU
+
+  /// Makes them known where the tokens are, once for all layers.
+  void put_on(const at::Device& device);
 };
 
 /// @throws ShapeError unless there are as many places as tokens

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "kernels/gpu/kernels.h"
 #include "kernels/stored.h"
 
 namespace coterie::kernels {
@@ -116,6 +117,7 @@ at::Tensor dropout_residual_norm(const at::Tensor& tokens_TD, const at::Tensor& 
   COTERIE_CHECK(ShapeError, norm.weight_D.scalar_type() == compute_dtype(tokens_TD.scalar_type()),
                 "norm: parameters for ", tokens_TD.scalar_type(), " must be ", compute_dtype(tokens_TD.scalar_type()),
                 ", got ", norm.weight_D.scalar_type());
+  if (tokens_TD.is_cuda()) return gpu::dropout_residual_norm(tokens_TD, residual_TD, norm, rate, key, places);
   auto noise = c10::make_intrusive<Noise>();
   noise->drop = drop_of(rate, key);
   if (noise->drop.limit != 0) {

@@ -15,7 +15,8 @@ AdamW::AdamW(const AdamWOptions& options, const ParameterStore& store) : options
 void AdamW::step(ParameterStore& store, const LearningRates& rates, double divisor) {
   const c10::NoGradGuard no_grad;
   ++steps_;
-  const at::Tensor count = at::full({}, static_cast<double>(steps_), at::kFloat);
+  const at::Tensor count =
+      at::full({}, static_cast<double>(steps_), at::TensorOptions(at::kFloat).device(store.device()));
   for (std::size_t s = 0; s < store.segments().size(); ++s) {
     const Segment& segment = store.segments()[s];
     // The fused kernel could divide too, but by a float only, which a double model must not depend on.

@@ -6,7 +6,10 @@
 
 namespace coterie::kernels {
 
-ParameterStore::ParameterStore(const std::vector<Declaration>& declarations, const Dtypes& dtypes) : dtypes_(dtypes) {
+ParameterStore::ParameterStore(const std::vector<Declaration>& declarations, const Dtypes& dtypes,
+                               const at::Device& device)
+    : dtypes_(dtypes), device_(device) {
+  const at::TensorOptions placed(device);
   std::map<ParameterKind, std::size_t> segment_of;
   std::vector<std::int64_t> sizes;
   for (const Declaration& d : declarations) {
@@ -23,9 +26,9 @@ ParameterStore::ParameterStore(const std::vector<Declaration>& declarations, con
     sizes[segment] += d.value.numel();
   }
   for (std::size_t s = 0; s < segments_.size(); ++s) {
-    segments_[s].values = at::empty({sizes[s]}, at::TensorOptions(dtypes.master));
-    segments_[s].gradients = at::zeros({sizes[s]}, at::TensorOptions(dtypes.master));
-    if (dtypes.product != dtypes.master) copies_.push_back(at::empty({sizes[s]}, at::TensorOptions(dtypes.product)));
+    segments_[s].values = at::empty({sizes[s]}, placed.dtype(dtypes.master));
+    segments_[s].gradients = at::zeros({sizes[s]}, placed.dtype(dtypes.master));
+    if (dtypes.product != dtypes.master) copies_.push_back(at::empty({sizes[s]}, placed.dtype(dtypes.product)));
   }
   for (const Declaration& d : declarations) {
     const Place place = places_.at(d.name);

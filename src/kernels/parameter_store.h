@@ -71,8 +71,10 @@ struct Operand {
 /// storage, are slices of its segment's buffers: reduction, clipping, the optimizer and saving see few large buffers.
 class ParameterStore {
  public:
+  /// @param device  where all of it lies
   /// @throws ShapeError if a name is declared twice
-  ParameterStore(const std::vector<Declaration>& declarations, const Dtypes& dtypes);
+  ParameterStore(const std::vector<Declaration>& declarations, const Dtypes& dtypes,
+                 const at::Device& device = at::kCPU);
 
   /// The leaf of that name.
   /// @throws ShapeError if there is none
@@ -92,6 +94,8 @@ class ParameterStore {
   [[nodiscard]] const std::vector<std::string>& names() const noexcept { return names_; }
   /// Dtype of every parameter and gradient.
   [[nodiscard]] at::ScalarType master() const noexcept { return dtypes_.master; }
+  /// Where every parameter and gradient lies.
+  [[nodiscard]] const at::Device& device() const noexcept { return device_; }
   /// Dtype of matrix products.
   [[nodiscard]] at::ScalarType product() const noexcept { return dtypes_.product; }
 
@@ -110,6 +114,7 @@ class ParameterStore {
     std::int64_t offset = 0;
   };
   Dtypes dtypes_;
+  at::Device device_;
   std::vector<Segment> segments_;
   std::vector<at::Tensor> copies_;  // of the segments' values, in the dtype of products; empty where that is the master
   std::vector<std::string> names_;

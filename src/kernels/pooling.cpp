@@ -3,6 +3,7 @@
 #include <ATen/Functions.h>
 
 #include "base/error.h"
+#include "kernels/upload.h"
 
 namespace coterie::kernels {
 
@@ -11,10 +12,11 @@ at::Tensor pool(const at::Tensor& tokens_TD, const std::vector<std::int64_t>& of
                 "pooling: offsets must go from 0 to ", tokens_TD.size(0), ", got ", at::IntArrayRef(offsets));
   const auto sequences = static_cast<std::int64_t>(offsets.size()) - 1;
   if (sequences == 0) return tokens_TD;  // [0, D], still in the graph
-  const at::Tensor bounds = at::tensor(offsets, at::kLong);
+  for (std::size_t b = 0; b + 1 < offsets.size(); ++b)
+    COTERIE_CHECK(ShapeError, offsets[b] < offsets[b + 1], "pooling: a sequence has no tokens");
+  const at::Tensor bounds = upload(offsets, tokens_TD.device());
   const at::Tensor first_B = bounds.narrow(0, 0, sequences);
   const at::Tensor length_B = bounds.narrow(0, 1, sequences) - first_B;
-  COTERIE_CHECK(ShapeError, length_B.min().item<std::int64_t>() > 0, "pooling: a sequence has no tokens");
   switch (pooling) {
     case Pooling::cls:
       return tokens_TD.index_select(0, first_B);

@@ -20,7 +20,7 @@ Cut cut_of(const at::Tensor& rows_RC) {
   constexpr std::uint64_t kShapes = 32;
   constexpr std::uint64_t kLeastStep = 32;
   const std::int64_t rows = rows_RC.size(0);
-  if (rows_RC.scalar_type() != at::kBFloat16) return {rows, 0, 0};
+  if (rows_RC.scalar_type() != at::kBFloat16 || rows_RC.is_cuda()) return {rows, 0, 0};
   const auto step =
       static_cast<std::int64_t>(std::max(std::bit_floor(static_cast<std::uint64_t>(rows)) / kShapes, kLeastStep));
   return {rows / step * step, rows % step, step};

@@ -2,8 +2,8 @@
 //
 // The library compiles a kernel for every shape of a bf16 product and keeps it, half a megabyte each; the number of
 // rows differs with every batch and every expert. Rows are therefore cut: all but a few form a product whose number of
-// rows is a multiple of a step, the rest one of a step's rows, filled up with zeros. fp32 and double products have no
-// such kernels and run whole.
+// rows is a multiple of a step, the rest one of a step's rows, filled up with zeros. fp32 and double products, and
+// those of a GPU, have no such kernels and run whole.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -9,6 +9,7 @@
 #include "kernels/fused_norm.h"
 #include "kernels/linear.h"
 #include "kernels/pooling.h"
+#include "kernels/upload.h"
 
 namespace coterie::model {
 namespace {
@@ -121,10 +122,10 @@ at::Tensor Encoder::embeddings(const data::PackedSequences& sequences) const {
     ids[static_cast<std::size_t>(first)] = spec_.bert.vocab_size + sequences.domain[b];
   }
   // The gradient of the words stays sparse until it is added: a dense one would be the largest tensor of a small piece.
-  const at::Tensor words_TD =
-      at::embedding(words_VD_, at::tensor(ids, at::kLong), /*padding_idx=*/-1, /*scale_grad_by_freq=*/false,
-                    /*sparse=*/true);
-  const at::Tensor positions_TD = at::embedding(positions_, at::tensor(places, at::kLong));
+  // Not on a GPU, which adds a sparse one in no fixed order.
+  const at::Tensor words_TD = at::embedding(words_VD_, kernels::upload(ids, words_VD_.device()), /*padding_idx=*/-1,
+                                            /*scale_grad_by_freq=*/false, /*sparse=*/words_VD_.device().is_cpu());
+  const at::Tensor positions_TD = at::embedding(positions_, kernels::upload(places, positions_.device()));
   return words_TD + types_.select(0, 0) + positions_TD;
 }
 
@@ -149,6 +150,7 @@ at::Tensor Encoder::forward(const data::PackedSequences& sequences, const Noise&
   Pass pass{sequences, noise, places_of(sequences), plans, {}};
   if (spec_.router == experts::RouterKind::token_type) pass.segments = segments_of(sequences);
   plans.begin_pass();
+  pass.places.put_on(words_VD_.device());
   const auto add_and_norm = [&](const at::Tensor& added_TD, const at::Tensor& residual_TD, const Norm& norm,
                                 RandomKey key) {
     return kernels::dropout_residual_norm(

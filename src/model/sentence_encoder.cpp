@@ -125,7 +125,8 @@ SentenceEncoder make_sentence_encoder(const ModelSpec& spec, const Weights& weig
   const ExpertRange range = expert_range(spec, mesh);
   std::vector<kernels::Declaration> declarations = declare(spec, range, weights);
   declarations.insert(declarations.end(), extra.begin(), extra.end());
-  SentenceEncoder model{spec, std::make_unique<kernels::ParameterStore>(declarations, dtypes), nullptr};
+  SentenceEncoder model{spec, std::make_unique<kernels::ParameterStore>(declarations, dtypes, mesh.device().place()),
+                        nullptr};
   model.encoder = std::make_unique<Encoder>(spec, *model.parameters, range, mesh.expert_group());
   return model;
 }

@@ -60,7 +60,7 @@ struct SentenceEncoder {
 [[nodiscard]] kernels::Dtypes dtypes_of(Precision precision);
 
 /// @param extra  further parameters to keep in the same store, for example a learned scale
-/// @param mesh   must outlive the encoder
+/// @param mesh   must outlive the encoder; its device is where the model lies
 [[nodiscard]] SentenceEncoder make_sentence_encoder(const ModelSpec& spec, const Weights& weights,
                                                     const dist::Mesh& mesh, const kernels::Dtypes& dtypes,
                                                     const std::vector<kernels::Declaration>& extra = {});

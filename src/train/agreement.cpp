@@ -25,8 +25,10 @@ std::string checksum(const kernels::ParameterStore& parameters, const kernels::A
   for (std::size_t i = 0; i < parameters.segments().size(); ++i) {
     const kernels::Segment& segment = parameters.segments()[i];
     if (segment.kind.sharing != sharing) continue;
-    for (const at::Tensor& flat : {segment.values, optimizer.first_moments()[i], optimizer.second_moments()[i]})
-      hash.update(std::span(static_cast<const std::byte*>(flat.const_data_ptr()), flat.nbytes()));
+    for (const at::Tensor& flat : {segment.values, optimizer.first_moments()[i], optimizer.second_moments()[i]}) {
+      const at::Tensor host = flat.cpu();
+      hash.update(std::span(static_cast<const std::byte*>(host.const_data_ptr()), host.nbytes()));
+    }
   }
   return hash.hex();
 }

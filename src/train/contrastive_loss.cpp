@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "kernels/upload.h"
 
 namespace coterie::train {
 namespace {
@@ -33,14 +34,16 @@ struct Direction {
 
 // Some rows of the matrix of cells.
 struct Tile {
-  at::Tensor rows;     // int64 [r] numbers of the rows
-  at::Tensor targets;  // int64 [r] column of each row's target
+  at::Tensor rows;          // int64 [r] numbers of the rows
+  at::Tensor targets;       // int64 [r] column of each row's target
+  at::Tensor host_rows;     // the same on the host
+  at::Tensor host_targets;  // the same on the host
 };
 
 // Sets the masked cells of a tile of logits to minus infinity.
 void apply(const DirectedMask& mask, const Tile& tile, at::Tensor& logits) {
-  const auto* rows = tile.rows.const_data_ptr<std::int64_t>();
-  const auto* targets = tile.targets.const_data_ptr<std::int64_t>();
+  const auto* rows = tile.host_rows.const_data_ptr<std::int64_t>();
+  const auto* targets = tile.host_targets.const_data_ptr<std::int64_t>();
   std::vector<std::int64_t> tile_rows;
   std::vector<std::int64_t> tile_columns;
   for (std::int64_t r = 0; r < logits.size(0); ++r) {
@@ -57,7 +60,7 @@ void apply(const DirectedMask& mask, const Tile& tile, at::Tensor& logits) {
       if (mask.column_domain[j] != mask.row_domain[row]) leave(static_cast<std::int64_t>(j));
   }
   if (tile_rows.empty()) return;
-  logits.index_put_({at::tensor(tile_rows, at::kLong), at::tensor(tile_columns, at::kLong)},
+  logits.index_put_({kernels::upload(tile_rows, logits.device()), kernels::upload(tile_columns, logits.device())},
                     at::full({}, -std::numeric_limits<double>::infinity(), logits.options()));
 }
 
@@ -150,10 +153,15 @@ LossShare contrastive_loss(LossKind kind, const Embeddings& batch, const std::ve
                        scale,     weight,  gradient_b,
                        gradient_a};
   LossShare share;
-  const at::Tensor mine = at::tensor(positions, at::kLong);
+  const at::Tensor host = at::tensor(positions, at::kLong);
+  const at::Tensor mine = kernels::upload(positions, batch.a.device());
   for (std::int64_t first = 0; first < mine.size(0); first += kTileRows) {
-    const at::Tensor rows = mine.narrow(0, first, std::min(kTileRows, mine.size(0) - first));
-    const Tile tile{rows, kind == LossKind::mnr_plus ? closest_pairs(batch, rows) : rows};
+    const std::int64_t count = std::min(kTileRows, mine.size(0) - first);
+    const at::Tensor rows = mine.narrow(0, first, count);
+    const at::Tensor host_rows = host.narrow(0, first, count);
+    const at::Tensor closest = kind == LossKind::mnr_plus ? closest_pairs(batch, rows) : at::Tensor();
+    const Tile tile =
+        closest.defined() ? Tile{rows, closest, host_rows, closest.cpu()} : Tile{rows, rows, host_rows, host_rows};
     add_tile(forth, tile, share);
     if (both) add_tile(back, tile, share);
   }

@@ -31,7 +31,7 @@ LossResult loss_stage(const dist::ProcessGroup& world, const BatchLoss& loss, co
   const c10::NoGradGuard no_grad;
   const std::int64_t mine = batch.sequences.sequences();
   const dist::Splits rows = world.all_gather_counts(std::span(&mine, 1));
-  const at::Tensor order = global_order(world, batch.sequences.sequence_index, rows);
+  const at::Tensor order = global_order(world, batch.sequences.sequence_index, rows).to(embeddings_BD.device());
   const at::Tensor gathered = world.all_gather(embeddings_BD.detach().contiguous(), rows);
   const std::int64_t n = batch.global.pairs();
   const dist::Splits sides = {n, n, order.size(0) - 2 * n};

@@ -22,7 +22,7 @@ void RouterStage::append(const data::PackedSequences& piece, const experts::Plan
   const auto root = [&](const at::Tensor& sum, const at::Tensor& gradient) {
     if (!gradient.defined() || !sum.requires_grad()) return;
     roots.tensors.push_back(sum);
-    roots.gradients.push_back(gradient.to(sum.scalar_type()));
+    roots.gradients.push_back(gradient.to(sum.options()));
   };
   for (std::size_t i = 0; i < loss_.gradients.size(); ++i) {
     const RouterGradient& gradient = loss_.gradients[i];

@@ -25,8 +25,9 @@ at::Tensor domain_rows(const std::vector<std::int32_t>& domain, std::int64_t dom
 at::Tensor assigned(const experts::Choice& choice, const data::PackedSequences& sequences, const at::Tensor& row_B,
                     std::pair<std::int64_t, std::int64_t> shape) {
   const experts::BatchLayout layout{sequences.offsets, sequences.domain, sequences.sequence_index};
-  const at::Tensor row_S = row_B.index_select(0, experts::sequence_of_tokens(layout)).index_select(0, choice.token_S);
-  return at::bincount(row_S * shape.second + choice.expert_S, {}, shape.first * shape.second)
+  const at::Tensor row_S =
+      row_B.index_select(0, experts::sequence_of_tokens(layout)).index_select(0, choice.token_S.cpu());
+  return at::bincount(row_S * shape.second + choice.expert_S.cpu(), {}, shape.first * shape.second)
       .view({shape.first, shape.second});
 }
 
@@ -60,13 +61,17 @@ RouterSums router_sums(const experts::RouterRecord& record, const data::PackedSe
   RouterSums sums;
   sums.layer = record.layer;
   sums.assigned_DE = assigned(record.choice, sequences, row_B, {domains + 1, experts});
-  const experts::Scores& scores = record.scores;
+  experts::Scores scores = record.scores;
   if (!scores.logits_UE.defined()) return sums;
+  // What the scores are sorted by goes where they lie.
+  const at::Device device = scores.logits_UE.device();
+  scores.sequence_U = scores.sequence_U.to(device);
+  const at::Tensor placed_B = row_B.to(device);
   const at::Tensor& p_UE = scores.probability_UE;
-  const at::Tensor row_U = row_B.index_select(0, scores.sequence_U);
+  const at::Tensor row_U = placed_B.index_select(0, scores.sequence_U);
   sums.probability_DE = at::zeros({domains + 1, experts}, p_UE.options()).index_add(0, row_U, p_UE);
   sums.squared_log_sum = scores.logits_UE.logsumexp({1}).square().sum();
-  std::tie(sums.cross_entropy, sums.labelled) = domain_cross_entropy(scores, row_B, domains);
+  std::tie(sums.cross_entropy, sums.labelled) = domain_cross_entropy(scores, placed_B, domains);
   sums.confidence = p_UE.detach().amax({1}).sum();
   sums.units = at::full({}, p_UE.size(0), at::kLong);
   return sums;
@@ -86,7 +91,7 @@ void add(std::vector<RouterSums>& sums, const std::vector<RouterSums>& more) {
     const std::vector<at::Tensor*> to = fields(sums[i]);
     COTERIE_CHECK(ShapeError, from.size() == to.size() && added.layer == sums[i].layer, "routers: layer ",
                   sums[i].layer, ", then layer ", added.layer);
-    for (std::size_t k = 0; k < from.size(); ++k) *to[k] += from[k]->detach().to(at::kDouble);
+    for (std::size_t k = 0; k < from.size(); ++k) *to[k] += from[k]->detach().to(at::kCPU, at::kDouble);
   }
 }
 

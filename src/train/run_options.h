@@ -27,6 +27,8 @@ struct RunOptions {
   std::int64_t seed = 0;
   Resume resume = Resume::automatic;
   std::string json;
+  dist::DeviceKind device = dist::DeviceKind::automatic;
+  bool deterministic = false;
   model::ModelOptions model;
   data::DataOptions data;
   experts::ExpertsOptions experts;
@@ -47,6 +49,10 @@ inline void describe(config::Visitor& v, RunOptions& o) {
            "auto: continue a run that has a checkpoint, else start; never: refuse a directory that holds a run; must: "
            "refuse one that has no checkpoint");
   v.field("json", o.json, "also write the command's result to this file as JSON; empty: do not");
+  v.choice("device", o.device, dist::kDeviceNames,
+           "where ranks compute: cuda (one GPU for each rank of a node), cpu, or auto: GPUs where every rank sees one");
+  v.field("deterministic", o.deterministic,
+          "GPUs repeat a run bit for bit, at some cost in speed; on the CPU every run does");
   v.section("model", o.model, "the pretrained checkpoint and how it is run");
   v.section("data", o.data, "where documents come from and how they are split, sampled and read");
   v.section("experts", o.experts, "which layers have experts and how tokens find them");

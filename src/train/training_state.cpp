@@ -59,9 +59,9 @@ void add_shards(std::vector<model::Shard>& shards, const std::string& name, kern
   for (const kernels::Segment& segment : store.segments()) {
     if (segment.kind.sharing != sharing) continue;
     for (const std::string& parameter : segment.names) {
-      weights.tensors.push_back({parameter, store.at(parameter).detach()});
-      moments.tensors.push_back({kFirstMoment + parameter, store.slice(parameter, optimizer.first_moments())});
-      moments.tensors.push_back({kSecondMoment + parameter, store.slice(parameter, optimizer.second_moments())});
+      weights.tensors.push_back({parameter, store.at(parameter).detach().cpu()});
+      moments.tensors.push_back({kFirstMoment + parameter, store.slice(parameter, optimizer.first_moments()).cpu()});
+      moments.tensors.push_back({kSecondMoment + parameter, store.slice(parameter, optimizer.second_moments()).cpu()});
     }
   }
   if (weights.tensors.empty()) return;

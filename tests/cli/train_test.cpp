@@ -1,4 +1,5 @@
 // Training as a user does it: a run from start to end, its lock, resuming, preemption, and ranks.
+#include <ATen/Context.h>
 #include <sys/stat.h>
 
 #include <chrono>
@@ -157,6 +158,13 @@ TEST_F(TrainCommand, a_run_directory_in_use_is_73_and_names_the_owner) {
     expect_refused({"train", "run.toml"}, Exit::locked, {"runs/tiny", "in use by process 4711 on elsewhere"});
   }
   EXPECT_EQ(coterie({"train", "run.toml"}).code, 0);
+}
+
+TEST_F(TrainCommand, a_gpu_that_is_not_there_is_64_unless_the_choice_is_free) {
+  if (at::hasCUDA()) GTEST_SKIP() << "there is a GPU";
+
+  expect_refused({"train", "run.toml", "device=cuda"}, Exit::config, {"device is cuda", "there is no GPU: "});
+  EXPECT_EQ(coterie({"train", "run.toml", "device=auto"}).code, 0);
 }
 
 TEST_F(TrainCommand, resume_never_refuses_a_directory_that_holds_a_run) {

@@ -41,7 +41,7 @@ constexpr std::int64_t kCounts[] = {100, 5000};
 
 TEST_P(Bits, all_reduce_adds_in_rank_order_on_every_rank) {
   for (const std::int64_t count : kCounts) {
-    at::Tensor values = noise(rank(), count);
+    at::Tensor values = placed(noise(rank(), count));
 
     group().all_reduce(values);
 
@@ -51,7 +51,7 @@ TEST_P(Bits, all_reduce_adds_in_rank_order_on_every_rank) {
 }
 
 TEST_P(Bits, all_reduce_does_not_depend_on_how_a_tensor_is_cut) {
-  at::Tensor whole = noise(rank(), 5000);
+  at::Tensor whole = placed(noise(rank(), 5000));
   at::Tensor pieces = whole.clone();
 
   group().all_reduce(whole);
@@ -65,7 +65,7 @@ TEST_P(Bits, all_reduce_does_not_depend_on_how_a_tensor_is_cut) {
 
 TEST_P(Bits, reduce_scatter_adds_in_rank_order) {
   const std::int64_t count = 100;
-  const at::Tensor rows = noise(rank(), count * size());
+  const at::Tensor rows = placed(noise(rank(), count * size()));
 
   const at::Tensor block = group().reduce_scatter(rows, splits(count));
 

@@ -35,15 +35,16 @@ TEST_P(Conformance, all_to_all_delivers_every_row_in_the_order_of_senders) {
       expected.insert(expected.end(), {static_cast<float>(peer), static_cast<float>(rank()), static_cast<float>(i)});
   }
 
-  const at::Tensor received = group().all_to_all(rows_of(rows, 3), send, receive);
+  const at::Tensor received = group().all_to_all(placed(rows_of(rows, 3)), send, receive);
 
   EXPECT_EQ(received.size(1), 3);
   EXPECT_EQ(values_of<float>(received), expected);
 }
 
 TEST_P(Conformance, all_to_all_moves_any_dtype_and_shape_of_row) {
-  const at::Tensor rows = at::empty({size(), 2, 2}, at::kByte);
-  std::fill_n(rows.data_ptr<std::uint8_t>(), rows.numel(), static_cast<std::uint8_t>(rank() + 1));
+  const at::Tensor bytes = at::empty({size(), 2, 2}, at::kByte);
+  std::fill_n(bytes.data_ptr<std::uint8_t>(), bytes.numel(), static_cast<std::uint8_t>(rank() + 1));
+  const at::Tensor rows = placed(bytes);
 
   const at::Tensor received = group().all_to_all(rows, splits(1), splits(1));
 
@@ -52,7 +53,7 @@ TEST_P(Conformance, all_to_all_moves_any_dtype_and_shape_of_row) {
 }
 
 TEST_P(Conformance, all_to_all_of_nothing_is_empty_and_keeps_the_row_shape) {
-  const at::Tensor received = group().all_to_all(at::empty({0, 5}, at::kFloat), splits(0), splits(0));
+  const at::Tensor received = group().all_to_all(placed(at::empty({0, 5}, at::kFloat)), splits(0), splits(0));
 
   EXPECT_EQ(received.sizes(), (std::vector<std::int64_t>{0, 5}));
 }
@@ -63,7 +64,7 @@ TEST_P(Conformance, all_to_all_with_one_receiver_gathers_there) {
   const Splits receive = splits(rank() == 0 ? 2 : 0);
   const auto value = static_cast<double>(rank());
 
-  const at::Tensor received = group().all_to_all(rows_of<double>({value, value + 0.5}, 1), send, receive);
+  const at::Tensor received = group().all_to_all(placed(rows_of<double>({value, value + 0.5}, 1)), send, receive);
 
   std::vector<double> expected;
   for (int peer = 0; rank() == 0 && peer < size(); ++peer) expected.insert(expected.end(), {1.0 * peer, peer + 0.5});
@@ -75,7 +76,7 @@ TEST_P(Conformance, all_reduce_sums_in_place) {
     using Value = decltype(zero);
     std::vector<Value> values(5);
     std::iota(values.begin(), values.end(), static_cast<Value>(10 * rank()));
-    at::Tensor tensor = rows_of(values, 5);
+    at::Tensor tensor = placed(rows_of(values, 5));
 
     group().all_reduce(tensor);
 
@@ -88,7 +89,7 @@ TEST_P(Conformance, all_reduce_sums_in_place) {
 TEST_P(Conformance, all_reduce_finds_the_greatest_and_the_least) {
   for_each_reducible([&](auto zero) {
     using Value = decltype(zero);
-    at::Tensor greatest = rows_of<Value>({static_cast<Value>(rank()), static_cast<Value>(-rank())}, 2);
+    at::Tensor greatest = placed(rows_of<Value>({static_cast<Value>(rank()), static_cast<Value>(-rank())}, 2));
     at::Tensor least = greatest.clone();
 
     group().all_reduce(greatest, Reduce::max);
@@ -105,15 +106,17 @@ TEST_P(Conformance, all_reduce_is_right_in_every_element_at_every_size) {
   const bool tiny_messages = GetParam().name == "mpi_world_in_tiny_messages";
   for (const std::int64_t count : {0, 1, 2047, 2048, 2049, 3001, (1 << 20) + 7, (2 << 20) + 1}) {
     if (tiny_messages && count > 3001) continue;
-    at::Tensor values = at::empty({count}, at::kFloat);
-    for (std::int64_t i = 0; i < count; ++i) values.data_ptr<float>()[i] = static_cast<float>(i % 1000 + rank());
+    at::Tensor mine = at::empty({count}, at::kFloat);
+    for (std::int64_t i = 0; i < count; ++i) mine.data_ptr<float>()[i] = static_cast<float>(i % 1000 + rank());
+    at::Tensor values = placed(mine);
 
     group().all_reduce(values);
 
+    const std::vector<float> reduced = values_of<float>(values);
     std::int64_t wrong = 0;
     for (std::int64_t i = 0; i < count; ++i) {
       const auto expected = static_cast<float>((i % 1000) * size() + size() * (size() - 1) / 2);
-      wrong += values.data_ptr<float>()[i] == expected ? 0 : 1;
+      wrong += reduced[static_cast<std::size_t>(i)] == expected ? 0 : 1;
     }
     EXPECT_EQ(wrong, 0) << "of " << count;
   }
@@ -136,7 +139,7 @@ TEST_P(Conformance, all_gather_returns_rows_in_rank_order) {
   }
   const std::vector<std::int64_t> mine(static_cast<std::size_t>(2 * rank()), rank());
 
-  const at::Tensor all = group().all_gather(rows_of(mine, 2), counts);
+  const at::Tensor all = group().all_gather(placed(rows_of(mine, 2)), counts);
 
   EXPECT_EQ(all.size(0), size() * (size() - 1) / 2);
   EXPECT_EQ(values_of<std::int64_t>(all), expected);
@@ -155,7 +158,7 @@ TEST_P(Conformance, reduce_scatter_returns_the_sum_of_this_ranks_block) {
     std::vector<Value> values(2 * static_cast<std::size_t>(std::accumulate(counts.begin(), counts.end(), 0L)));
     std::iota(values.begin(), values.end(), static_cast<Value>(rank()));
 
-    const at::Tensor block = group().reduce_scatter(rows_of(values, 2), counts);
+    const at::Tensor block = group().reduce_scatter(placed(rows_of(values, 2)), counts);
 
     std::vector<Value> expected;
     for (std::int64_t i = 0; i < 2 * counts[static_cast<std::size_t>(rank())]; ++i)
@@ -166,7 +169,7 @@ TEST_P(Conformance, reduce_scatter_returns_the_sum_of_this_ranks_block) {
 
 TEST_P(Conformance, broadcast_hands_the_roots_values_to_all) {
   for (int root = 0; root < size(); ++root) {
-    at::Tensor values = rows_of<double>({100.0 * rank(), 1.0 * rank(), -7}, 3);
+    at::Tensor values = placed(rows_of<double>({100.0 * rank(), 1.0 * rank(), -7}, 3));
 
     group().broadcast(values, root);
 
@@ -192,7 +195,7 @@ TEST_P(Conformance, counts_of_all_ranks_form_a_matrix) {
 }
 
 TEST_P(Conformance, results_are_detached) {
-  const at::Tensor rows = rows_of<float>({1}, 1).requires_grad_();
+  const at::Tensor rows = placed(rows_of<float>({1}, 1)).requires_grad_();
 
   EXPECT_FALSE(group().all_gather(rows, splits(1)).requires_grad());
 }

@@ -1,8 +1,7 @@
 // The process groups that every test of collectives runs on, and small tensors for it.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-#include <ATen/ops/empty.h>
+#include <ATen/Functions.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -18,10 +17,11 @@ namespace coterie::dist {
 /// Long enough for a loaded machine, short enough to fail before CTest's own limit.
 inline constexpr double kPatienceS = 60;
 
-/// One way to make a group.
+/// One way to make a group, and where the tensors lie that it is given.
 struct Backend {
   std::string name;
-  std::unique_ptr<ProcessGroup> (*make)();
+  std::unique_ptr<ProcessGroup> (*make)();  ///< gives nothing where this machine has too few GPUs
+  at::DeviceType device = at::kCPU;
 };
 
 inline std::unique_ptr<ProcessGroup> make_world(std::int64_t message_bytes = MpiGroup::kMessageBytes) {
@@ -34,20 +34,20 @@ inline std::unique_ptr<ProcessGroup> make_part(int parts) {
   return std::make_unique<MpiGroup>(world.split(world.rank() % parts, world.rank()), "part", kPatienceS);
 }
 
-inline std::vector<Backend> backends() {
-  return {{"mpi_world", [] { return make_world(); }},
-          {"mpi_world_in_tiny_messages", [] { return make_world(12); }},
-          {"mpi_halves", [] { return make_part(2); }},
-          {"mpi_alone", [] { return make_part(1 << 20); }},
-          {"solo", [] { return make_solo_group(); }}};
-}
+/// The backends under test, of cpu_backends.cpp or of gpu_backends.cpp.
+std::vector<Backend> backends();
 
 /// Runs a test body on a group of each backend.
 class OnEveryBackend : public testing::TestWithParam<Backend> {
  protected:
+  void SetUp() override {
+    if (!group_) GTEST_SKIP() << "there are fewer GPUs than ranks need";
+  }
   [[nodiscard]] const ProcessGroup& group() const { return *group_; }
   [[nodiscard]] int rank() const { return group_->rank(); }
   [[nodiscard]] int size() const { return group_->size(); }
+  /// The values where the backend under test wants them.
+  [[nodiscard]] static at::Tensor placed(const at::Tensor& values) { return values.to(GetParam().device); }
   /// The same count for every rank.
   [[nodiscard]] Splits splits(std::int64_t count) const { return Splits(static_cast<std::size_t>(size()), count); }
 
@@ -72,8 +72,9 @@ at::Tensor rows_of(const std::vector<Value>& values, std::int64_t width) {
 /// The elements in memory order.
 template <class Value>
 std::vector<Value> values_of(const at::Tensor& tensor) {
-  const Value* first = tensor.template const_data_ptr<Value>();
-  return {first, first + tensor.numel()};
+  const at::Tensor host = tensor.cpu();
+  const Value* first = host.template const_data_ptr<Value>();
+  return {first, first + host.numel()};
 }
 
 /// What the call throws, as text, or nothing.

@@ -55,7 +55,7 @@ TEST_P(Validation, all_to_all_refuses_rows_that_are_not_contiguous) {
   const at::Tensor columns = at::empty({2, size()}, at::kFloat).t().narrow(1, 0, 2);
 
   if (size() > 1)
-    expect_refused("must be contiguous and on the CPU",
+    expect_refused("must be contiguous and on the CPU or a GPU",
                    [&] { static_cast<void>(group().all_to_all(columns, splits(1), splits(1))); });
   expect_refused("must be defined", [&] { static_cast<void>(group().all_to_all({}, splits(1), splits(1))); });
   expect_refused("got a scalar", [&] { static_cast<void>(group().all_to_all(at::empty({}), splits(1), splits(1))); });

@@ -153,6 +153,16 @@ COTERIE_TORCH="$work/none" run "$project/launch/bootstrap.sh"
 expect 'exit code' "$code" 64
 expect_part error "$err" "in '$work/none'"
 
+test=the_preset_cuda_needs_nvcc
+if PATH=/usr/bin:/bin command -v nvcc >/dev/null; then
+  echo "$test: left out, nvcc is in /usr/bin"
+else
+  CUDACXX='' PATH="$fakes:/usr/bin:/bin" run "$project/launch/bootstrap.sh" cuda
+  expect 'exit code' "$code" 64
+  expect_part error "$err" "nvcc: CUDA's compiler, version 13, must be in the PATH"
+  expect 'what was run' "$(cat "$FAKE_LOG")" ''
+fi
+
 test=a_user_is_shown_the_one_line_for_root
 fake id <<<'echo 1000'
 fake dpkg-query <<<'echo "libfmt-dev installed"; echo "libssl-dev config-files"; exit 1'
@@ -256,7 +266,7 @@ cat >"$2" <<XML
 XML
 exit 8
 END
-COTERIE_TEST_ASAN=0 run "$project/launch/test.sh"
+COTERIE_TEST_ASAN=0 COTERIE_TEST_CUDA=0 run "$project/launch/test.sh"
 expect 'exit code' "$code" 8
 expect 'last line' "$(tail -n 1 "$work/out")" '1 passed, 2 failed, 2 skipped'
 
