@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 
+#include "base/error.h"
 #include "base/file_ops.h"
 #include "base/log.h"
 #include "config/config.h"

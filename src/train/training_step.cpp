@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/error.h"
 #include "base/stopwatch.h"
@@ -81,19 +82,18 @@ StepResult TrainingStep::gradients(const data::Batch& batch, const NegativeMask&
   Stopwatch watch;
   model_.parameters->zero_gradients();
   const auto pieces = micro_batches(batch.sequences, micro_batch_tokens_, mesh_.expert_group());
-  const bool cached = pieces.size() > 1;
+  // The last piece keeps its graph: the first to go backwards, it is embedded only once.
+  const std::size_t last = pieces.size() - 1;
   std::vector<experts::Plans> plans(pieces.size());
   RouterStage routers(loss_.auxiliary, batch.global.domains, model_.spec.expert_count);
   std::vector<at::Tensor> rows;
-  {
-    const at::AutoGradMode graph(!cached);
-    for (std::size_t i = 0; i < pieces.size(); ++i) {
-      rows.push_back(embed(pieces[i], noise, plans[i]));
-      routers.add(pieces[i], plans[i]);
-    }
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const at::AutoGradMode graph(i == last);
+    rows.push_back(embed(pieces[i], noise, plans[i]));
+    routers.add(pieces[i], plans[i]);
   }
   routers.reduce(mesh_.world());
-  const at::Tensor embeddings_BD = cached ? at::cat(rows) : rows.front();
+  const at::Tensor embeddings_BD = at::cat(rows).detach();
   StepResult result;
   result.scale = scale();
   result.times.forward_ms = watch.lap_ms();
@@ -104,14 +104,14 @@ StepResult TrainingStep::gradients(const data::Batch& batch, const NegativeMask&
   if (const double total = result.loss + result.auxiliary.total; !std::isfinite(total))
     throw NonFiniteError(str("train: loss must be finite, got ", total));
   result.times.loss_ms = watch.lap_ms();
-  std::int64_t first = 0;
-  for (std::size_t i = 0; i < pieces.size(); ++i) {
+  std::int64_t first = embeddings_BD.size(0);
+  for (std::size_t i = pieces.size(); i-- > 0;) {
     const std::int64_t count = pieces[i].sequences();
-    const at::Tensor again_BD = cached ? embed(pieces[i], noise, plans[i]) : embeddings_BD;
-    Roots roots{{again_BD}, {loss.gradient.narrow(0, first, count)}};
+    first -= count;
+    Roots roots{{i == last ? std::exchange(rows[last], {}) : embed(pieces[i], noise, plans[i])},
+                {loss.gradient.narrow(0, first, count)}};
     routers.append(pieces[i], plans[i], roots);
     torch::autograd::backward(roots.tensors, roots.gradients);
-    first += count;
   }
   balance_.count(plans);
   // d loss / d log s = s d loss / d s

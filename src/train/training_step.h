@@ -43,10 +43,10 @@ struct StepResult {
 /// Forward, loss, backward, reduction, clipping and update. Every rank differentiates its share of the loss; then
 /// gradients are summed, dense ones over all ranks, those of experts over the ranks that hold them. No other factor.
 ///
-/// A share of more than `micro_batch_tokens` tokens runs in pieces: all are embedded without a graph, the loss is taken
-/// over the whole batch, then each piece is embedded again with one and gets its rows of the gradient. Dropout bits are
-/// functions of the place of a token in the global batch, and routes are kept, so both passes do the same. The result
-/// is that of one piece.
+/// A share of more than `micro_batch_tokens` tokens runs in pieces: all but the last are embedded without a graph, the
+/// loss is taken over the whole batch, then the last piece gets its rows of the gradient, and each other one is
+/// embedded again and gets its own. Dropout bits are functions of the place of a token in the global batch, and routes
+/// are kept, so both passes do the same. The result is that of one piece.
 ///
 /// @par Source
 /// Gao et al. 2021 (arXiv:2101.06983), gradient caching.
