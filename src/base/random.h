@@ -21,7 +21,8 @@ struct RandomKey {
 ///
 /// @par Source
 /// Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
-[[nodiscard]] constexpr std::array<std::uint32_t, 4> philox(RandomKey key, std::array<std::uint32_t, 4> counter) noexcept {
+[[nodiscard]] constexpr std::array<std::uint32_t, 4> philox(RandomKey key,
+                                                            std::array<std::uint32_t, 4> counter) noexcept {
   auto k0 = static_cast<std::uint32_t>(key.value);
   auto k1 = static_cast<std::uint32_t>(key.value >> 32);
   for (int round = 0; round < 10; ++round) {

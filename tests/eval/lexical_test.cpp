@@ -86,8 +86,8 @@ double bm25(std::string_view query, std::string_view document, const Bm25Options
   for (const std::string& word : data::terms(query)) {
     double df = 0;
     for (const std::string_view text : kTexts) df += count(text, word) > 0 ? 1 : 0;
-    if (df == 0) continue;
     const double tf = count(document, word);
+    if (df == 0 || tf == 0) continue;
     score += std::log(1 + (kDocuments - df + 0.5) / (df + 0.5)) * tf * (options.k1 + 1) /
              (tf + options.k1 * (1 - options.b + options.b * length / mean_length));
   }
