@@ -15,7 +15,7 @@ at::Tensor EmbeddingHead::logits(const at::Tensor& pooled_BD, const BatchLayout&
   if (!pass.training) return logits_BE;
   const at::Tensor deviation_BE = at::softplus(at::linear(pooled_BD, gate_.noise_weight_ED, gate_.noise_bias_E));
   return logits_BE +
-         normal_noise(sequence_places(layout), logits_BE.size(1), pass.key, logits_BE.scalar_type()) * deviation_BE;
+         normal_noise(sequence_places(layout), logits_BE.size(1), pass.key, logits_BE.options()) * deviation_BE;
 }
 
 // int64 [B, K]
@@ -47,12 +47,15 @@ at::Tensor EmbeddingHead::forward(const at::Tensor& pooled_BD, const BatchLayout
   std::optional<Plan>& plan = plans.of_head();
   if (!plan) {
     const at::Tensor expert_BK = choose(logits_BE, layout, pass);
-    plan = dispatcher_.plan(
-        {at::arange(sequences, at::kLong).repeat_interleave(expert_BK.size(1)), expert_BK.flatten()}, sequences);
+    plan = dispatcher_
+               .plan({at::arange(sequences, at::kLong).repeat_interleave(expert_BK.size(1)), expert_BK.flatten()},
+                     sequences)
+               .on(pooled_BD.device());
   }
   const bool all = !pass.training && inference_ == HeadInference::all;
   const bool random = !pass.training && inference_ == HeadInference::random;
-  const at::Tensor expert_BK = plan->choice.expert_S.view({sequences, all ? logits_BE.size(1) : 1});
+  const at::Tensor expert_BK =
+      plan->choice.expert_S.to(logits_BE.device()).view({sequences, all ? logits_BE.size(1) : 1});
   const at::Tensor probability_BE = logits_BE.softmax(-1);
   const at::Tensor weight_BK = probability_BE.gather(-1, expert_BK);
   plans.record({kHeadLayer, {logits_BE, probability_BE, at::arange(sequences, at::kLong), expert_BK}, plan->choice});

@@ -21,11 +21,13 @@ GateDecision Gate::decide(const at::Tensor& units_UD, const UnitPlaces& places, 
   COTERIE_CHECK(ShapeError, units_UD.dim() == 2 && units_UD.size(1) == width, "router: units must be [U, ", width,
                 "], got ", units_UD.sizes());
   at::Tensor input_UD = units_UD.to(master());
-  if (noise.jitter > 0.0) input_UD = input_UD * jitter_factors(places, width, noise.jitter, noise.key, master());
+  if (noise.jitter > 0.0)
+    input_UD = input_UD * jitter_factors(places, width, noise.jitter, noise.key, input_UD.options());
   GateDecision decision;
   decision.logits_UE = at::linear(input_UD, tensors_.weight_ED);
   if (noise.logits > 0.0)
-    decision.logits_UE = decision.logits_UE + noise.logits * normal_noise(places, experts(), noise.key, master());
+    decision.logits_UE =
+        decision.logits_UE + noise.logits * normal_noise(places, experts(), noise.key, input_UD.options());
   decision.probability_UE = decision.logits_UE.softmax(-1);
   if (replay != nullptr) {
     decision.expert_UK = replay->view({-1, top_k_});

@@ -22,7 +22,8 @@ double normal_of(const std::array<std::uint32_t, 4>& words) {
 }
 
 template <class Number>
-at::Tensor fill(const UnitPlaces& places, std::int64_t columns, at::ScalarType dtype, const Number& number) {
+at::Tensor fill(const UnitPlaces& places, std::int64_t columns, const at::TensorOptions& options,
+                const Number& number) {
   const auto units = static_cast<std::int64_t>(places.sequence.size());
   at::Tensor out = at::empty({units, columns}, at::kDouble);
   auto* element = out.mutable_data_ptr<double>();
@@ -30,7 +31,7 @@ at::Tensor fill(const UnitPlaces& places, std::int64_t columns, at::ScalarType d
     for (std::int64_t c = 0; c < columns; ++c)
       *element++ = number(static_cast<std::uint32_t>(places.sequence[u]),
                           static_cast<std::uint32_t>(places.position[u]), static_cast<std::uint32_t>(c));
-  return out.to(dtype);
+  return out.to(options);
 }
 
 }  // namespace
@@ -52,15 +53,16 @@ UnitPlaces sequence_places(const BatchLayout& layout) {
 }
 
 at::Tensor jitter_factors(const UnitPlaces& places, std::int64_t width, double amount, RandomKey key,
-                          at::ScalarType dtype) {
-  return fill(places, width, dtype, [&](std::uint32_t sequence, std::uint32_t position, std::uint32_t channel) {
+                          const at::TensorOptions& options) {
+  return fill(places, width, options, [&](std::uint32_t sequence, std::uint32_t position, std::uint32_t channel) {
     const auto words = philox(key, {sequence, position, channel, static_cast<std::uint32_t>(Stream::jitter)});
     return 1.0 + amount * (2.0 * unit_of(words[0]) - 1.0);
   });
 }
 
-at::Tensor normal_noise(const UnitPlaces& places, std::int64_t experts, RandomKey key, at::ScalarType dtype) {
-  return fill(places, experts, dtype, [&](std::uint32_t sequence, std::uint32_t position, std::uint32_t expert) {
+at::Tensor normal_noise(const UnitPlaces& places, std::int64_t experts, RandomKey key,
+                        const at::TensorOptions& options) {
+  return fill(places, experts, options, [&](std::uint32_t sequence, std::uint32_t position, std::uint32_t expert) {
     return normal_of(philox(key, {sequence, position, expert, static_cast<std::uint32_t>(Stream::normal)}));
   });
 }

@@ -27,12 +27,12 @@ struct UnitPlaces {
 /// @par Source
 /// Fedus et al. 2021 (arXiv:2101.03961), multiplicative jitter of the router's input.
 [[nodiscard]] at::Tensor jitter_factors(const UnitPlaces& places, std::int64_t width, double amount, RandomKey key,
-                                        at::ScalarType dtype);
+                                        const at::TensorOptions& options);
 
 /// Standard normal numbers, each a function of key, place and expert.
 /// @return  [U, E]
 [[nodiscard]] at::Tensor normal_noise(const UnitPlaces& places, std::int64_t experts, RandomKey key,
-                                      at::ScalarType dtype);
+                                      const at::TensorOptions& options);
 
 /// Standard normal numbers in double, each a function of the key and its index.
 /// @return  of the given shape

@@ -18,7 +18,7 @@ at::Tensor lengths_of(const BatchLayout& layout) {
 // Each token's assignments are those of its sequence.
 Choice choice_of(const at::Tensor& expert_BK, const at::Tensor& sequence_T) {
   return {at::arange(sequence_T.size(0), at::kLong).repeat_interleave(expert_BK.size(1)),
-          expert_BK.index_select(0, sequence_T).flatten()};
+          expert_BK.index_select(0, sequence_T.to(expert_BK.device())).flatten()};
 }
 
 }  // namespace
@@ -30,13 +30,15 @@ Routing SentenceRouter::route(const at::Tensor& tokens_TD, const BatchLayout& la
   const at::Tensor mean_BD = kernels::pool(tokens_TD.to(gate_.master()), offsets, kernels::Pooling::mean);
   at::Tensor chosen_BK;
   if (replay != nullptr) {  // every token of a sequence has its experts: the first says which
-    const at::Tensor first_B = at::tensor(offsets, at::kLong).narrow(0, 0, sequences);
+    const at::Tensor first_B = at::tensor(offsets, at::kLong).narrow(0, 0, sequences).to(tokens_TD.device());
     chosen_BK = replay->expert_S.view({-1, gate_.top_k()}).index_select(0, first_B);
   }
   const GateDecision decision =
       gate_.decide(mean_BD, sequence_places(layout), noise, replay != nullptr ? &chosen_BK : nullptr);
   const at::Tensor sequence_T = sequence_of_tokens(layout);
-  const at::Tensor weight_TK = kernels::spread_rows(decision.weight_UK, sequence_T, lengths_of(layout));
+  const at::Device device = tokens_TD.device();
+  const at::Tensor weight_TK =
+      kernels::spread_rows(decision.weight_UK, sequence_T.to(device), lengths_of(layout).to(device));
   return {replay != nullptr ? *replay : choice_of(decision.expert_UK, sequence_T),
           weight_TK.flatten(),
           {decision.logits_UE, decision.probability_UE, at::arange(sequences, at::kLong), decision.expert_UK}};

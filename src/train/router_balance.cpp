@@ -24,7 +24,7 @@ void RouterBalance::count(const std::vector<experts::Plans>& pieces) {
       const auto place = std::find(layers.begin(), layers.end(), record.layer);
       if (place == layers.end()) continue;
       counts_NE_[place - layers.begin()] +=
-          at::bincount(record.scores.expert_UK.flatten(), {}, model_.spec.expert_count);
+          at::bincount(record.scores.expert_UK.flatten().cpu(), {}, model_.spec.expert_count);
     }
   }
 }
@@ -38,7 +38,7 @@ void RouterBalance::update(const dist::ProcessGroup& world) const {
   const at::Tensor missing_NE = load_NE.sum(1, /*keepdim=*/true) - load_NE * model_.spec.expert_count;
   for (std::size_t i = 0; i < model_.spec.expert_layers.size(); ++i) {
     at::Tensor bias_E = model_.parameters->at(experts::balance_tensor(model_.spec.expert_layers[i]));
-    bias_E.add_(missing_NE[static_cast<std::int64_t>(i)].sign().to(bias_E.scalar_type()), rate_);
+    bias_E.add_(missing_NE[static_cast<std::int64_t>(i)].sign().to(bias_E.options()), rate_);
   }
 }
 
