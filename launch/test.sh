@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Sets up, builds and runs every test, then the unit tests that need no torch once more under the sanitizers, then, where
-# nvcc is found, the program with CUDA: its GPU tests, which are skipped without a GPU, and its commands on the CPU.
+# Sets up, builds and runs every test, then the unit tests that need no torch once more under the sanitizers; where it is
+# asked for, then the program with CUDA: its GPU tests, which are skipped without a GPU, and its commands on the CPU.
 #
 #   launch/test.sh
 #
 # Ends with one line "N passed, N failed, N skipped" that counts CTest's tests of all passes; exits 0 if none failed.
 # Settings, all from the environment:
 #   COTERIE_TEST_ASAN=0   leaves the sanitizer pass out
-#   COTERIE_TEST_CUDA=0   leaves the pass with CUDA out
+#   COTERIE_TEST_CUDA=1   adds the pass with CUDA, which needs nvcc and fetches 3 GB more
 #   COTERIE_PACKAGES=0    does not install Slurm either, for the one test that needs it
 #   and those of launch/bootstrap.sh
 set -euo pipefail
@@ -59,7 +59,7 @@ if [ "${COTERIE_TEST_ASAN:-1}" != 0 ]; then
   run_tests asan -R "$(cat "$root/build/asan/unit_tests.regex")"
 fi
 
-if [ "${COTERIE_TEST_CUDA:-1}" != 0 ] && command -v nvcc >/dev/null; then
+if [ "${COTERIE_TEST_CUDA:-0}" != 0 ]; then
   "$root/launch/bootstrap.sh" cuda coterie_cli coterie_gpu_tests cli_run_test
   run_tests cuda -R '^cli_run_test$|_gpu_test'
 fi

@@ -159,7 +159,7 @@ const BadFile kBadFiles[] = {
     {"few_domains", [](const Spoiler& s) { s.replace("/documents/domain", counting(59, 0), {.type = H5T_STD_U16LE}); },
      "/documents/domain", "60 numbers, one per document, got 59"},
     {"domain", [](const Spoiler& s) { s.set("/documents/domain", 7, 2); }, "/documents/domain", "below 2, got 2 at 7"},
-    {"split", [](const Spoiler& s) { s.set("/documents/split", 4, 3); }, "/documents/split", "below 3, got 3 at 4"},
+    {"split", [](const Spoiler& s) { s.set("/documents/split", 4, 4); }, "/documents/split", "up to 3, got 4 at 4"},
     {"class_ahead", [](const Spoiler& s) { s.set("/documents/text_class", 4, 5); }, "/documents/text_class",
      "got 5 at 4"},
     {"id_offsets", [](const Spoiler& s) { s.set("/ids/offsets", 3, 1); }, "/ids/offsets", "ascending offsets"},

@@ -32,7 +32,8 @@ job=${said##* }
 # Once it has made a step.
 wait_for 120 grep -q '"loss"' "$preempted/metrics.jsonl" || fail 'the cell that is to be preempted does not start'
 [ ! -e "$preempted/eval.json" ] || fail 'the cell ended before it could be preempted'
-scancel --batch --signal=USR1 "${job}_1" || fail 'scancel'
+# It may complain of the batch step and still deliver: what follows shows whether it did.
+scancel --batch --signal=USR1 "${job}_1" || true
 # shellcheck disable=SC2016  # expanded by the inner shell
 wait_for 300 bash -c '[ -z "$(squeue -h -j "$1" -o %T)" ]' bash "$job" || fail 'the array does not end'
 
