@@ -185,6 +185,8 @@ sources = ["beir:sets/biology", "beir:sets/physics"]
 batch_pairs = 4
 [loss]
 kind = "mnr"
+[optim]
+warmup_steps = 1
 [train]
 steps = 2
 [eval]
