@@ -10,8 +10,10 @@
 namespace coterie::data {
 namespace {
 
-// Partners of `positive` in the training split that are no partners of `anchor`, ascending.
+// Partners of `positive` in the training split that are no partners of `anchor`, ascending. A document of every
+// split has queries for partners, which are no candidates of a query.
 std::vector<std::uint32_t> neighbours(const Corpus& corpus, std::uint32_t anchor, std::uint32_t positive) {
+  if (corpus.split(positive) == Split::every) return {};
   const std::span<const std::uint32_t> near = corpus.partners(positive);
   const std::span<const std::uint32_t> known = corpus.partners(anchor);
   std::vector<std::uint32_t> found;

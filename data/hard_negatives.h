@@ -13,8 +13,9 @@ namespace coterie::data {
 ///
 /// They are partners of b in the graph that were never cited together with a, in the training split. None is a document
 /// of the batch, none is drawn twice, and none has the text of one of these: "no document twice in a global batch"
-/// holds for them too. A pair whose neighbourhood gives fewer gets fewer. Every candidate has the same chance; what is
-/// drawn is a function of (key, cursor, batch) alone, hence the same on every rank.
+/// holds for them too. A pair whose neighbourhood gives fewer gets fewer; a pair of a query and a document gets none,
+/// since the document's partners are queries. Every candidate has the same chance; what is drawn is a function of (key,
+/// cursor, batch) alone, hence the same on every rank.
 ///
 /// @param batch  with its pairs, without negatives
 /// @par Source

@@ -1,6 +1,7 @@
 // Reading of relevance judgements.
 #include "data/judgements.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/error.h"

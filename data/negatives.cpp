@@ -16,40 +16,39 @@ bool allowed(const Pair& pair, const NegativeRules& rules) {
   return known == rules.graph.end() || known->a != pair.a || known->b != pair.b;
 }
 
-}  // namespace
-
-std::vector<Pair> sample_negatives(std::span<const std::uint32_t> documents, const NegativeRules& rules,
-                                   RandomKey key) {
+// Walks a keyed permutation of the cells of a matrix; a pair counts where its sides are in order.
+template <class PairOf>
+std::vector<Pair> sample_cells(std::uint64_t cells, const NegativeRules& rules, RandomKey key, const PairOf& pair_of) {
   std::vector<Pair> found;
-  if (documents.size() < 2 || rules.wanted == 0) return found;
-  const std::uint64_t n = documents.size();
-  const Permutation permutation(key, n * n);
-  for (std::uint64_t i = 0; i < n * n && found.size() < rules.wanted; ++i) {
-    const std::uint64_t cell = permutation(i);
-    if (cell / n >= cell % n) continue;
-    const Pair pair{documents[cell / n], documents[cell % n], 0};
-    if (allowed(pair, rules)) found.push_back(pair);
+  if (cells == 0 || rules.wanted == 0) return found;
+  const Permutation permutation(key, cells);
+  for (std::uint64_t i = 0; i < cells && found.size() < rules.wanted; ++i) {
+    const Pair pair = pair_of(permutation(i));
+    if (pair.a < pair.b && allowed(pair, rules)) found.push_back(pair);
   }
   sort_pairs(found);
   return found;
 }
 
+}  // namespace
+
+std::vector<Pair> sample_negatives(std::span<const std::uint32_t> documents, const NegativeRules& rules,
+                                   RandomKey key) {
+  const std::uint64_t n = documents.size();
+  return sample_cells(n * n, rules, key, [&](std::uint64_t cell) {
+    return Pair{documents[cell / n], documents[cell % n], 0};
+  });
+}
+
 std::vector<Pair> sample_negatives_between(std::span<const std::uint32_t> queries,
                                            std::span<const std::uint32_t> documents, const NegativeRules& rules,
                                            RandomKey key) {
-  std::vector<Pair> found;
-  const std::uint64_t cells = std::uint64_t{queries.size()} * documents.size();
-  if (cells == 0 || rules.wanted == 0) return found;
-  const Permutation permutation(key, cells);
-  for (std::uint64_t i = 0; i < cells && found.size() < rules.wanted; ++i) {
-    const std::uint64_t cell = permutation(i);
-    const std::uint32_t query = queries[cell / documents.size()];
-    const std::uint32_t document = documents[cell % documents.size()];
-    const Pair pair{std::min(query, document), std::max(query, document), 0};
-    if (allowed(pair, rules)) found.push_back(pair);
-  }
-  sort_pairs(found);
-  return found;
+  const std::uint64_t n = documents.size();
+  return sample_cells(queries.size() * n, rules, key, [&](std::uint64_t cell) {
+    const std::uint32_t query = queries[cell / n];
+    const std::uint32_t document = documents[cell % n];
+    return Pair{std::min(query, document), std::max(query, document), 0};
+  });
 }
 
 }  // namespace coterie::data

@@ -1,7 +1,6 @@
 // Reading of retrieval collections.
 #include "data/retrieval_set.h"
 
-#include <algorithm>
 #include <array>
 #include <map>
 #include <unordered_map>

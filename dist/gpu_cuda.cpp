@@ -13,9 +13,8 @@
 namespace coterie::dist {
 namespace {
 
-void check_cuda(cudaError_t code, const std::string& doing) {
-  if (code != cudaSuccess) throw CommError(str("cuda: cannot ", doing, ": ", cudaGetErrorString(code)));
-}
+/// Whether this process computes on a GPU: asking one that it does not use would open a context there.
+bool uses_gpu() { return c10::cuda::device_count() > 0 && c10::cuda::CUDACachingAllocator::get()->initialized(); }
 
 }  // namespace
 
@@ -46,11 +45,11 @@ void use_gpu(int index) {
 }
 
 void finish_gpu_work() {
-  if (c10::cuda::device_count() > 0) c10::cuda::device_synchronize();
+  if (uses_gpu()) c10::cuda::device_synchronize();
 }
 
 std::int64_t peak_gpu_bytes() {
-  if (c10::cuda::device_count() == 0 || !c10::cuda::CUDACachingAllocator::get()->initialized()) return 0;
+  if (!uses_gpu()) return 0;
   const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(c10::cuda::current_device());
   return stats.reserved_bytes[static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak;
 }

@@ -134,7 +134,7 @@ void MpiGroup::do_all_reduce(at::Tensor& values, Reduce op) const {
     return;
   }
   if (bytes_of(values) <= kGatherBytes) return reduce_by_gathering(values, op);
-  at::Tensor flat = values.detach().view({-1});
+  at::Tensor flat = values.view({-1});
   const std::int64_t length = kChunkBytes / flat.element_size();
   at::Tensor scratch = at::empty({std::min(length, flat.numel()) + size()}, flat.options());
   for (std::int64_t begin = 0; begin < flat.numel(); begin += length) {

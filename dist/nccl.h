@@ -18,6 +18,11 @@ namespace coterie::dist {
   return str(ncclGetErrorString(result), last != nullptr && *last != '\0' ? str(" (", last, ")") : std::string());
 }
 
+/// @throws CommError saying what could not be done
+inline void check_cuda(cudaError_t code, const std::string& doing) {
+  if (code != cudaSuccess) throw CommError(str("cuda: cannot ", doing, ": ", cudaGetErrorString(code)));
+}
+
 /// How a communicator is released. Destroying is collective where work is pending, so a rank that unwinds, which is
 /// alone, leaves it; the process is about to end.
 struct NcclTraits {

@@ -154,7 +154,7 @@ void NcclGroup::share_blocks(at::Tensor& out, const Splits& counts) const {
 
 void NcclGroup::do_all_reduce(at::Tensor& values, Reduce op) const {
   if (values.device().is_cpu()) return MpiGroup::do_all_reduce(values, op);
-  at::Tensor flat = values.detach().view({-1});
+  at::Tensor flat = values.view({-1});
   Splits counts;
   for (int r = 0; r < size(); ++r) counts.push_back(flat.numel() * (r + 1) / size() - flat.numel() * r / size());
   flat.narrow(0, before(counts, rank()), block_of(counts, rank())).copy_(fold_blocks(flat, counts, op));
@@ -169,7 +169,7 @@ void NcclGroup::do_all_gather(const at::Tensor& rows, const Splits& counts, at::
 
 void NcclGroup::do_reduce_scatter(const at::Tensor& rows, const Splits& counts, at::Tensor& out) const {
   if (rows.device().is_cpu()) return MpiGroup::do_reduce_scatter(rows, counts, out);
-  out.view({-1}).copy_(fold_blocks(rows.detach().view({-1}), elements_of(counts, rows), Reduce::sum));
+  out.view({-1}).copy_(fold_blocks(rows.view({-1}), elements_of(counts, rows), Reduce::sum));
 }
 
 void NcclGroup::do_broadcast(at::Tensor& values, int root) const {

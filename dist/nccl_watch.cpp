@@ -13,10 +13,6 @@ namespace {
 constexpr auto kPause = std::chrono::milliseconds(20);
 constexpr auto kAbortPatience = std::chrono::seconds(5);
 
-void check_cuda(cudaError_t code, const char* doing) {
-  if (code != cudaSuccess) throw CommError(str("cuda: cannot ", doing, ": ", cudaGetErrorString(code)));
-}
-
 }  // namespace
 
 NcclWatch::NcclWatch(ncclComm_t comm, std::string group, double timeout_s)

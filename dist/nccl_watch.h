@@ -33,9 +33,6 @@ class NcclWatch {
   /// @throws CommError if CUDA cannot record
   void expect(const Operation& operation, cudaStream_t stream);
 
-  /// The message for an operation: "all_reduce: <what>, in group ...".
-  [[nodiscard]] std::string message(const Operation& operation, const std::string& what) const;
-
  private:
   using Clock = std::chrono::steady_clock;
   struct Pending {
@@ -44,6 +41,8 @@ class NcclWatch {
     Clock::time_point since;
   };
 
+  /// The message for an operation: "all_reduce: <what>, in group ...".
+  [[nodiscard]] std::string message(const Operation& operation, const std::string& what) const;
   void watch();
   /// Drops what has ended; returns why the process must end, or nothing.
   [[nodiscard]] std::string look(Exit& code);

@@ -85,14 +85,16 @@ at::Tensor ProcessGroup::all_to_all(const at::Tensor& rows, const Splits& send, 
                 " rows, but receives ", receive[self], " from itself");
   if (!begin(kKind)) return rows.detach();
   at::Tensor out = empty_rows(rows, total(receive));
-  do_all_to_all(rows, send, out, receive);
+  do_all_to_all(rows.detach(), send, out, receive);
   return out;
 }
 
 void ProcessGroup::all_reduce(at::Tensor& values, Reduce op) const {
   check_dense(Collective::all_reduce, values);
   check_reducible(Collective::all_reduce, values);
-  if (begin(Collective::all_reduce)) do_all_reduce(values, op);
+  if (!begin(Collective::all_reduce)) return;
+  at::Tensor detached = values.detach();
+  do_all_reduce(detached, op);
 }
 
 std::int64_t ProcessGroup::all_reduce(std::int64_t value, Reduce op) const {
@@ -108,7 +110,7 @@ at::Tensor ProcessGroup::all_gather(const at::Tensor& rows, const Splits& counts
   check_rows(Collective::all_gather, rows, counts[static_cast<std::size_t>(rank())], "this rank's count is");
   if (!begin(Collective::all_gather)) return rows.detach();
   at::Tensor out = empty_rows(rows, total(counts));
-  do_all_gather(rows, counts, out);
+  do_all_gather(rows.detach(), counts, out);
   return out;
 }
 
@@ -118,14 +120,16 @@ at::Tensor ProcessGroup::reduce_scatter(const at::Tensor& rows, const Splits& co
   check_reducible(Collective::reduce_scatter, rows);
   if (!begin(Collective::reduce_scatter)) return rows.detach();
   at::Tensor out = empty_rows(rows, counts[static_cast<std::size_t>(rank())]);
-  do_reduce_scatter(rows, counts, out);
+  do_reduce_scatter(rows.detach(), counts, out);
   return out;
 }
 
 void ProcessGroup::broadcast(at::Tensor& values, int root) const {
   check_root(root);
   check_dense(Collective::broadcast, values);
-  if (begin(Collective::broadcast)) do_broadcast(values, root);
+  if (!begin(Collective::broadcast)) return;
+  at::Tensor detached = values.detach();
+  do_broadcast(detached, root);
 }
 
 std::string ProcessGroup::broadcast(const std::string& text, int root) const {

@@ -120,7 +120,7 @@ class ProcessGroup {
   [[nodiscard]] const Operation& operation() const noexcept { return operation_; }
 
  private:
-  // Called with arguments that fit, and only on groups of more than one rank.
+  // Called with arguments that fit and are in no graph, and only on groups of more than one rank.
   virtual void do_all_to_all(const at::Tensor& rows, const Splits& send, at::Tensor& out,
                              const Splits& receive) const = 0;
   virtual void do_all_reduce(at::Tensor& values, Reduce op) const = 0;

@@ -29,14 +29,15 @@ at::Tensor EmbeddingHead::choose(const at::Tensor& logits_BE, const BatchLayout&
 }
 
 at::Tensor EmbeddingHead::run(const at::Tensor& rows_RD, const std::vector<std::int64_t>& rows_per_expert) const {
+  const auto output = [](const Bottleneck& expert, const at::Tensor& block) {
+    return at::linear(at::linear(block, expert.up_weight_MD, expert.up_bias_M).relu(), expert.down_weight_DM,
+                      expert.down_bias_D);
+  };
+  if (experts_.size() == 1) return output(experts_.front(), rows_RD);
   const auto blocks = rows_RD.split_with_sizes(rows_per_expert);
   std::vector<at::Tensor> outputs;
   // As in ExpertFfn: an expert without rows stays in the graph.
-  for (std::size_t e = 0; e < experts_.size(); ++e) {
-    const Bottleneck& expert = experts_[e];
-    outputs.push_back(at::linear(at::linear(blocks[e], expert.up_weight_MD, expert.up_bias_M).relu(),
-                                 expert.down_weight_DM, expert.down_bias_D));
-  }
+  for (std::size_t e = 0; e < experts_.size(); ++e) outputs.push_back(output(experts_[e], blocks[e]));
   return at::cat(outputs);
 }
 
@@ -56,9 +57,7 @@ at::Tensor EmbeddingHead::forward(const at::Tensor& pooled_BD, const BatchLayout
   const bool random = !pass.training && inference_ == HeadInference::random;
   const at::Tensor expert_BK =
       plan->choice.expert_S.to(logits_BE.device()).view({sequences, all ? logits_BE.size(1) : 1});
-  const at::Tensor probability_BE = logits_BE.softmax(-1);
-  const at::Tensor weight_BK = probability_BE.gather(-1, expert_BK);
-  plans.record({kHeadLayer, {logits_BE, probability_BE, at::arange(sequences, at::kLong), expert_BK}, plan->choice});
+  const at::Tensor weight_BK = logits_BE.softmax(-1).gather(-1, expert_BK);
   const at::Tensor rows_RD = run(dispatcher_.dispatch(pooled_BD, *plan), plan->rows_per_expert);
   const at::Tensor mixed_BD = dispatcher_.combine(rows_RD, *plan, all ? weight_BK.flatten() : at::Tensor());
   const at::Tensor normal_BD = kernels::normalize_rows(mixed_BD);

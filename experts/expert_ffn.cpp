@@ -18,6 +18,7 @@ at::Tensor Mlp::forward(const at::Tensor& rows_RD, kernels::Activation activatio
 at::Tensor ExpertFfn::forward(const at::Tensor& rows_RD, const std::vector<std::int64_t>& rows_per_expert) const {
   COTERIE_CHECK(ShapeError, rows_per_expert.size() == experts_.size(), "experts: ", rows_per_expert.size(),
                 " counts for ", experts_.size(), " experts");
+  if (experts_.size() == 1) return experts_.front().forward(rows_RD, activation_);
   const auto blocks = rows_RD.split_with_sizes(rows_per_expert);
   std::vector<at::Tensor> outputs;
   // An expert without rows runs on an empty block: it stays in the graph on every rank, with a zero gradient.

@@ -15,7 +15,7 @@ Gate::Gate(GateTensors tensors, std::int64_t top_k) : tensors_(std::move(tensors
         str("router: top_k must be in 1..", experts(), " (the number of experts), got ", top_k, " (experts.top_k)"));
 }
 
-GateDecision Gate::decide(const at::Tensor& units_UD, const UnitPlaces& places, const RouterNoise& noise,
+GateDecision Gate::decide(const at::Tensor& units_UD, const kernels::TokenPlaces& places, const RouterNoise& noise,
                           const at::Tensor* replay) const {
   const std::int64_t width = tensors_.weight_ED.size(1);
   COTERIE_CHECK(ShapeError, units_UD.dim() == 2 && units_UD.size(1) == width, "router: units must be [U, ", width,

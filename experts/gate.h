@@ -49,8 +49,8 @@ class Gate {
   /// @param places    of the units; read where there is noise only
   /// @param replay    int64 with U K elements: the choice made before, or null
   /// @throws ShapeError unless the units are of the width the gate was built for
-  [[nodiscard]] GateDecision decide(const at::Tensor& units_UD, const UnitPlaces& places, const RouterNoise& noise,
-                                    const at::Tensor* replay) const;
+  [[nodiscard]] GateDecision decide(const at::Tensor& units_UD, const kernels::TokenPlaces& places,
+                                    const RouterNoise& noise, const at::Tensor* replay) const;
 
  private:
   GateTensors tensors_;

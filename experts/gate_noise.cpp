@@ -1,7 +1,9 @@
 #include "experts/gate_noise.h"
 
 #include <ATen/Functions.h>
+#include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <numbers>
@@ -21,38 +23,47 @@ double normal_of(const std::array<std::uint32_t, 4>& words) {
   return std::sqrt(-2.0 * std::log(positive_unit_of(words[0]))) * std::cos(2.0 * std::numbers::pi * unit_of(words[1]));
 }
 
+std::uint32_t low(std::int64_t number) { return static_cast<std::uint32_t>(number); }
+
 template <class Number>
-at::Tensor fill(const UnitPlaces& places, std::int64_t columns, const at::TensorOptions& options,
+at::Tensor fill(const kernels::TokenPlaces& places, std::int64_t columns, const at::TensorOptions& options,
                 const Number& number) {
   const auto units = static_cast<std::int64_t>(places.sequence.size());
   at::Tensor out = at::empty({units, columns}, at::kDouble);
-  auto* element = out.mutable_data_ptr<double>();
-  for (std::size_t u = 0; u < places.sequence.size(); ++u)
-    for (std::int64_t c = 0; c < columns; ++c)
-      *element++ = number(static_cast<std::uint32_t>(places.sequence[u]),
-                          static_cast<std::uint32_t>(places.position[u]), static_cast<std::uint32_t>(c));
+  auto* rows = out.mutable_data_ptr<double>();
+  const std::int64_t grain = std::max<std::int64_t>(1, 4096 / std::max<std::int64_t>(1, columns));
+  at::parallel_for(0, units, grain, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t u = first; u < last; ++u)
+      for (std::int64_t c = 0; c < columns; ++c)
+        rows[u * columns + c] = number(low(places.sequence[static_cast<std::size_t>(u)]),
+                                       low(places.token[static_cast<std::size_t>(u)]), low(c));
+  });
   return out.to(options);
 }
 
 }  // namespace
 
-UnitPlaces token_places(const BatchLayout& layout) {
-  UnitPlaces places;
+kernels::TokenPlaces token_places(const BatchLayout& layout) {
+  kernels::TokenPlaces places;
+  const std::size_t tokens = layout.offsets.empty() ? 0 : static_cast<std::size_t>(layout.offsets.back());
+  places.sequence.reserve(tokens);
+  places.token.reserve(tokens);
   for (std::size_t b = 0; b + 1 < layout.offsets.size(); ++b) {
     for (std::int64_t t = layout.offsets[b]; t < layout.offsets[b + 1]; ++t) {
       places.sequence.push_back(layout.sequence_index[b]);
-      places.position.push_back(t - layout.offsets[b]);
+      places.token.push_back(t - layout.offsets[b]);
     }
   }
   return places;
 }
 
-UnitPlaces sequence_places(const BatchLayout& layout) {
+kernels::TokenPlaces sequence_places(const BatchLayout& layout) {
   return {{layout.sequence_index.begin(), layout.sequence_index.end()},
-          std::vector<std::int64_t>(layout.sequence_index.size(), 0)};
+          std::vector<std::int64_t>(layout.sequence_index.size(), 0),
+          {}};
 }
 
-at::Tensor jitter_factors(const UnitPlaces& places, std::int64_t width, double amount, RandomKey key,
+at::Tensor jitter_factors(const kernels::TokenPlaces& places, std::int64_t width, double amount, RandomKey key,
                           const at::TensorOptions& options) {
   return fill(places, width, options, [&](std::uint32_t sequence, std::uint32_t position, std::uint32_t channel) {
     const auto words = philox(key, {sequence, position, channel, static_cast<std::uint32_t>(Stream::jitter)});
@@ -60,7 +71,7 @@ at::Tensor jitter_factors(const UnitPlaces& places, std::int64_t width, double a
   });
 }
 
-at::Tensor normal_noise(const UnitPlaces& places, std::int64_t experts, RandomKey key,
+at::Tensor normal_noise(const kernels::TokenPlaces& places, std::int64_t experts, RandomKey key,
                         const at::TensorOptions& options) {
   return fill(places, experts, options, [&](std::uint32_t sequence, std::uint32_t position, std::uint32_t expert) {
     return normal_of(philox(key, {sequence, position, expert, static_cast<std::uint32_t>(Stream::normal)}));

@@ -18,8 +18,10 @@ at::Tensor MoeLayer::routed(const at::Tensor& tokens_TD, const BatchLayout& layo
   std::optional<Plan>& plan = plans.of(*this);
   const Routing routing = parts_.router->route(tokens_TD, layout, noise, plan ? &plan->choice : nullptr);
   if (!plan) plan = parts_.dispatcher.plan(routing.choice, tokens_TD.size(0)).on(tokens_TD.device());
-  const std::int64_t heads = parts_.heads ? parts_.heads->count : 1;
-  plans.record({parts_.layer, routing.scores, {routing.choice.token_S.floor_divide(heads), routing.choice.expert_S}});
+  const at::Tensor& unit_S = routing.choice.token_S;
+  plans.record({parts_.layer,
+                routing.scores,
+                {parts_.heads ? unit_S.floor_divide(parts_.heads->count) : unit_S, routing.choice.expert_S}});
   const at::Tensor rows_RD = parts_.dispatcher.dispatch(tokens_TD, *plan);
   return parts_.dispatcher.combine(parts_.experts.forward(rows_RD, plan->rows_per_expert), *plan, routing.weight_S);
 }

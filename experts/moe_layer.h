@@ -62,15 +62,11 @@ class MoeLayer {
   MoeParts parts_;
 };
 
-/// `RouterRecord::layer` of the head behind pooling.
-inline constexpr std::int64_t kHeadLayer = -1;
-
 /// What the router of one layer said in the latest pass over a batch of tokens.
 struct RouterRecord {
-  std::int64_t layer = 0;  ///< number of the encoder layer, or kHeadLayer
+  std::int64_t layer = 0;  ///< number of the encoder layer
   Scores scores;           ///< undefined where the route is not learned
-  Choice choice;           ///< of tokens, also where the router decides for sequences or for heads of tokens; of
-                           ///< sequences in the head behind pooling
+  Choice choice;           ///< of tokens, also where the router decides for sequences or for heads of tokens
 };
 
 /// The plans of one batch of tokens, from the first pass over it to the last: who goes where is decided once, also

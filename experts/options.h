@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -29,6 +30,10 @@ enum class RouterKind : std::uint8_t {
 inline constexpr auto kRouterNames =
     std::to_array<std::string_view>({"none", "domain", "top_k_token", "token_type", "index", "switch_sentence",
                                      "top_k_sentence", "random", "dense", "multi_head"});
+
+[[nodiscard]] constexpr std::string_view name_of(RouterKind kind) {
+  return kRouterNames[static_cast<std::size_t>(kind)];
+}
 
 /// Whether the router has a gate.
 [[nodiscard]] constexpr bool learns(RouterKind kind) {

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "base/random.h"
 
@@ -44,7 +45,7 @@ struct Choice {
 struct Scores {
   at::Tensor logits_UE;       ///< before the softmax, master dtype; with a gradient where the pass has a graph
   at::Tensor probability_UE;  ///< their softmax
-  at::Tensor sequence_U;      ///< int64, the sequence of the batch that each unit is, or belongs to
+  at::Tensor sequence_U;      ///< int64, the sequence of the batch that each unit is, or belongs to; all lie together
   at::Tensor expert_UK;       ///< int64, the experts chosen for each unit
 };
 
@@ -74,7 +75,7 @@ class Router {
 };
 
 /// The sequence of the batch that each token belongs to.
-/// @return  int64 [T]
-[[nodiscard]] at::Tensor sequence_of_tokens(const BatchLayout& layout);
+/// @return  [T]
+[[nodiscard]] std::vector<std::int64_t> sequence_of_tokens(const BatchLayout& layout);
 
 }  // namespace coterie::experts

@@ -1,24 +1,19 @@
 #include "experts/sentence_router.h"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 
 #include "kernels/pooling.h"
 #include "kernels/spread_rows.h"
+#include "kernels/upload.h"
 
 namespace coterie::experts {
 namespace {
 
-at::Tensor lengths_of(const BatchLayout& layout) {
-  std::vector<std::int64_t> lengths;
-  for (std::size_t b = 0; b + 1 < layout.offsets.size(); ++b)
-    lengths.push_back(layout.offsets[b + 1] - layout.offsets[b]);
-  return at::tensor(lengths, at::kLong);
-}
-
 // Each token's assignments are those of its sequence.
 Choice choice_of(const at::Tensor& expert_BK, const at::Tensor& sequence_T) {
   return {at::arange(sequence_T.size(0), at::kLong).repeat_interleave(expert_BK.size(1)),
-          expert_BK.index_select(0, sequence_T.to(expert_BK.device())).flatten()};
+          expert_BK.index_select(0, sequence_T).flatten()};
 }
 
 }  // namespace
@@ -27,21 +22,21 @@ Routing SentenceRouter::route(const at::Tensor& tokens_TD, const BatchLayout& la
                               const Choice* replay) const {
   const std::vector<std::int64_t> offsets(layout.offsets.begin(), layout.offsets.end());
   const auto sequences = static_cast<std::int64_t>(offsets.size()) - 1;
+  const at::Device device = tokens_TD.device();
+  const at::Tensor bounds = kernels::upload(offsets, device);
+  const at::Tensor first_B = bounds.narrow(0, 0, sequences);
   const at::Tensor mean_BD = kernels::pool(tokens_TD.to(gate_.master()), offsets, kernels::Pooling::mean);
   at::Tensor chosen_BK;
-  if (replay != nullptr) {  // every token of a sequence has its experts: the first says which
-    const at::Tensor first_B = at::tensor(offsets, at::kLong).narrow(0, 0, sequences).to(tokens_TD.device());
+  if (replay != nullptr)  // every token of a sequence has its experts: the first says which
     chosen_BK = replay->expert_S.view({-1, gate_.top_k()}).index_select(0, first_B);
-  }
   const GateDecision decision =
       gate_.decide(mean_BD, sequence_places(layout), noise, replay != nullptr ? &chosen_BK : nullptr);
-  const at::Tensor sequence_T = sequence_of_tokens(layout);
-  const at::Device device = tokens_TD.device();
+  const at::Tensor sequence_T = kernels::upload(sequence_of_tokens(layout), device);
   const at::Tensor weight_TK =
-      kernels::spread_rows(decision.weight_UK, sequence_T.to(device), lengths_of(layout).to(device));
+      kernels::spread_rows(decision.weight_UK, sequence_T, bounds.narrow(0, 1, sequences) - first_B);
   return {replay != nullptr ? *replay : choice_of(decision.expert_UK, sequence_T),
           weight_TK.flatten(),
-          {decision.logits_UE, decision.probability_UE, at::arange(sequences, at::kLong), decision.expert_UK}};
+          {decision.logits_UE, decision.probability_UE, at::arange(sequences, bounds.options()), decision.expert_UK}};
 }
 
 std::int64_t random_expert(std::int64_t sequence_index, std::int64_t experts, RandomKey key) {
@@ -54,7 +49,8 @@ Routing RandomRouter::route(const at::Tensor& /*tokens_TD*/, const BatchLayout& 
   if (replay != nullptr) return {*replay, {}, {}};
   std::vector<std::int64_t> expert;
   for (const std::int64_t index : layout.sequence_index) expert.push_back(random_expert(index, experts_, noise.key));
-  return {choice_of(at::tensor(expert, at::kLong).unsqueeze(1), sequence_of_tokens(layout)), {}, {}};
+  return {
+      choice_of(at::tensor(expert, at::kLong).unsqueeze(1), at::tensor(sequence_of_tokens(layout), at::kLong)), {}, {}};
 }
 
 }  // namespace coterie::experts

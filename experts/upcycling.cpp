@@ -66,10 +66,6 @@ std::string gate_tensor(std::int64_t layer) { return str("encoder.layer.", layer
 
 std::string balance_tensor(std::int64_t layer) { return str("encoder.layer.", layer, ".router.balance.bias"); }
 
-std::string heads_tensor(std::int64_t layer, const std::string& tensor) {
-  return str("encoder.layer.", layer, ".", tensor);
-}
-
 namespace {
 
 using Tensors = std::map<std::string, at::Tensor>;
@@ -143,8 +139,8 @@ void make_heads(Tensors& weights, const std::vector<std::int64_t>& layers, std::
       for (const auto& [tensor, value] : mlp) weights[expert_tensor(layer, e, tensor)] = value;
     }
     for (const char* part : {"heads.split", "heads.merge"}) {
-      weights[heads_tensor(layer, str(part, ".weight"))] = at::eye(width, up_FD.options());
-      weights[heads_tensor(layer, str(part, ".bias"))] = at::zeros({width}, up_FD.options());
+      weights[dense_tensor(layer, str(part, ".weight"))] = at::eye(width, up_FD.options());
+      weights[dense_tensor(layer, str(part, ".bias"))] = at::zeros({width}, up_FD.options());
     }
     if (!how.shared) continue;
     for (const auto& [tensor, value] : dense) weights[shared_tensor(layer, tensor)] = value;

@@ -31,16 +31,14 @@ namespace coterie::experts {
 [[nodiscard]] std::string expert_tensor(std::int64_t layer, std::int64_t expert, const std::string& tensor);
 /// Name of the shared expert's tensor: `encoder.layer.3.shared.intermediate.dense.weight`.
 [[nodiscard]] std::string shared_tensor(std::int64_t layer, const std::string& tensor);
-/// Name of the dense layer's tensor: `encoder.layer.3.intermediate.dense.weight`.
+/// Name of a layer's own tensor: `encoder.layer.3.intermediate.dense.weight` of the dense MLP, and
+/// `encoder.layer.3.heads.split.weight`, its bias, `heads.merge.weight` and its bias where heads are routed.
 [[nodiscard]] std::string dense_tensor(std::int64_t layer, const std::string& tensor);
 
 /// Name of a learned router's gate: `encoder.layer.3.router.weight`.
 [[nodiscard]] std::string gate_tensor(std::int64_t layer);
 /// Name of the bias that balances a learned router: `encoder.layer.3.router.balance.bias`.
 [[nodiscard]] std::string balance_tensor(std::int64_t layer);
-/// Name of a multi-head layer's tensor, of `heads.split.weight`, `heads.split.bias`, `heads.merge.weight` and
-/// `heads.merge.bias`: `encoder.layer.3.heads.split.weight`.
-[[nodiscard]] std::string heads_tensor(std::int64_t layer, const std::string& tensor);
 
 /// How MLPs become experts.
 struct Upcycling {

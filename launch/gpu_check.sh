@@ -22,6 +22,8 @@ export COTERIE_BINARY="$root/build/cuda/coterie"
 peer_script=${PEER_SCRIPT:-$root/../shared/peers/sentence_transformers_train.py}
 corpus="$out/corpus.h5"
 failures=0
+gpus=$(nvidia-smi -L 2>/dev/null | grep -c '^GPU' || true)
+bench_launcher=("$COTERIE_BINARY")
 
 # check NAME COMMAND...: runs it, keeps its output, and adds a line to the report.
 check() {
@@ -102,7 +104,7 @@ trains_on_ranks() {
 bench() {
   local what=$1 checkpoint=$2 file=$3
   shift 3
-  "$COTERIE_BINARY" bench "$what" "$root/configs/train.toml" "data.corpus=$corpus" "model.checkpoint=$checkpoint" \
+  "${bench_launcher[@]}" bench "$what" "$root/configs/train.toml" "data.corpus=$corpus" "model.checkpoint=$checkpoint" \
     device=cuda model.precision=bf16 data.batch_pairs=64 model.max_length=256 experts=none parallel=one \
     train.steps=30 "json=$out/$file.json" "$@"
 }
@@ -130,7 +132,7 @@ minilm="$cache/models/all-MiniLM-L6-v2"
   nvcc --version 2>&1 | tail -n 2
   printf '```\n\n| check | result | time |\n|---|---|---|\n'
 } >"$report"
-nvidia-smi -L >/dev/null 2>&1 || say 'there is no GPU here: what needs one will fail or be skipped'
+[ "$gpus" -gt 0 ] || say 'there is no GPU here: what needs one will fail or be skipped'
 
 check build "$root/launch/bootstrap.sh" cuda coterie_cli coterie_gpu_tests cli_run_test
 check gpu_tests gpu_tests
@@ -147,7 +149,14 @@ check repeats_bit_for_bit repeats
 check resume_from_gpu_to_cpu resumes_across cuda cpu
 check resume_from_cpu_to_gpu resumes_across cpu cuda
 check two_ranks trains_on_ranks
-for what in step attention layer dispatch comm; do check "bench_$what" bench "$what" "$minilm" "own_$what"; done
+for what in step attention layer dispatch; do check "bench_$what" bench "$what" "$minilm" "own_$what"; done
+if [ "$gpus" -gt 1 ]; then
+  bench_launcher=("$root/launch/run.sh" "$gpus")
+  check bench_comm bench comm "$minilm" own_comm
+  bench_launcher=("$COTERIE_BINARY")
+else
+  leave_out bench_comm 'there is one GPU'
+fi
 check bench_step_without_dropout bench step "$minilm" own_step_no_dropout model.hidden_dropout=none \
   model.attention_dropout=none
 if [ -n "${PEER_PYTHON:-}" ] && [ -n "${COTERIE_PAIRS:-}" ] && [ -f "$peer_script" ]; then

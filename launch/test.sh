@@ -7,7 +7,7 @@
 # Ends with one line "N passed, N failed, N skipped" that counts CTest's tests of all passes; exits 0 if none failed.
 # Settings, all from the environment:
 #   COTERIE_TEST_ASAN=0   leaves the sanitizer pass out
-#   COTERIE_TEST_CUDA=1   adds the pass with CUDA, which needs nvcc and fetches 3 GB more
+#   COTERIE_TEST_CUDA=1   adds the pass with CUDA, which needs nvcc and fetches about 2 GB more
 #   COTERIE_PACKAGES=0    does not install Slurm either, for the one test that needs it
 #   and those of launch/bootstrap.sh
 set -euo pipefail

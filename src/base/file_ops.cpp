@@ -117,9 +117,7 @@ Destination destination_of(fs::path path) {
 
 // Temporary names of a file on this host; the process's number follows. Hosts may share the folder.
 std::string temporary_prefix(const fs::path& path) {
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
-  return str(".tmp-", path.filename().string(), "-", host.data(), "-");
+  return str(".tmp-", path.filename().string(), "-", host_name(), "-");
 }
 
 bool is_alive(const std::string& process) {
@@ -141,6 +139,12 @@ void remove_leftovers(FileOps& ops, const fs::path& folder, const std::string& p
 }
 
 }  // namespace
+
+std::string host_name() {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  return host.data();
+}
 
 std::shared_ptr<FileOps> real_file_ops() { return std::make_shared<PosixFileOps>(); }
 

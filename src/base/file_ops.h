@@ -42,6 +42,9 @@ class FileOps {
   virtual void remove_all(const fs::path& path) = 0;
 };
 
+/// The name of this machine, for what machines that share a folder write there.
+[[nodiscard]] std::string host_name();
+
 /// The operations of the real file system.
 [[nodiscard]] std::shared_ptr<FileOps> real_file_ops();
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "base/excerpt.h"
@@ -12,26 +13,31 @@
 namespace coterie {
 namespace {
 
+using nlohmann::json;
 using nlohmann::ordered_json;
 
-std::int64_t step_of(std::string_view line, const fs::path& path, std::size_t number) {
-  const auto object = ordered_json::parse(line, nullptr, /*allow_exceptions=*/false);
-  const bool has_step = object.is_object() && object.contains("step") && object["step"].is_number_integer();
-  if (!has_step)
-    throw DataError(str("metrics log: a line must be an object with an integer 'step', got ", excerpt(line), " (",
-                        path.string(), ":", number, ")"));
-  return object["step"].get<std::int64_t>();
+/// Calls `act(line, object)` for each whole line, which has its end.
+template <class Act>
+void for_each_line(std::string_view content, const fs::path& path, const Act& act) {
+  std::size_t end = 0;
+  for (std::size_t number = 1; (end = content.find('\n')) != std::string_view::npos; ++number) {
+    const std::string_view line = content.substr(0, end + 1);
+    json object = json::parse(line, nullptr, /*allow_exceptions=*/false);
+    const bool has_step = object.is_object() && object.contains("step") && object["step"].is_number_integer();
+    if (!has_step)
+      throw DataError(str("metrics log: a line must be an object with an integer 'step', got ",
+                          excerpt(line.substr(0, end)), " (", path.string(), ":", number, ")"));
+    act(line, std::move(object));
+    content.remove_prefix(end + 1);
+  }
 }
 
 // The whole lines with step <= last_step.
 std::string kept_lines(std::string_view content, const fs::path& path, std::int64_t last_step) {
   std::string kept;
-  for (std::size_t number = 1; !content.empty(); ++number) {
-    const std::size_t end = content.find('\n');
-    if (end == std::string_view::npos) break;
-    if (step_of(content.substr(0, end), path, number) <= last_step) kept += content.substr(0, end + 1);
-    content.remove_prefix(end + 1);
-  }
+  for_each_line(content, path, [&](std::string_view line, const json& object) {
+    if (object["step"].get<std::int64_t>() <= last_step) kept += line;
+  });
   return kept;
 }
 
@@ -63,5 +69,13 @@ void MetricsLog::truncate_after(std::int64_t step) {
 }
 
 void MetricsLog::sync() { file_->sync(); }
+
+std::vector<json> read_metrics_log(const fs::path& path) {
+  std::vector<json> lines;
+  std::error_code unreadable;
+  if (!fs::exists(path, unreadable)) return lines;
+  for_each_line(read_file(path), path, [&](std::string_view, json object) { lines.push_back(std::move(object)); });
+  return lines;
+}
 
 }  // namespace coterie

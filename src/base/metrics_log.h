@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <vector>
 
 #include "base/file_ops.h"
 
@@ -41,5 +42,10 @@ class MetricsLog {
   fs::path path_;
   std::unique_ptr<OutputFile> file_;
 };
+
+/// The whole lines of such a file; none if there is no file.
+///
+/// @throws DataError with the line if one is no object with an integer `step`; IoError
+[[nodiscard]] std::vector<nlohmann::json> read_metrics_log(const fs::path& path);
 
 }  // namespace coterie

@@ -20,7 +20,7 @@ class RunLock {
   int fd_;
 };
 
-/// The owner that holds a run directory now; empty if none does. Creates nothing.
+/// The owner that holds a run directory now; empty if none does. Creates nothing, and is in nobody's way.
 [[nodiscard]] std::string lock_owner(const std::filesystem::path& directory);
 
 /// How a process of ours signs a lock: its number and its host.

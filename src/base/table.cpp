@@ -26,6 +26,16 @@ bool looks_numeric(const std::string& cell) {
   return cell.find_first_not_of("0123456789.eE+-%", at) == std::string::npos;
 }
 
+bool all_numeric(const std::vector<std::vector<std::string>>& rows, std::size_t column) {
+  bool filled = false;
+  for (const auto& row : rows) {
+    if (row[column].empty()) continue;
+    if (!looks_numeric(row[column])) return false;
+    filled = true;
+  }
+  return filled;
+}
+
 struct Column {
   std::size_t width = 0;
   bool right = false;
@@ -34,15 +44,8 @@ struct Column {
 std::vector<Column> layout(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows) {
   std::vector<Column> columns(header.size());
   for (std::size_t i = 0; i < header.size(); ++i) {
-    columns[i].width = width_of(header[i]);
-    bool numeric = true;
-    bool filled = false;
-    for (const auto& row : rows) {
-      columns[i].width = std::max(columns[i].width, width_of(row[i]));
-      filled = filled || !row[i].empty();
-      numeric = numeric && (row[i].empty() || looks_numeric(row[i]));
-    }
-    columns[i].right = numeric && filled;
+    columns[i] = {width_of(header[i]), all_numeric(rows, i)};
+    for (const auto& row : rows) columns[i].width = std::max(columns[i].width, width_of(row[i]));
   }
   return columns;
 }
@@ -136,6 +139,12 @@ std::string Table::csv() const {
   append(header_);
   for (const auto& row : rows_) append(row);
   return out;
+}
+
+std::vector<bool> Table::right_aligned() const {
+  std::vector<bool> right;
+  for (std::size_t i = 0; i < header_.size(); ++i) right.push_back(all_numeric(rows_, i));
+  return right;
 }
 
 std::string decimal(double value, int digits) {

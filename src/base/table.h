@@ -33,6 +33,9 @@ class Table {
   /// The same as comma-separated values; a cell with a comma, a quote or a new line is quoted (RFC 4180).
   [[nodiscard]] std::string csv() const;
 
+  /// Of each column, whether it is right-aligned.
+  [[nodiscard]] std::vector<bool> right_aligned() const;
+
   [[nodiscard]] const std::vector<std::string>& header() const noexcept { return header_; }
   [[nodiscard]] const std::vector<std::vector<std::string>>& cells() const noexcept { return rows_; }
 

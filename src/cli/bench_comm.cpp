@@ -22,6 +22,8 @@ double slowest_ms(const dist::ProcessGroup& world, const std::function<void()>& 
 Exit bench_comm(const std::string& file, const CommandLine& line, int& argc, char**& argv) {
   const RanksOfBench ranks(file, line, argc, argv);
   const dist::ProcessGroup& world = ranks.mesh.world();
+  if (world.size() == 1)
+    throw ConfigError("bench: comm needs at least 2 ranks, got 1 (launch/run.sh N bench comm ...)");
   const auto size = static_cast<double>(world.size());
   nlohmann::ordered_json json = {{"ranks", world.size()}, {"device", ranks.mesh.device().name()}};
   for (const std::int64_t kib : {64, 1024, 16384, 65536}) {

@@ -1,7 +1,5 @@
 #include "cli/configuration.h"
 
-#include <unistd.h>
-
 #include <array>
 #include <ctime>
 #include <iostream>
@@ -17,12 +15,6 @@ namespace {
 
 config::Tree tree_of(const std::string& file, const CommandLine& line) {
   return file.empty() ? config::compose(line.settings) : config::compose(file, line.settings);
-}
-
-std::string host_name() {
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
-  return host.data();
 }
 
 std::string date_text() {

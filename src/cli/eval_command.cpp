@@ -27,9 +27,9 @@ namespace {
 /// What was measured so far, as tables and as JSON.
 class Results {
  public:
-  void add(const std::string& model, const std::vector<PairRow>& rows, const eval::EvalOptions& options) {
-    add_pair_rows(pairs_, model, rows, options);
-    json_[model] = pair_json(rows, options);
+  void add(const std::string& model, const std::vector<eval::DomainResult>& rows) {
+    add_pair_rows(pairs_, model, rows);
+    json_[model] = pair_json(rows);
   }
   void add(const std::string& model, const CrossDomain& cross) {
     cross_ += str("\n", model, "\n", cross_domain_table(cross).text());
@@ -175,14 +175,14 @@ Exit evaluate(const CommandLine& line, int& argc, char**& argv) {
     const auto nearest = train::nearest_domain_of(candidate.source, options, mesh);
     MeasuredModel measured{candidate.name, model, tokenizer};
     if (nearest) measured.place_unknown = [&](data::PackedSequences& texts) { nearest->assign(texts); };
-    if (pairs) results.add(candidate.name, pairs->measure(measured, mesh), options.eval);
+    if (pairs) results.add(candidate.name, pairs->measure(measured, mesh));
     if (pairs && options.eval.cross_domain && !model.spec.domains.empty())
       results.add(candidate.name, pairs->cross_domain(measured, mesh));
     results.add(retrieval.measure(measured, mesh));
   }
   for (const std::string& baseline : options.eval.baselines) {
     log::info(str("counting words for ", baseline));
-    if (pairs) results.add(baseline, pairs->measure(baseline, mesh), options.eval);
+    if (pairs) results.add(baseline, pairs->measure(baseline, mesh));
     results.add(retrieval.measure(baseline, mesh));
   }
   if (mesh.world().rank() != 0) return Exit::ok;

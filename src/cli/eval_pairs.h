@@ -1,7 +1,6 @@
 // The pair part of coterie eval: co-cited pairs against random ones, scored by one model or baseline after another.
 #pragma once
 
-#include <array>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -12,18 +11,11 @@
 #include "cli/eval_retrieval.h"
 #include "data/corpus.h"
 #include "dist/mesh.h"
-#include "eval/bootstrap.h"
 #include "eval/lexical.h"
 #include "eval/pair_classification.h"
 #include "train/run_options.h"
 
 namespace coterie::cli {
-
-/// Measures of one domain, or of all pairs, and how far they would move on other pairs.
-struct PairRow {
-  eval::DomainResult result;
-  std::array<eval::Interval, 3> intervals;  ///< of `eval::kResampledMeasures`; unused where nothing is resampled
-};
 
 /// Average precision of the pairs of each domain when all of them are embedded as of another one.
 struct CrossDomain {
@@ -39,9 +31,9 @@ class PairBench {
 
   /// One row for all pairs, then one for each domain; with `eval.save` rank 0 also writes the scores.
   /// @note collective over the world
-  [[nodiscard]] std::vector<PairRow> measure(const MeasuredModel& measured, const dist::Mesh& mesh) const;
+  [[nodiscard]] std::vector<eval::DomainResult> measure(const MeasuredModel& measured, const dist::Mesh& mesh) const;
   /// The same for a baseline, which is fitted to the training documents.
-  [[nodiscard]] std::vector<PairRow> measure(const std::string& baseline, const dist::Mesh& mesh) const;
+  [[nodiscard]] std::vector<eval::DomainResult> measure(const std::string& baseline, const dist::Mesh& mesh) const;
 
   /// @param measured  a model with domains
   /// @note collective over the world
@@ -49,7 +41,8 @@ class PairBench {
 
  private:
   using Score = std::function<eval::ScoredPairs(data::Split)>;
-  [[nodiscard]] std::vector<PairRow> rows(const std::string& name, const Score& score, const dist::Mesh& mesh) const;
+  [[nodiscard]] std::vector<eval::DomainResult> rows(const std::string& name, const Score& score,
+                                                     const dist::Mesh& mesh) const;
   void save(const std::string& name, const eval::ScoredPairs& scored) const;
 
   const train::RunOptions& options_;
@@ -59,10 +52,9 @@ class PairBench {
 /// The table of all models, without a row.
 [[nodiscard]] Table pair_table();
 /// Appends a model's rows.
-void add_pair_rows(Table& table, const std::string& model, const std::vector<PairRow>& rows,
-                   const eval::EvalOptions& options);
+void add_pair_rows(Table& table, const std::string& model, const std::vector<eval::DomainResult>& rows);
 /// Domain -> measures.
-[[nodiscard]] nlohmann::ordered_json pair_json(const std::vector<PairRow>& rows, const eval::EvalOptions& options);
+[[nodiscard]] nlohmann::ordered_json pair_json(const std::vector<eval::DomainResult>& rows);
 
 /// A row for each domain of the pairs, a column for each domain that they are embedded as.
 [[nodiscard]] Table cross_domain_table(const CrossDomain& cross);

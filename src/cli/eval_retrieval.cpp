@@ -15,10 +15,6 @@
 namespace coterie::cli {
 namespace {
 
-data::Split split_of(eval::EvalSplit split) {
-  return split == eval::EvalSplit::test ? data::Split::test : data::Split::validation;
-}
-
 // The model's index of a domain by name, for texts that are in no corpus.
 std::int32_t domain_of(const model::ModelSpec& spec, const train::RunOptions& options, const std::string& name) {
   if (spec.domains.empty()) return -1;
@@ -33,6 +29,10 @@ std::int32_t domain_of(const model::ModelSpec& spec, const train::RunOptions& op
 }
 
 }  // namespace
+
+data::Split split_of(eval::EvalSplit split) {
+  return split == eval::EvalSplit::test ? data::Split::test : data::Split::validation;
+}
 
 RetrievalBench::RetrievalBench(const train::RunOptions& options, const data::Corpus* corpus)
     : options_(options), depth_(static_cast<std::size_t>(options.eval.depth)) {
@@ -79,7 +79,8 @@ std::vector<eval::NamedRetrieval> RetrievalBench::rows(const std::string& name, 
                   task.documents.size(), " documents"));
     const eval::Ranking ranking = search(task);
     const auto queries = eval::measure_queries(ranking, task.qrels);
-    rows.push_back({{name, task.name, str(task.documents.size())}, queries.size(), eval::mean(queries)});
+    const std::size_t documents = task.documents.size();
+    rows.push_back({{name, task.name, str(documents)}, queries.size(), eval::mean(queries), documents});
     if (!options_.eval.save.empty() && mesh.world().rank() == 0) save(name, task, ranking);
   }
   return rows;
@@ -98,7 +99,7 @@ Table retrieval_table(std::span<const eval::NamedRetrieval> rows) {
 nlohmann::ordered_json retrieval_json(std::span<const eval::NamedRetrieval> rows) {
   nlohmann::ordered_json out = nlohmann::ordered_json::object();
   for (const eval::NamedRetrieval& row : rows) {
-    out[row.subject[0]][row.subject[1]] = {{"documents", std::stoll(row.subject[2])}};
+    out[row.subject[0]][row.subject[1]] = {{"documents", row.documents}};
     out[row.subject[0]][row.subject[1]].update(eval::retrieval_json(row));
   }
   return out;

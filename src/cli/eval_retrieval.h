@@ -18,6 +18,9 @@
 
 namespace coterie::cli {
 
+/// The part of a corpus, or of a collection's queries, that is measured.
+[[nodiscard]] data::Split split_of(eval::EvalSplit split);
+
 /// A model that is measured, under its name in tables and files.
 struct MeasuredModel {
   const std::string& name;

@@ -79,20 +79,17 @@ Resolved resolve_cell(const std::string& file, const sweep::Cell& cell, const st
 
 /// The keys that only say where, how often or how fast.
 bool is_indifferent(const std::string& key) {
-  constexpr auto kKeys = std::to_array<std::string_view>(
-      {"run", "runs", "json", "resume", "data.read_ahead", "eval.batch_tokens", "train.keep", "train.log_every"});
+  constexpr auto kKeys =
+      std::to_array<std::string_view>({"run", "runs", "json", "resume", "data.read_ahead", "eval.batch_tokens",
+                                       "eval.save", "train.keep", "train.log_every"});
   return key.starts_with("dist.") || std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end();
 }
 
 std::map<std::string, std::string> values_of(train::RunOptions options) {
   config::Listing listing;
   describe(listing, options);
-  std::map<std::string, std::string> values;
-  for (const config::ListedSection& section : listing.sections())
-    for (const config::Listed& field : section.fields) {
-      const std::string key = section.key.empty() ? field.name : section.key + "." + field.name;
-      if (!is_indifferent(key)) values[key] = field.value;
-    }
+  auto values = config::values_of(listing);
+  std::erase_if(values, [](const auto& field) { return is_indifferent(field.first); });
   return values;
 }
 
@@ -118,6 +115,7 @@ sweep::PlannedCell planned_cell(const std::string& file, const fs::path& folder,
           .steps = options.train.steps,
           .corpus = options.data.corpus,
           .builds_corpus = !options.data.sources.empty(),
+          .saves = !options.eval.save.empty(),
           .corpus_seed = corpus_seed,
           .config = std::move(resolved.text),
           .values = values_of(options)};
@@ -191,31 +189,33 @@ Exit sweep(const CommandLine& line) {
   const std::string baseline = sweep::baseline_of(options.sweep, cells);
   const sweep::Plan plan = plan_of(file, options.sweep.name, cells);
   if (line.list || line.status) {
-    std::cout << (line.list ? list_table(plan) : sweep::cells_table(plan, options.sweep.measures)).text();
+    std::cout << (line.list ? list_table(plan)
+                            : sweep::cells_table(sweep::compare(plan, baseline, options.sweep.measures)))
+                     .text();
     return Exit::ok;
   }
   sweep::check_plan(plan);
   expect_json_writable(options.json);
   const std::string program = fs::read_symlink("/proc/self/exe").string();
   if (options.launcher == sweep::Launcher::slurm && options.job < 0) {
-    if (sweep::unfinished(plan).empty()) {
+    const std::vector<std::size_t> jobs = sweep::unfinished(plan);
+    if (jobs.empty()) {
       std::cout << "every cell is finished\n";
       return Exit::ok;
     }
     std::vector<std::string> arguments = {file};
     arguments.insert(arguments.end(), line.settings.begin(), line.settings.end());
     const auto processes = sweep::system_processes();
-    std::cout << "submitted job " << sweep::submit(plan, {options.batch_script, program, arguments}, *processes)
+    std::cout << "submitted job " << sweep::submit(plan, jobs, {options.batch_script, program, arguments}, *processes)
               << "\n";
     return Exit::ok;
   }
   const sweep::DriverOutcome outcome = drive(plan, options, program);
-  sweep::write_tables(*real_file_ops(), plan, baseline, options.sweep.measures);
+  const sweep::Results results = sweep::write_tables(*real_file_ops(), plan, baseline, options.sweep.measures);
   // One cell alone is compared with nothing; its files are up to date.
   if (options.job < 0)
-    std::cout << sweep::comparison_table(sweep::compare(plan, baseline, options.sweep.measures)).text() << "\n"
-              << sweep::reading(baseline) << "\n";
-  write_json(options.json, sweep::comparison_json(plan, baseline, options.sweep.measures).dump(2));
+    std::cout << sweep::comparison_table(results.comparisons).text() << "\n" << sweep::reading(baseline) << "\n";
+  if (!options.json.empty()) write_json(options.json, sweep::results_json(results).dump(2));
   return ending(outcome);
 }
 

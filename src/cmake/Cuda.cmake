@@ -43,16 +43,10 @@ target_link_libraries(coterie_cuda INTERFACE coterie_torch
 # All tests with the label gpu.
 add_custom_target(coterie_gpu_tests)
 
-# coterie_add_cuda_library(name SOURCES ...): kernels in .cu files that see neither torch nor its flags, so that nvcc
+# What the library of a CUDA target is compiled with: kernels in .cu files see neither torch nor its flags, so that nvcc
 # takes seconds. Functions that are constexpr are compiled for both sides: the CPU's tests run the same ones.
-function(coterie_add_cuda_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 L "" "" "SOURCES")
-  if(L_UNPARSED_ARGUMENTS)
-    message(FATAL_ERROR "coterie_add_cuda_library(${name}): unknown arguments ${L_UNPARSED_ARGUMENTS}")
-  endif()
-  add_library(coterie_${name} STATIC ${L_SOURCES})
-  add_library(coterie::${name} ALIAS coterie_${name})
-  target_include_directories(coterie_${name} PRIVATE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/src")
-  target_compile_options(coterie_${name} PRIVATE --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra,-Wshadow
+function(coterie_use_nvcc target)
+  target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/src")
+  target_compile_options(${target} PRIVATE --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra,-Wshadow
     $<$<BOOL:${COTERIE_WERROR}>:-Werror=all-warnings>)
 endfunction()

@@ -67,4 +67,26 @@ std::string help_listing(const Listing& listing) {
   return out;
 }
 
+std::map<std::string, std::string> values_of(const Listing& listing) {
+  std::map<std::string, std::string> values;
+  for (const ListedSection& section : listing.sections())
+    for (const Listed& field : section.fields)
+      values[section.key.empty() ? field.name : section.key + "." + field.name] = field.value;
+  return values;
+}
+
+std::string differences(const std::map<std::string, std::string>& was, const std::map<std::string, std::string>& now) {
+  const auto value = [](const std::map<std::string, std::string>& values, const std::string& key) {
+    const auto found = values.find(key);
+    return found == values.end() ? "nothing" : found->second;
+  };
+  std::map<std::string, std::string> keys = was;
+  keys.insert(now.begin(), now.end());
+  std::string lines;
+  for (const auto& [key, any] : keys)
+    if (value(was, key) != value(now, key))
+      lines += str("\n  ", key, " was ", value(was, key), ", got ", value(now, key));
+  return lines;
+}
+
 }  // namespace coterie::config

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,5 +55,13 @@ class Listing final : public Visitor {
 
 /// One line for each key: `experts.top_k = 1  # integer, 1..64; experts per token, K`.
 [[nodiscard]] std::string help_listing(const Listing& listing);
+
+/// The TOML value of each dotted key.
+[[nodiscard]] std::map<std::string, std::string> values_of(const Listing& listing);
+
+/// A line `\n  KEY was X, got Y` for each key whose values differ, in their order, `nothing` standing for none; nothing
+/// if all are equal.
+[[nodiscard]] std::string differences(const std::map<std::string, std::string>& was,
+                                      const std::map<std::string, std::string>& now);
 
 }  // namespace coterie::config

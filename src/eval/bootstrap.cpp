@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <vector>
 
 #include "base/error.h"
 #include "eval/tie_groups.h"
@@ -51,11 +52,8 @@ class SortedPairs {
 
   [[nodiscard]] PairMetrics measure(const Multiplicity& drawn) const {
     std::vector<TieGroup> groups;
-    for (const std::size_t pair : order_) {
-      if (drawn[pair] == 0) continue;
-      if (groups.empty() || groups.back().score != scores_[pair]) groups.push_back({scores_[pair], {}});
-      (labels_[pair] == 1 ? groups.back().counts.positives : groups.back().counts.negatives) += drawn[pair];
-    }
+    for (const std::size_t pair : order_)
+      if (drawn[pair] > 0) count_pairs(groups, scores_[pair], labels_[pair], drawn[pair]);
     return measure_ranks(groups, all_);
   }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <unordered_map>
 #include <utility>
 
 #include "base/error.h"
@@ -13,12 +14,6 @@
 
 namespace coterie::eval {
 namespace {
-
-/// A term of the vocabulary.
-struct Term {
-  std::uint32_t number = 0;
-  double idf = 0;
-};
 
 /// What a collection says about its terms.
 struct TermCounts {
@@ -64,7 +59,7 @@ double product(const TermVector& x, const TermVector& y) {
 class Vocabulary {
  public:
   void add(const std::string& term, double idf) {
-    terms_.emplace(term, Term{static_cast<std::uint32_t>(terms_.size()), idf});
+    numbers_.emplace(term, static_cast<std::uint32_t>(numbers_.size()));
     idf_.push_back(idf);
   }
 
@@ -73,14 +68,14 @@ class Vocabulary {
   [[nodiscard]] TermVector count(std::span<const std::string> words) const {
     std::map<std::uint32_t, double> counts;
     for (const std::string& word : words)
-      if (const auto known = terms_.find(word); known != terms_.end()) counts[known->second.number] += 1;
+      if (const auto known = numbers_.find(word); known != numbers_.end()) counts[known->second] += 1;
     TermVector vector;
     for (const auto& [term, count] : counts) vector.push_back({term, count});
     return vector;
   }
 
  private:
-  std::unordered_map<std::string, Term> terms_;
+  std::unordered_map<std::string, std::uint32_t> numbers_;
   std::vector<double> idf_;
 };
 
@@ -110,8 +105,8 @@ class TfIdf final : public TermWeighting {
     return vector;
   }
   [[nodiscard]] TermVector query(std::string_view text) const override { return document(text); }
-  [[nodiscard]] double similarity(std::string_view a, std::string_view b) const override {
-    return product(document(a), document(b));
+  [[nodiscard]] double similarity(const TextVectors& a, const TextVectors& b) const override {
+    return product(a.document, b.document);
   }
 
  private:
@@ -141,8 +136,8 @@ class Bm25 final : public TermWeighting {
     return vector;
   }
   [[nodiscard]] TermVector query(std::string_view text) const override { return vocabulary_.count(data::terms(text)); }
-  [[nodiscard]] double similarity(std::string_view a, std::string_view b) const override {
-    const double mean = (product(query(a), document(b)) + product(query(b), document(a))) / 2;
+  [[nodiscard]] double similarity(const TextVectors& a, const TextVectors& b) const override {
+    const double mean = (product(a.query, b.document) + product(b.query, a.document)) / 2;
     return mean / (1 + mean);
   }
 
@@ -204,8 +199,14 @@ std::unique_ptr<TermWeighting> make_baseline(const std::string& name, std::span<
 
 ScoredPairs score_pairs(const TermWeighting& weighting, const data::Corpus& corpus, data::Split split) {
   ScoredPairs scored = pairs_to_score(corpus, split);
+  std::unordered_map<std::uint32_t, TextVectors> known;
+  const auto vectors_of = [&](std::uint32_t document) -> const TextVectors& {
+    const auto [found, added] = known.try_emplace(document);
+    if (added) found->second = weighting.vectors(corpus.text(document));
+    return found->second;
+  };
   for (const data::Pair& pair : scored.pairs)
-    scored.scores.push_back(weighting.similarity(corpus.text(pair.a), corpus.text(pair.b)));
+    scored.scores.push_back(weighting.similarity(vectors_of(pair.a), vectors_of(pair.b)));
   return scored;
 }
 

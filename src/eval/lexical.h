@@ -6,7 +6,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "dist/process_group.h"
@@ -25,14 +24,21 @@ struct TermWeight {
 /// The weights of a text, ascending by term, each once.
 using TermVector = std::vector<TermWeight>;
 
+/// A text in both its roles.
+struct TextVectors {
+  TermVector document;
+  TermVector query;
+};
+
 /// Turns texts into vectors so that the score of a document for a query is their inner product.
 class TermWeighting {
  public:
   virtual ~TermWeighting() = default;
   [[nodiscard]] virtual TermVector document(std::string_view text) const = 0;
   [[nodiscard]] virtual TermVector query(std::string_view text) const = 0;
+  [[nodiscard]] TextVectors vectors(std::string_view text) const { return {document(text), query(text)}; }
   /// How alike two texts are, in [0, 1]; the same in either order.
-  [[nodiscard]] virtual double similarity(std::string_view a, std::string_view b) const = 0;
+  [[nodiscard]] virtual double similarity(const TextVectors& a, const TextVectors& b) const = 0;
 };
 
 /// TF-IDF: term counts times ln((1 + n) / (1 + df)) + 1, divided by their L2 norm; the similarity is the cosine.

@@ -2,7 +2,6 @@
 #include "eval/metrics_table.h"
 
 #include <array>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <vector>
@@ -83,12 +82,6 @@ nlohmann::ordered_json difference_json(std::span<const std::string_view> names,
                                   {"high", differences[m].interval.high},
                                   {"p", differences[m].p}};
   return out;
-}
-
-std::string exact_text(double value) {
-  std::array<char, 32> text{};
-  const auto result = std::to_chars(text.data(), text.data() + text.size(), value);
-  return {text.data(), result.ptr};
 }
 
 Table retrieval_table(std::vector<std::string> subject, std::span<const NamedRetrieval> rows) {

@@ -43,14 +43,12 @@ struct NamedMetrics {
 [[nodiscard]] nlohmann::ordered_json difference_json(std::span<const std::string_view> names,
                                                      std::span<const Difference> differences);
 
-/// The shortest text that reads back as the same number.
-[[nodiscard]] std::string exact_text(double value);
-
 /// Mean measures of one run.
 struct NamedRetrieval {
   std::vector<std::string> subject;  ///< what was measured: a cell for each of the table's first columns
   std::size_t queries = 0;
   RetrievalMetrics means;
+  std::size_t documents = 0;  ///< that were searched; 0: not known
 };
 
 /// One row for each, with four decimals.

@@ -92,12 +92,17 @@ DomainResult result_of(const std::string& name, const ScoredPairs& measured, con
 }  // namespace
 
 std::vector<DomainResult> classify(const std::vector<std::string>& domains, const ScoredPairs& measured,
-                                   const ScoredPairs& validation) {
-  std::vector<DomainResult> results = {result_of("all", measured, validation)};
+                                   const ScoredPairs& validation, const std::optional<Resampling>& resampling) {
+  std::vector<DomainResult> results;
+  const auto add = [&](const std::string& name, const ScoredPairs& here, const ScoredPairs& validation_here) {
+    results.push_back(result_of(name, here, validation_here));
+    if (resampling) results.back().intervals = bootstrap_pairs(here.scores, here.labels, *resampling);
+  };
+  add("all", measured, validation);
   for (std::size_t d = 0; d < domains.size(); ++d) {
-    const ScoredPairs here = measured.of_domain(static_cast<std::int32_t>(d));
-    if (has_both(here))
-      results.push_back(result_of(domains[d], here, validation.of_domain(static_cast<std::int32_t>(d))));
+    const auto domain = static_cast<std::int32_t>(d);
+    const ScoredPairs here = measured.of_domain(domain);
+    if (has_both(here)) add(domains[d], here, validation.of_domain(domain));
   }
   return results;
 }

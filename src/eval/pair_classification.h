@@ -1,6 +1,7 @@
 // Pair classification on a corpus: co-cited pairs against random ones of the same domain.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "data/corpus.h"
 #include "dist/mesh.h"
 #include "eval/binary_metrics.h"
+#include "eval/bootstrap.h"
 #include "eval/pair_metrics.h"
 #include "model/encoder.h"
 
@@ -55,13 +57,16 @@ struct AtValidation {
 struct DomainResult {
   std::string domain;  ///< `all` for the pooled row, which comes first
   PairMetrics metrics;
-  BinaryMetrics binary;                       ///< the same pairs in the other convention
-  std::optional<AtValidation> at_validation;  ///< none where validation lacks co-cited or random pairs
+  BinaryMetrics binary;                                   ///< the same pairs in the other convention
+  std::optional<AtValidation> at_validation;              ///< none where validation lacks co-cited or random pairs
+  std::optional<std::array<Interval, 3>> intervals = {};  ///< of `kResampledMeasures`; none unless resampled
 };
 
 /// One row for all pairs, then one for each domain that has co-cited and random pairs among the measured ones.
+/// @param resampling  of each row's pairs; none: there are no intervals
 /// @throws DataError if a split has no pairs
 [[nodiscard]] std::vector<DomainResult> classify(const std::vector<std::string>& domains, const ScoredPairs& measured,
-                                                 const ScoredPairs& validation);
+                                                 const ScoredPairs& validation,
+                                                 const std::optional<Resampling>& resampling = {});
 
 }  // namespace coterie::eval

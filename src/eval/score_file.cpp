@@ -1,23 +1,17 @@
 // The two columns of a CSV file that are wanted, as numbers.
 #include "eval/score_file.h"
 
-#include <charconv>
-#include <cmath>
-
 #include "base/error.h"
 #include "base/excerpt.h"
+#include "base/numbers.h"
 #include "data/csv.h"
 
 namespace coterie::eval {
 namespace {
 
 double prediction_of(const std::string& cell, const std::string& place) {
-  double value = 0;
-  const char* end = cell.data() + cell.size();
-  const auto result = std::from_chars(cell.data(), end, value);
-  if (result.ec != std::errc() || result.ptr != end || !std::isfinite(value))
-    throw DataError(str("score file: prediction must be a finite number, got ", excerpt(cell), " (", place, ")"));
-  return value;
+  if (const auto value = finite_number(cell)) return *value;
+  throw DataError(str("score file: prediction must be a finite number, got ", excerpt(cell), " (", place, ")"));
 }
 
 std::uint8_t label_of(const std::string& cell, const std::string& place) {

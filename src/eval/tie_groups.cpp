@@ -11,7 +11,7 @@ namespace {
 
 struct ScoredPair {
   double score;
-  bool positive;
+  std::uint8_t label;
 };
 
 // Walks the thresholds from the highest down; of equal F1 the lowest threshold wins, as scikit-learn's order has it.
@@ -68,16 +68,18 @@ LabelCounts count_labels(std::span<const double> scores, std::span<const std::ui
 
 double clipped_score(double score) { return std::clamp(score, -1.0, 1.0); }
 
+void count_pairs(std::vector<TieGroup>& groups, double score, std::uint8_t label, std::int64_t times) {
+  if (groups.empty() || groups.back().score != score) groups.push_back({score, {}});
+  (label == 1 ? groups.back().counts.positives : groups.back().counts.negatives) += times;
+}
+
 std::vector<TieGroup> tie_groups(std::span<const double> scores, std::span<const std::uint8_t> labels) {
   std::vector<ScoredPair> pairs;
   pairs.reserve(scores.size());
-  for (std::size_t i = 0; i < scores.size(); ++i) pairs.push_back({scores[i], labels[i] == 1});
+  for (std::size_t i = 0; i < scores.size(); ++i) pairs.push_back({scores[i], labels[i]});
   std::sort(pairs.begin(), pairs.end(), [](const ScoredPair& a, const ScoredPair& b) { return a.score > b.score; });
   std::vector<TieGroup> groups;
-  for (const ScoredPair& pair : pairs) {
-    if (groups.empty() || groups.back().score != pair.score) groups.push_back({pair.score, {}});
-    (pair.positive ? groups.back().counts.positives : groups.back().counts.negatives) += 1;
-  }
+  for (const ScoredPair& pair : pairs) count_pairs(groups, pair.score, pair.label, 1);
   return groups;
 }
 

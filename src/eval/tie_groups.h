@@ -26,6 +26,12 @@ struct TieGroup {
 /// @throws as `measure`
 [[nodiscard]] LabelCounts count_labels(std::span<const double> scores, std::span<const std::uint8_t> labels);
 
+/// Counts pairs of one score into groups from the highest score down.
+/// @param score  at most that of the last group
+/// @param label  0 or 1
+/// @param times  at least 1
+void count_pairs(std::vector<TieGroup>& groups, double score, std::uint8_t label, std::int64_t times);
+
 /// From the highest score down.
 /// @param scores  finite
 [[nodiscard]] std::vector<TieGroup> tie_groups(std::span<const double> scores, std::span<const std::uint8_t> labels);

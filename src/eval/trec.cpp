@@ -2,13 +2,12 @@
 #include "eval/trec.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <unordered_set>
 
 #include "base/error.h"
 #include "base/excerpt.h"
+#include "base/numbers.h"
 #include "data/import_text.h"
 #include "data/judgements.h"
 
@@ -16,20 +15,10 @@ namespace coterie::eval {
 namespace {
 
 float score_of(std::string_view word, const std::string& where) {
-  double value = 0;
-  const char* const end = word.data() + word.size();
-  const auto result = std::from_chars(word.data(), end, value);
-  const auto score = static_cast<float>(value);
-  if (result.ec != std::errc{} || result.ptr != end || !std::isfinite(score))
+  const auto score = finite_number(word);
+  if (!score || !std::isfinite(static_cast<float>(*score)))
     throw DataError(str("run: a score must be a finite number, got ", excerpt(word), " (", where, ")"));
-  return score;
-}
-
-// Shortest text that reads back as the same fp32 number.
-std::string score_text(float score) {
-  std::array<char, 32> text{};
-  const auto result = std::to_chars(text.data(), text.data() + text.size(), score);
-  return {text.data(), result.ptr};
+  return static_cast<float>(*score);
 }
 
 const std::string& word(const std::string& id, const std::filesystem::path& path) {
@@ -86,7 +75,7 @@ void write_run(FileOps& ops, const std::filesystem::path& path, const Ranking& r
   std::string text;
   for (const auto& [query, found] : run.queries)
     for (std::size_t i = 0; i < found.size(); ++i)
-      text += str(word(query, path), " Q0 ", word(found[i].document, path), ' ', i + 1, ' ', score_text(found[i].score),
+      text += str(word(query, path), " Q0 ", word(found[i].document, path), ' ', i + 1, ' ', exact_text(found[i].score),
                   ' ', name, '\n');
   write_file_atomically(ops, path, text);
 }

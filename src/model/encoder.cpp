@@ -4,6 +4,7 @@
 #include <ATen/TensorOperators.h>
 
 #include "base/error.h"
+#include "experts/gate_noise.h"
 #include "kernels/attention.h"
 #include "kernels/dropout.h"
 #include "kernels/fused_norm.h"
@@ -26,19 +27,6 @@ enum class Site : std::uint64_t {
 
 RandomKey site_key(RandomKey step, std::uint64_t layer, Site site) {
   return step.derive(layer).derive(static_cast<std::uint64_t>(site));
-}
-
-kernels::TokenPlaces places_of(const data::PackedSequences& sequences) {
-  kernels::TokenPlaces places;
-  places.sequence.reserve(sequences.tokens.size());
-  places.token.reserve(sequences.tokens.size());
-  for (std::size_t b = 0; b + 1 < sequences.offsets.size(); ++b) {
-    for (std::int64_t t = sequences.offsets[b]; t < sequences.offsets[b + 1]; ++t) {
-      places.sequence.push_back(sequences.sequence_index[b]);
-      places.token.push_back(t - sequences.offsets[b]);
-    }
-  }
-  return places;
 }
 
 // The segment of each token, from 0: how many [SEP], the last id of every sequence, stand before it.
@@ -147,7 +135,7 @@ at::Tensor Encoder::feed_forward(const Layer& layer, const at::Tensor& tokens_TD
 
 at::Tensor Encoder::forward(const data::PackedSequences& sequences, const Noise& noise, experts::Plans& plans,
                             std::vector<at::Tensor>* states) const {
-  Pass pass{sequences, noise, places_of(sequences), plans, {}};
+  Pass pass{sequences, noise, experts::token_places(layout_of(sequences)), plans, {}};
   if (spec_.router == experts::RouterKind::token_type) pass.segments = segments_of(sequences);
   plans.begin_pass();
   pass.places.put_on(words_VD_.device());

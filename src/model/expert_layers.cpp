@@ -61,7 +61,7 @@ std::shared_ptr<const experts::Router> router_of(const ExpertSource& source, std
 
 std::optional<experts::Heads> heads_of(const ExpertSource& source, std::int64_t layer) {
   if (source.spec.router != RouterKind::multi_head) return std::nullopt;
-  const auto operand = [&](const char* tensor) { return source.store.operand(experts::heads_tensor(layer, tensor)); };
+  const auto operand = [&](const char* tensor) { return source.store.operand(experts::dense_tensor(layer, tensor)); };
   return experts::Heads{source.spec.heads, operand("heads.split.weight"), operand("heads.split.bias"),
                         operand("heads.merge.weight"), operand("heads.merge.bias")};
 }

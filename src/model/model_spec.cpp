@@ -1,8 +1,10 @@
 #include "model/model_spec.h"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <string_view>
 
 #include "base/error.h"
 
@@ -12,13 +14,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kVersion = 3;
-constexpr const char* kPoolings[] = {"mean", "cls", "max"};
-
-Pooling pooling_of(const std::string& name) {
-  const auto found = std::find(std::begin(kPoolings), std::end(kPoolings), name);
-  if (found == std::end(kPoolings)) throw DataError(str("pooling must be one of mean, cls, max, got '", name, "'"));
-  return static_cast<Pooling>(found - std::begin(kPoolings));
-}
+constexpr auto kPoolings = std::to_array<std::string_view>({"mean", "cls", "max"});
 
 // The JSON library would cut a fraction off.
 std::int64_t integer(const json& value, const char* key) {
@@ -54,14 +50,13 @@ void check_heads(const ModelSpec& spec) {
         str("heads must be ", split ? str("2 or more and divide ", spec.bert.hidden_size) : "1", ", got ", spec.heads));
   if (spec.router_balance && !experts::learns(spec.router))
     throw DataError(str("router_balance must be false where the router does not learn, got true with '",
-                        name_of(spec.router, experts::kRouterNames), "'"));
+                        name_of(spec.router), "'"));
 }
 
 void check_experts(const ModelSpec& spec) {
   const bool routed = spec.router != experts::RouterKind::none;
   if (routed == spec.expert_layers.empty())
-    throw DataError(str("router must be none exactly where no layer has experts, got '",
-                        experts::kRouterNames[static_cast<std::size_t>(spec.router)], "' and ",
+    throw DataError(str("router must be none exactly where no layer has experts, got '", name_of(spec.router), "' and ",
                         spec.expert_layers.size(), " layers"));
   if (spec.expert_count < (routed ? 1 : 0) || spec.expert_count > (routed ? experts::kMostExperts : 0))
     throw DataError(str("experts must be ", routed ? str("1..", experts::kMostExperts) : "0 without a router", ", got ",
@@ -79,11 +74,11 @@ void check_experts(const ModelSpec& spec) {
 json extension_of(const ModelSpec& spec) {
   return {{"format", "coterie-model"},
           {"version", kVersion},
-          {"pooling", kPoolings[static_cast<int>(spec.pooling)]},
+          {"pooling", name_of(spec.pooling, kPoolings)},
           {"normalize", spec.normalize},
           {"max_length", spec.max_length},
           {"domains", spec.domains},
-          {"router", name_of(spec.router, experts::kRouterNames)},
+          {"router", name_of(spec.router)},
           {"experts", spec.expert_count},
           {"top_k", spec.top_k},
           {"heads", spec.heads},
@@ -157,7 +152,7 @@ ModelSpec read_model_spec(const fs::path& folder) {
     if (extension.at("format") != "coterie-model" || extension.at("version") != kVersion)
       throw DataError(str("format must be coterie-model, version ", kVersion, ", got ", extension.at("format").dump(),
                           ", ", extension.at("version").dump()));
-    spec.pooling = pooling_of(extension.at("pooling"));
+    spec.pooling = kind_of<Pooling>(extension.at("pooling"), "pooling", kPoolings);
     extension.at("normalize").get_to(spec.normalize);
     spec.max_length = integer(extension.at("max_length"), "max_length");
     extension.at("domains").get_to(spec.domains);

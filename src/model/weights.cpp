@@ -40,8 +40,8 @@ void add_expert_layer(std::vector<TensorSpec>& tensors, const ModelSpec& spec, s
   }
   if (spec.router != experts::RouterKind::multi_head) return;
   for (const char* part : {"heads.split", "heads.merge"}) {
-    tensors.push_back({experts::heads_tensor(layer, str(part, ".weight")), {width, width}});
-    tensors.push_back({experts::heads_tensor(layer, str(part, ".bias")), {width}});
+    tensors.push_back({experts::dense_tensor(layer, str(part, ".weight")), {width, width}});
+    tensors.push_back({experts::dense_tensor(layer, str(part, ".bias")), {width}});
   }
 }
 
@@ -56,12 +56,9 @@ void add_head(std::vector<TensorSpec>& tensors, const ModelSpec& spec, const Exp
   tensors.push_back({head_tensor("gate.output.bias"), {experts}});
   tensors.push_back({head_tensor("noise.weight"), {experts, width}});
   tensors.push_back({head_tensor("noise.bias"), {experts}});
-  for (std::int64_t e = range.head_first; e < range.head_first + range.head_count; ++e) {
-    tensors.push_back({head_expert_tensor(e, "intermediate.dense.weight"), {half, width}});
-    tensors.push_back({head_expert_tensor(e, "intermediate.dense.bias"), {half}});
-    tensors.push_back({head_expert_tensor(e, "output.dense.weight"), {width, half}});
-    tensors.push_back({head_expert_tensor(e, "output.dense.bias"), {width}});
-  }
+  for (std::int64_t e = range.head_first; e < range.head_first + range.head_count; ++e)
+    for (const std::string& tensor : experts::mlp_tensors())
+      tensors.push_back({head_expert_tensor(e, tensor), mlp_shape(tensor, width, half)});
 }
 
 bool is_head(const std::string& name) { return name.starts_with("head."); }
@@ -147,8 +144,7 @@ std::vector<std::string> not_splitting(const ModelSpec& spec) {
   using experts::RouterKind;
   std::vector<std::string> reasons;
   if (spec.router != RouterKind::none && spec.router != RouterKind::domain && spec.router != RouterKind::dense)
-    reasons.push_back(str("only a route by domain splits into dense models, got router '",
-                          experts::kRouterNames[static_cast<std::size_t>(spec.router)], "'"));
+    reasons.push_back(str("only a route by domain splits into dense models, got router '", name_of(spec.router), "'"));
   if (spec.expert_mlp == experts::MlpKind::glu)
     reasons.emplace_back("a BERT's MLP has no gate, and these experts are enlarged by one (experts.mlp = glu)");
   if (spec.shared_expert) reasons.emplace_back("a shared expert makes two MLPs of one");

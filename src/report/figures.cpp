@@ -10,13 +10,7 @@
 namespace coterie::report {
 namespace {
 
-constexpr double kWidth = 560;
 constexpr double kRow = 26;
-
-std::string opening(const std::string& title, const std::string& description, double height) {
-  return str("<figure><figcaption>", escaped(title), "</figcaption>\n<svg role=\"img\" viewBox=\"0 0 ", kWidth, " ",
-             height, "\"><title>", escaped(title), "</title><desc>", escaped(description), "</desc>\n");
-}
 
 Range range_of(const std::vector<Interval>& rows, std::optional<double> reference) {
   Range range{rows[0].mean, rows[0].mean};
@@ -45,16 +39,15 @@ std::string interval_figure(const std::string& title, const std::string& label, 
   const Range range = range_of(rows, reference);
   const double base = kRow * static_cast<double>(rows.size()) + 8;
   const auto to_x = [&](double value) {
-    return decimal(kLeft + (value - range.low) / (range.high - range.low) * (kWidth - kLeft - 20), 1);
+    return decimal(kLeft + (value - range.low) / (range.high - range.low) * (kFigureWidth - kLeft - 20), 1);
   };
   std::string description = str(label, ".");
   std::string out;
   const auto ticks = ticks_of(range);
-  const double distance = ticks.size() > 1 ? ticks[1] - ticks[0] : 1.0;
   for (std::size_t i = 0; i<ticks.size(); i += ticks.size()> 6 ? 2 : 1)
     out += str("<line class=\"grid\" x1=\"", to_x(ticks[i]), "\" x2=\"", to_x(ticks[i]), "\" y1=\"4\" y2=\"", base,
                "\"/><text class=\"tick\" text-anchor=\"middle\" x=\"", to_x(ticks[i]), "\" y=\"", base + 16, "\">",
-               tick_text(ticks[i], distance), "</text>\n");
+               tick_text(ticks[i], distance_of(ticks)), "</text>\n");
   if (reference)
     out += str("<line class=\"note\" x1=\"", to_x(*reference), "\" x2=\"", to_x(*reference), "\" y1=\"4\" y2=\"", base,
                "\"/>\n");
@@ -71,16 +64,16 @@ std::string interval_figure(const std::string& title, const std::string& label, 
     out += str("<line class=\"s1 line\" style=\"stroke-dasharray:none\" x1=\"", to_x(row.mean), "\" x2=\"",
                to_x(row.mean), "\" y1=\"", y - 8, "\" y2=\"", y + 8, "\"/>\n");
   }
-  out += str("<text text-anchor=\"middle\" x=\"", (kLeft + kWidth) / 2, "\" y=\"", base + 34, "\">", escaped(label),
-             "</text>\n");
-  return opening(title, description, base + 42) + out + "</svg></figure>\n";
+  out += str("<text text-anchor=\"middle\" x=\"", (kLeft + kFigureWidth) / 2, "\" y=\"", base + 34, "\">",
+             escaped(label), "</text>\n");
+  return figure_opening(title, description, base + 42) + out + "</svg></figure>\n";
 }
 
 std::string shares_figure(const Shares& shares) {
   if (shares.values.empty() || shares.columns.empty()) return {};
   constexpr double kLeft = 130;
   constexpr double kTop = 24;
-  const double width = (kWidth - kLeft) / static_cast<double>(shares.columns.size());
+  const double width = (kFigureWidth - kLeft) / static_cast<double>(shares.columns.size());
   const bool roomy = width >= 34;
   std::string description = "Shares.";
   std::string out;
@@ -104,7 +97,7 @@ std::string shares_figure(const Shares& shares) {
     }
   }
   const double height = kTop + kRow * static_cast<double>(shares.values.size()) + 4;
-  return opening(shares.title, description, height) + out + "</svg></figure>\n";
+  return figure_opening(shares.title, description, height) + out + "</svg></figure>\n";
 }
 
 }  // namespace coterie::report

@@ -50,19 +50,6 @@ std::string series_style() {
   return css;
 }
 
-bool is_number(const std::string& cell) {
-  if (cell == "-") return true;
-  const std::size_t begin = cell.find_first_of("0123456789");
-  return begin != std::string::npos && begin <= 1 && cell.find_first_not_of("0123456789.+-eE%") == std::string::npos;
-}
-
-std::vector<bool> numeric_columns(const Table& table) {
-  std::vector<bool> numeric(table.header().size(), table.rows() > 0);
-  for (const auto& row : table.cells())
-    for (std::size_t i = 0; i < row.size(); ++i) numeric[i] = numeric[i] && (row[i].empty() || is_number(row[i]));
-  return numeric;
-}
-
 /// `Speed and cost` as the name of a place in the page.
 std::string anchor_of(const std::string& heading) {
   std::string anchor;
@@ -103,9 +90,9 @@ std::string escaped(std::string_view text) {
 std::string paragraph(std::string_view text) { return str("<p>", escaped(text), "</p>\n"); }
 
 std::string html_table(const Table& table, std::string_view caption) {
-  const std::vector<bool> numeric = numeric_columns(table);
+  const std::vector<bool> right = table.right_aligned();
   const auto cell = [&](const char* name, std::size_t column, const std::string& text) {
-    return str("<", name, numeric[column] ? " class=\"number\">" : ">", escaped(text), "</", name, ">");
+    return str("<", name, right[column] ? " class=\"number\">" : ">", escaped(text), "</", name, ">");
   };
   std::string out = str("<div class=\"scroll\"><table><caption>", escaped(caption), "</caption>\n<thead><tr>");
   for (std::size_t i = 0; i < table.header().size(); ++i) out += cell("th", i, table.header()[i]);

@@ -13,7 +13,6 @@ namespace coterie::report {
 namespace {
 
 constexpr int kColours = 8;
-constexpr double kWidth = 560;
 constexpr double kHeight = 320;
 constexpr double kLeft = 64;
 constexpr double kRight = 14;
@@ -50,15 +49,13 @@ struct Frame {
   Range y;
 
   [[nodiscard]] double to_x(double value) const {
-    return kLeft + (value - x.low) / (x.high - x.low) * (kWidth - kLeft - kRight);
+    return kLeft + (value - x.low) / (x.high - x.low) * (kFigureWidth - kLeft - kRight);
   }
   [[nodiscard]] double to_y(double value) const {
     return kHeight - kBottom - (value - y.low) / (y.high - y.low) * (kHeight - kTop - kBottom);
   }
   [[nodiscard]] std::string place(const Point& p) const { return decimal(to_x(p.x), 1) + " " + decimal(to_y(p.y), 1); }
 };
-
-double distance_of(const std::vector<double>& ticks) { return ticks.size() > 1 ? ticks[1] - ticks[0] : 1.0; }
 
 std::string axes_svg(const Frame& frame, const Plot& plot) {
   std::string out;
@@ -73,27 +70,18 @@ std::string axes_svg(const Frame& frame, const Plot& plot) {
   const auto y_ticks = ticks_of(frame.y);
   for (const double tick : y_ticks) {
     const std::string y = decimal(frame.to_y(tick), 1);
-    out += str("<line class=\"grid\" x1=\"", kLeft, "\" x2=\"", kWidth - kRight, "\" y1=\"", y, "\" y2=\"", y,
+    out += str("<line class=\"grid\" x1=\"", kLeft, "\" x2=\"", kFigureWidth - kRight, "\" y1=\"", y, "\" y2=\"", y,
                "\"/><text class=\"tick\" text-anchor=\"end\" x=\"", kLeft - 6, "\" y=\"",
                decimal(frame.to_y(tick) + 4, 1), "\">", tick_text(tick, distance_of(y_ticks)), "</text>\n");
   }
   const double middle = (kTop + base) / 2;
-  return str(out, "<path class=\"axis\" d=\"M", kLeft, " ", kTop, "V", base, "H", kWidth - kRight, "\"/>\n",
-             "<text text-anchor=\"middle\" x=\"", (kLeft + kWidth - kRight) / 2, "\" y=\"", kHeight - 8, "\">",
+  return str(out, "<path class=\"axis\" d=\"M", kLeft, " ", kTop, "V", base, "H", kFigureWidth - kRight, "\"/>\n",
+             "<text text-anchor=\"middle\" x=\"", (kLeft + kFigureWidth - kRight) / 2, "\" y=\"", kHeight - 8, "\">",
              escaped(plot.x_label), "</text>\n<text text-anchor=\"middle\" transform=\"translate(14 ", middle,
              ") rotate(-90)\">", escaped(plot.y_label), "</text>\n");
 }
 
-std::string dots_svg(const Frame& frame, const Series& series, int colour) {
-  std::string out;
-  for (const Point& point : series.points)
-    if (is_finite(point))
-      out += str("<circle class=\"s", colour, " fill mark\" r=\"3.5\" cx=\"", decimal(frame.to_x(point.x), 1),
-                 "\" cy=\"", decimal(frame.to_y(point.y), 1), "\"/>");
-  return out + "\n";
-}
-
-std::string line_svg(const Frame& frame, const Series& series, int colour) {
+std::string series_svg(const Frame& frame, const Series& series, int colour) {
   std::string path;
   bool open = false;
   double before = 0.0;
@@ -107,8 +95,11 @@ std::string line_svg(const Frame& frame, const Series& series, int colour) {
     open = true;
     before = point.y;
   }
-  const auto finite = std::count_if(series.points.begin(), series.points.end(), is_finite);
-  if (finite == 1) return dots_svg(frame, series, colour);
+  const auto first = std::find_if(series.points.begin(), series.points.end(), is_finite);
+  // A line of one point would not be seen.
+  if (std::count_if(series.points.begin(), series.points.end(), is_finite) == 1)
+    return str("<circle class=\"s", colour, " fill mark\" r=\"3.5\" cx=\"", decimal(frame.to_x(first->x), 1),
+               "\" cy=\"", decimal(frame.to_y(first->y), 1), "\"/>\n");
   return str("<path class=\"s", colour, " line\" d=\"", path, "\"/>\n");
 }
 
@@ -117,7 +108,7 @@ std::string notes_svg(const Frame& frame, const std::vector<Note>& notes) {
   for (const Note& note : notes) {
     const double x = frame.to_x(note.at.x);
     const double y = frame.to_y(note.at.y);
-    const bool right = x > (kLeft + kWidth) / 2;
+    const bool right = x > (kLeft + kFigureWidth) / 2;
     out += str("<line class=\"note\" x1=\"", decimal(x, 1), "\" x2=\"", decimal(x, 1), "\" y1=\"", decimal(y, 1),
                "\" y2=\"", kHeight - kBottom, "\"/><circle r=\"3\" cx=\"", decimal(x, 1), "\" cy=\"", decimal(y, 1),
                "\" fill=\"currentColor\"/><text text-anchor=\"", right ? "end" : "start", "\" x=\"",
@@ -131,11 +122,8 @@ std::string legend_html(const std::vector<Series>& series) {
   std::string out = "<ul class=\"legend\">";
   for (std::size_t i = 0; i < series.size(); ++i) {
     const int colour = static_cast<int>(i) % kColours;
-    const std::string sample = series[i].mark == Mark::dots
-                                   ? str("<circle class=\"s", colour, " fill\" r=\"3.5\" cx=\"16\" cy=\"5\"/>")
-                                   : str("<path class=\"s", colour, " line\" d=\"M0 5H32\"/>");
-    out += str("<li><svg viewBox=\"0 0 32 10\" aria-hidden=\"true\">", sample, "</svg> ", escaped(series[i].name),
-               "</li>\n");
+    out += str("<li><svg viewBox=\"0 0 32 10\" aria-hidden=\"true\"><path class=\"s", colour,
+               " line\" d=\"M0 5H32\"/></svg> ", escaped(series[i].name), "</li>\n");
   }
   return out + "</ul>";
 }
@@ -159,6 +147,8 @@ std::vector<double> ticks_of(const Range& range) {
   return ticks;
 }
 
+double distance_of(const std::vector<double>& ticks) { return ticks.size() > 1 ? ticks[1] - ticks[0] : 1.0; }
+
 std::string tick_text(double value, double distance) {
   if (value != 0.0 && (std::abs(value) >= 1e6 || distance < 1e-4)) {
     std::array<char, 32> text{};
@@ -167,6 +157,11 @@ std::string tick_text(double value, double distance) {
   }
   const int digits = distance >= 1 ? 0 : static_cast<int>(std::ceil(-std::log10(distance) - 1e-9));
   return decimal(value, digits);
+}
+
+std::string figure_opening(const std::string& title, const std::string& description, double height) {
+  return str("<figure><figcaption>", escaped(title), "</figcaption>\n<svg role=\"img\" viewBox=\"0 0 ", kFigureWidth,
+             " ", height, "\"><title>", escaped(title), "</title><desc>", escaped(description), "</desc>\n");
 }
 
 std::string description_of(const Plot& plot) {
@@ -190,14 +185,9 @@ std::string figure(const Plot& plot) {
   const auto y = extent(plot, [](const Point& p) { return p.y; });
   if (!x || !y) return {};
   const Frame frame{plot.x_range.value_or(widened(*x, 0.0)), plot.y_range.value_or(widened(*y, 0.05))};
-  std::string out = str("<figure><figcaption>", escaped(plot.title), "</figcaption>\n<svg role=\"img\" viewBox=\"0 0 ",
-                        kWidth, " ", kHeight, "\"><title>", escaped(plot.title), "</title><desc>",
-                        escaped(description_of(plot)), "</desc>\n", axes_svg(frame, plot));
-  for (std::size_t i = 0; i < plot.series.size(); ++i) {
-    const int colour = static_cast<int>(i) % kColours;
-    out += plot.series[i].mark == Mark::dots ? dots_svg(frame, plot.series[i], colour)
-                                             : line_svg(frame, plot.series[i], colour);
-  }
+  std::string out = figure_opening(plot.title, description_of(plot), kHeight) + axes_svg(frame, plot);
+  for (std::size_t i = 0; i < plot.series.size(); ++i)
+    out += series_svg(frame, plot.series[i], static_cast<int>(i) % kColours);
   out += notes_svg(frame, plot.notes) + "</svg>\n";
   return out + (plot.series.size() > 1 ? legend_html(plot.series) : std::string()) + "</figure>\n";
 }

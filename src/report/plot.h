@@ -12,11 +12,13 @@ struct Point {
   double y = 0.0;  ///< not finite: the curve has a gap here
 };
 
+/// The width of every figure, in units of its drawing.
+inline constexpr double kFigureWidth = 560;
+
 /// How the points of a series are drawn.
 enum class Mark {
   line,   ///< joined
   steps,  ///< level from each point to the next: a histogram by its left edges
-  dots,   ///< apart
 };
 
 struct Series {
@@ -52,6 +54,12 @@ struct Plot {
 
 /// A number with as many places as ticks of that distance need; large and tiny ones with an exponent.
 [[nodiscard]] std::string tick_text(double value, double distance);
+
+/// From each tick to the next; 1 if there is no next one.
+[[nodiscard]] double distance_of(const std::vector<double>& ticks);
+
+/// How a figure begins: its caption, and a drawing of `kFigureWidth` by `height` with its text alternative.
+[[nodiscard]] std::string figure_opening(const std::string& title, const std::string& description, double height);
 
 /// What the plot shows, in words: for each series its number of points, first, last, least and greatest value.
 [[nodiscard]] std::string description_of(const Plot& plot);

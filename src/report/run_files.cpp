@@ -1,12 +1,14 @@
 #include "report/run_files.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 
 #include "base/error.h"
 #include "base/excerpt.h"
 #include "base/file_ops.h"
+#include "base/json_file.h"
+#include "base/metrics_log.h"
+#include "base/numbers.h"
 
 namespace coterie::report {
 namespace {
@@ -18,6 +20,11 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
+/// The last folder of a path, however it is written: `runs/real/` is `real`, and `.` has a name, too.
+std::string name_of(const fs::path& folder) {
+  return fs::absolute(folder / "").lexically_normal().parent_path().filename().string();
+}
+
 /// Calls `act(line, number)` for each line.
 template <class Act>
 void for_each_line(std::string_view text, const Act& act) {
@@ -26,22 +33,6 @@ void for_each_line(std::string_view text, const Act& act) {
     act(text.substr(0, end), number);
     text.remove_prefix(std::min(end + 1, text.size()));
   }
-}
-
-std::vector<json> read_metrics(const fs::path& path) {
-  std::vector<json> lines;
-  if (!is_there(path)) return lines;
-  std::string text = read_file(path);
-  // A line without its end is being written, or was cut by a crash.
-  text.erase(text.rfind('\n') == std::string::npos ? 0 : text.rfind('\n') + 1);
-  for_each_line(text, [&](std::string_view line, std::size_t number) {
-    json object = json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!object.is_object() || !object.contains("step"))
-      throw DataError(str("report: a line must be an object with a 'step', got ", excerpt(line), " (", path.string(),
-                          ":", number, ")"));
-    lines.push_back(std::move(object));
-  });
-  return lines;
 }
 
 std::vector<std::string_view> cells_of(std::string_view line) {
@@ -71,16 +62,12 @@ ScoredPairs read_pairs(const fs::path& path, const std::string& model) {
       label = column_of(cells, "label", path);
       return;
     }
-    double score = 0.0;
     const bool whole = cells.size() > std::max(prediction, label);
-    const std::string_view text = whole ? cells[prediction] : std::string_view();
-    const auto read = std::from_chars(text.data(), text.data() + text.size(), score);
-    const bool good = whole && read.ec == std::errc() && read.ptr == text.data() + text.size() &&
-                      (cells[label] == "0" || cells[label] == "1");
-    if (!good)
-      throw DataError(str("report: a line must hold a score and a label 0 or 1, got ", excerpt(line), " (",
+    const auto score = finite_number(whole ? cells[prediction] : std::string_view());
+    if (!score || (cells[label] != "0" && cells[label] != "1"))
+      throw DataError(str("report: a line must hold a finite score and a label 0 or 1, got ", excerpt(line), " (",
                           path.string(), ":", number, ")"));
-    pairs.scores.push_back(score);
+    pairs.scores.push_back(*score);
     pairs.labels.push_back(cells[label] == "1" ? 1 : 0);
   });
   return pairs;
@@ -104,32 +91,27 @@ std::vector<ScoredPairs> read_all_pairs(const fs::path& folder) {
 }  // namespace
 
 RunFiles read_run(const fs::path& folder) {
-  RunFiles run{.name = folder.filename().string(), .config = {}, .metrics = {}, .evaluation = {}, .pairs = {}};
+  RunFiles run{.name = name_of(folder), .config = {}, .metrics = {}, .evaluation = {}, .pairs = {}};
   if (is_there(folder / "config.toml")) run.config = read_file(folder / "config.toml");
-  run.metrics = read_metrics(folder / "metrics.jsonl");
-  if (const fs::path path = folder / "eval.json"; is_there(path)) {
-    run.evaluation = json::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
-    if (!run.evaluation.is_object()) throw DataError(str("report: file must hold a JSON object (", path.string(), ")"));
-  }
+  run.metrics = read_metrics_log(folder / "metrics.jsonl");
+  if (is_there(folder / "eval.json")) run.evaluation = read_json_object(folder / "eval.json");
   run.pairs = read_all_pairs(folder);
   return run;
 }
 
+std::optional<double> number_at(const json& object, const std::vector<std::string>& path) {
+  const json* at = &object;
+  for (const std::string& part : path) {
+    if (!at->is_object() || !at->contains(part)) return std::nullopt;
+    at = &at->at(part);
+  }
+  return at->is_number() ? std::optional(at->get<double>()) : std::nullopt;
+}
+
 Series curve(const std::vector<json>& metrics, const std::vector<std::string>& path, const std::string& name) {
   Series series{.name = name, .points = {}};
-  for (const json& line : metrics) {
-    const json* at = &line;
-    for (const std::string& part : path) {
-      const auto found = at->is_object() ? at->find(part) : at->end();
-      if (!at->is_object() || found == at->end()) {
-        at = nullptr;
-        break;
-      }
-      at = &*found;
-    }
-    if (at == nullptr || !at->is_number()) continue;
-    series.points.push_back({line.at("step").get<double>(), at->get<double>()});
-  }
+  for (const json& line : metrics)
+    if (const auto value = number_at(line, path)) series.points.push_back({line.at("step").get<double>(), *value});
   return series;
 }
 

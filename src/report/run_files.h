@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,9 @@ struct RunFiles {
 
 /// @throws DataError naming file and line if one is not what its name says; IoError
 [[nodiscard]] RunFiles read_run(const std::filesystem::path& folder);
+
+/// The number at a path given in its parts; none if there is no number.
+[[nodiscard]] std::optional<double> number_at(const nlohmann::json& object, const std::vector<std::string>& path);
 
 /// A number of the metrics over the steps, by a path such as `validation.cisi.roc_auc` given in its parts.
 [[nodiscard]] Series curve(const std::vector<nlohmann::json>& metrics, const std::vector<std::string>& path,

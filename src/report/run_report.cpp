@@ -75,15 +75,6 @@ std::string evaluation_table(const json& evaluation) {
   return table.rows() == 0 ? std::string() : html_table(table, "Pair classification: co-cited against random pairs");
 }
 
-double validation_threshold(const json& evaluation, const std::string& model) {
-  const json* at = &evaluation;
-  for (const std::string& part : {model, std::string("all"), std::string("validation_threshold")}) {
-    if (!at->is_object() || !at->contains(part)) return 2.0;
-    at = &at->at(part);
-  }
-  return at->is_number() ? at->get<double>() : 2.0;
-}
-
 std::string pairs_section(const RunFiles& run) {
   if (run.pairs.empty()) return {};
   constexpr int kBins = 40;
@@ -106,8 +97,8 @@ std::string pairs_section(const RunFiles& run) {
   for (const ScoredPairs& pairs : run.pairs) {
     precision.series.push_back(thinned(precision_recall(pairs), kMostPoints));
     receiver.series.push_back(thinned(receiver_operating(pairs), kMostPoints));
-    if (const double threshold = validation_threshold(run.evaluation, pairs.model); threshold <= 1.0) {
-      const AtThreshold at = at_threshold(pairs, threshold, str(pairs.model, " at ", decimal(threshold, 3)));
+    if (const auto threshold = number_at(run.evaluation, {pairs.model, "all", "validation_threshold"})) {
+      const AtThreshold at = at_threshold(pairs, *threshold, str(pairs.model, " at ", decimal(*threshold, 3)));
       precision.notes.push_back(at.precision_recall);
       receiver.notes.push_back(at.receiver_operating);
     }

@@ -1,8 +1,8 @@
 // The page of a sweep.
-#include <algorithm>
-
 #include "base/error.h"
 #include "base/file_ops.h"
+#include "base/json_file.h"
+#include "base/metrics_log.h"
 #include "base/table.h"
 #include "report/figures.h"
 #include "report/html.h"
@@ -19,11 +19,18 @@ std::string number(const json& object, const char* key, int digits) {
   return value.is_number() ? decimal(value.get<double>(), digits) : "-";
 }
 
+/// How many seeds are finished, and of how many where some are not.
+std::string seeds_text(const json& row) {
+  const auto seeds = row.at("seeds").get<std::int64_t>();
+  const auto planned = row.at("planned").get<std::int64_t>();
+  return seeds == planned ? str(seeds) : str(seeds, " of ", planned);
+}
+
 std::string comparison_table(const json& table) {
   Table out({"cell", "measure", "seeds", "mean", "sd", "difference", "p (t)", "p (sign)", "detectable", "seconds",
              "peak MiB"});
   for (const json& row : table.at("comparisons"))
-    out.add_row({row.at("cell"), row.at("measure"), str(row.at("seeds").get<std::int64_t>()), number(row, "mean", 4),
+    out.add_row({row.at("cell"), row.at("measure"), seeds_text(row), number(row, "mean", 4),
                  number(row, "deviation", 4), number(row, "difference", 4), number(row, "p_paired_t", 3),
                  number(row, "p_sign_flip", 3), number(row, "detectable", 4), number(row, "seconds", 1),
                  number(row, "peak_mib", 0)});
@@ -83,9 +90,9 @@ std::string curves(const fs::path& folder, const json& table) {
     std::error_code ignored;
     if (name == before || !fs::exists(run / "metrics.jsonl", ignored)) continue;
     before = name;
-    const RunFiles files = read_run(run);
-    plot.series.push_back(curve(files.metrics, {"validation", "all", "average_precision"}, name));
-    loss.series.push_back(thinned(curve(files.metrics, {"loss"}, name), 200));
+    const std::vector<json> metrics = read_metrics_log(run / "metrics.jsonl");
+    plot.series.push_back(curve(metrics, {"validation", "all", "average_precision"}, name));
+    loss.series.push_back(thinned(curve(metrics, {"loss"}, name), 200));
   }
   return figure(plot) + figure(loss);
 }
@@ -122,8 +129,7 @@ std::string first_config(const fs::path& folder, const json& table) {
 
 std::string sweep_report(const fs::path& folder) {
   const fs::path path = folder / "table.json";
-  const json table = json::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
-  if (!table.is_object()) throw DataError(str("report: file must hold a JSON object (", path.string(), ")"));
+  const json table = read_json_object(path);
   try {
     Page page(str("Sweep ", table.at("name").get<std::string>()));
     page.add("Comparison", comparison_table(table) + paragraph(table.at("reading").get<std::string>()));

@@ -1,10 +1,11 @@
 #include "sweep/cell_files.h"
 
 #include <algorithm>
-#include <sstream>
 
 #include "base/error.h"
+#include "base/json_file.h"
 #include "base/run_lock.h"
+#include "config/listing.h"
 
 namespace coterie::sweep {
 namespace {
@@ -14,39 +15,13 @@ using nlohmann::ordered_json;
 
 constexpr int kPreempted = static_cast<int>(Exit::preempted);
 
-json read_json(const fs::path& path) {
-  json value = json::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
-  if (!value.is_object()) throw DataError(str("sweep: file must hold a JSON object (", path.string(), ")"));
-  return value;
-}
-
-/// The whole lines of a file of JSON lines; a last line without its end was never written.
-std::vector<json> read_lines(const fs::path& path) {
-  std::vector<json> lines;
-  std::error_code ignored;
-  if (!fs::exists(path, ignored)) return lines;
-  const std::string text = read_file(path);
-  for (std::size_t begin = 0, end = 0; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
-    json line = json::parse(text.substr(begin, end - begin), nullptr, /*allow_exceptions=*/false);
-    if (!line.is_object())
-      throw DataError(str("sweep: a line must be a JSON object (", path.string(), ":", lines.size() + 1, ")"));
-    lines.push_back(std::move(line));
-  }
-  return lines;
-}
-
-std::int64_t last_step(const fs::path& folder) {
-  const auto lines = read_lines(folder / "metrics.jsonl");
-  return lines.empty() ? 0 : lines.back().value("step", std::int64_t{0});
-}
-
 }  // namespace
 
 Cost read_cost(const fs::path& folder) {
   Cost cost;
   const fs::path path = folder / "attempts.jsonl";
   try {
-    for (const json& line : read_lines(path)) {
+    for (const json& line : read_metrics_log(path)) {
       if (line.at("event") == "start") {
         if (cost.open) ++cost.unknown;
         cost.open = true;
@@ -66,7 +41,7 @@ Cost read_cost(const fs::path& folder) {
 
 Attempts::Attempts(std::shared_ptr<FileOps> ops, const fs::path& folder)
     : log_(std::move(ops), folder / "attempts.jsonl"),
-      count_(static_cast<std::int64_t>(read_lines(folder / "attempts.jsonl").size())) {}
+      count_(static_cast<std::int64_t>(read_metrics_log(folder / "attempts.jsonl").size())) {}
 
 void Attempts::started(const std::string& command) {
   log_.append(count_++, {{"event", "start"}, {"command", command}});
@@ -77,11 +52,15 @@ void Attempts::ended(const std::string& command, int code, double seconds, doubl
               {{"event", "end"}, {"command", command}, {"code", code}, {"seconds", seconds}, {"peak_mib", peak_mib}});
 }
 
-std::optional<CellResult> read_result(const fs::path& folder) {
-  const fs::path path = folder / "result.json";
+bool is_finished(const fs::path& folder) {
   std::error_code ignored;
-  if (!fs::exists(path, ignored)) return std::nullopt;
-  const json result = read_json(path);
+  return fs::exists(folder / "result.json", ignored);
+}
+
+std::optional<CellResult> read_result(const fs::path& folder) {
+  if (!is_finished(folder)) return std::nullopt;
+  const fs::path path = folder / "result.json";
+  const json result = read_json_object(path);
   try {
     const json& cost = result.at("cost");
     return CellResult{{.seconds = cost.at("seconds"),
@@ -94,13 +73,14 @@ std::optional<CellResult> read_result(const fs::path& folder) {
   }
 }
 
-void write_result(FileOps& ops, const fs::path& folder) {
+Cost write_result(FileOps& ops, const fs::path& folder) {
   const Cost cost = read_cost(folder);
   const ordered_json result = {
       {"cost",
        {{"seconds", cost.seconds}, {"peak_mib", cost.peak_mib}, {"starts", cost.starts}, {"unknown", cost.unknown}}},
-      {"eval", read_json(folder / "eval.json")}};
+      {"eval", read_json_object(folder / "eval.json")}};
   write_file_atomically(ops, folder / "result.json", result.dump(2) + "\n");
+  return cost;
 }
 
 std::optional<double> number_at(const json& object, std::string_view path) {
@@ -137,7 +117,7 @@ std::string differences_from(const fs::path& folder, const PlannedCell& planned)
   const fs::path path = folder / "cell.json";
   std::error_code ignored;
   if (!fs::exists(path, ignored)) return {};
-  const json cell = read_json(path);
+  const json cell = read_json_object(path);
   std::map<std::string, std::string> before;
   std::map<std::string, std::string> now = planned.values;
   try {
@@ -147,13 +127,9 @@ std::string differences_from(const fs::path& folder, const PlannedCell& planned)
     throw DataError(str("sweep: ", error.what(), " (", path.string(), ")"));
   }
   now["ranks"] = str(planned.ranks);
-  std::string lines;
-  for (const auto& [key, value] : now) {
-    const auto found = before.find(key);
-    const std::string was = found == before.end() ? "nothing" : found->second;
-    if (was != value) lines += str("\n  ", key, " was ", was, ", got ", value);
-  }
-  return lines;
+  // A cell may have been begun when a key counted that no longer does.
+  std::erase_if(before, [&](const auto& field) { return !now.contains(field.first); });
+  return config::differences(before, now);
 }
 
 const char* name_of(Stage stage) {
@@ -173,16 +149,29 @@ const char* name_of(Stage stage) {
 }
 
 CellState state_of(const fs::path& folder) {
+  CellState state;
   std::error_code ignored;
-  if (!fs::exists(folder / "cell.json", ignored)) return {};
-  const std::int64_t step = last_step(folder);
-  if (fs::exists(folder / "result.json", ignored)) return {Stage::finished, "", step};
-  for (const fs::path& held : {driver_folder(folder), folder})
-    if (const std::string owner = lock_owner(held); !owner.empty()) return {Stage::running, owner, step};
-  const Cost cost = read_cost(folder);
-  if (cost.open || cost.last_code == kPreempted) return {Stage::interrupted, "", step};
-  if (cost.last_code != 0) return {Stage::failed, str("exit code ", cost.last_code), step};
-  return {cost.starts > 0 ? Stage::interrupted : Stage::waiting, "", step};
+  if (!fs::exists(folder / "cell.json", ignored)) return state;
+  if (const auto lines = read_metrics_log(folder / "metrics.jsonl"); !lines.empty()) state.step = lines.back()["step"];
+  if ((state.result = read_result(folder))) {
+    state.stage = Stage::finished;
+    state.cost = state.result->cost;
+    return state;
+  }
+  state.cost = read_cost(folder);
+  for (const fs::path& held : {driver_folder(folder), folder}) {
+    state.note = lock_owner(held);
+    if (state.note.empty()) continue;
+    state.stage = Stage::running;
+    return state;
+  }
+  if (state.cost.open || state.cost.last_code == kPreempted || (state.cost.last_code == 0 && state.cost.starts > 0)) {
+    state.stage = Stage::interrupted;
+  } else if (state.cost.last_code != 0) {
+    state.stage = Stage::failed;
+    state.note = str("exit code ", state.cost.last_code);
+  }
+  return state;
 }
 
 fs::path driver_folder(const fs::path& folder) { return folder / "driver"; }

@@ -5,6 +5,8 @@
 //   attempts.jsonl  each command that was started for it, and how it ended
 //   eval.json       written by `coterie eval`
 //   result.json     there once all is done, and never written again
+//
+// and what `train` and `eval` write into the folder of any run.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +31,7 @@ struct PlannedCell {
   std::int64_t steps = 0;                     ///< of the whole run
   std::string corpus;                         ///< the file that the cell reads
   bool builds_corpus = false;                 ///< its config says from what the corpus is made
+  bool saves = false;                         ///< its config has its evaluation save what it was computed from
   std::int64_t corpus_seed = 0;               ///< with which it is made: the config file's, for all cells
   std::string config;                         ///< TOML, what `coterie train` is given
   std::map<std::string, std::string> values;  ///< every key that decides what is computed
@@ -66,12 +69,16 @@ struct CellResult {
   nlohmann::json eval;  ///< as `coterie eval` wrote it
 };
 
+/// Whether a cell has its result.
+[[nodiscard]] bool is_finished(const fs::path& folder);
+
 /// The result of a cell; none if it is not finished.
 /// @throws DataError if the file is something else
 [[nodiscard]] std::optional<CellResult> read_result(const fs::path& folder);
 
 /// Finishes a cell: its costs and its `eval.json` become `result.json`.
-void write_result(FileOps& ops, const fs::path& folder);
+/// @return those costs
+Cost write_result(FileOps& ops, const fs::path& folder);
 
 /// The number at a dotted path such as `all.roc_auc`, whose names may hold dots themselves; none if there is no number.
 [[nodiscard]] std::optional<double> number_at(const nlohmann::json& object, std::string_view path);
@@ -82,8 +89,8 @@ void write_result(FileOps& ops, const fs::path& folder);
 /// Writes `cell.toml` and `cell.json` where they are not there.
 void write_plan(FileOps& ops, const fs::path& folder, const PlannedCell& planned);
 
-/// A line `\n  KEY was X, got Y` for each value of `cell.json` that differs from the plan; nothing if none does, or if
-/// there is no such file.
+/// A line `\n  KEY was X, got Y` for each value of the plan that `cell.json` has otherwise; nothing if there is none,
+/// or no such file.
 [[nodiscard]] std::string differences_from(const fs::path& folder, const PlannedCell& planned);
 
 /// Where a cell stands.
@@ -94,11 +101,14 @@ enum class Stage { waiting, running, interrupted, failed, finished };
 
 struct CellState {
   Stage stage = Stage::waiting;
-  std::string note;       ///< who runs it, or the code it failed with
-  std::int64_t step = 0;  ///< last one in metrics.jsonl
+  std::string note;                  ///< who runs it, or the code it failed with
+  std::int64_t step = 0;             ///< last one in metrics.jsonl
+  Cost cost;                         ///< so far
+  std::optional<CellResult> result;  ///< there once it is finished
 };
 
-/// Looks at the folder of a cell; changes nothing.
+/// Looks at the folder of a cell, and reads each of its files once; changes nothing.
+/// @throws DataError if one is something else
 [[nodiscard]] CellState state_of(const fs::path& folder);
 
 /// The lock of whoever runs a cell, apart from that of the run itself.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <map>
 #include <thread>
 
@@ -21,7 +20,7 @@ using BySeed = std::map<std::string, double>;
 struct Group {
   std::string name;
   std::int64_t planned = 0;
-  std::map<std::string, CellResult> results;  // by seed
+  std::map<std::string, const CellResult*> results;  // by seed
 };
 
 std::vector<std::string> names_of(const std::vector<Cell>& cells) {
@@ -31,23 +30,29 @@ std::vector<std::string> names_of(const std::vector<Cell>& cells) {
   return names;
 }
 
-std::vector<Group> groups_of(const Plan& plan) {
+std::vector<Group> groups_of(const Results& results) {
   std::vector<Group> groups;
-  for (const PlannedCell& planned : plan.cells) {
+  for (std::size_t i = 0; i < results.states.size(); ++i) {
+    const PlannedCell& planned = results.plan.cells[i];
     auto group =
         std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.name == planned.cell.name; });
     if (group == groups.end())
       group = groups.insert(groups.end(), Group{.name = planned.cell.name, .planned = 0, .results = {}});
     ++group->planned;
-    if (auto result = read_result(plan.folder_of(planned))) group->results[planned.cell.seed] = std::move(*result);
+    if (const auto& result = results.states[i].result) group->results.emplace(planned.cell.seed, &*result);
   }
   return groups;
+}
+
+/// A measure of a cell; none if it is not finished.
+std::optional<double> measure_of(const CellState& state, const std::string& measure) {
+  return state.result ? measure_of(*state.result, measure) : std::nullopt;
 }
 
 BySeed values_of(const Group& group, const std::string& measure) {
   BySeed values;
   for (const auto& [seed, result] : group.results)
-    if (const auto value = measure_of(result, measure)) values[seed] = *value;
+    if (const auto value = measure_of(*result, measure)) values[seed] = *value;
   return values;
 }
 
@@ -62,8 +67,8 @@ void add_cost(Comparison& row, const Group& group) {
   double seconds = 0.0;
   double peak_mib = 0.0;
   for (const auto& [seed, result] : group.results) {
-    seconds += result.cost.seconds;
-    peak_mib = std::max(peak_mib, result.cost.peak_mib);
+    seconds += result->cost.seconds;
+    peak_mib = std::max(peak_mib, result->cost.peak_mib);
   }
   row.seconds = seconds / static_cast<double>(group.results.size());
   row.peak_mib = peak_mib;
@@ -114,11 +119,11 @@ std::string baseline_of(const StudyOptions& study, const std::vector<Cell>& cell
   return study.baseline;
 }
 
-std::vector<Comparison> compare(const Plan& plan, const std::string& baseline,
-                                const std::vector<std::string>& measures) {
-  const std::vector<Group> groups = groups_of(plan);
+Results compare(const Plan& plan, const std::string& baseline, const std::vector<std::string>& measures) {
+  Results results{.plan = plan, .baseline = baseline, .measures = measures, .states = {}, .comparisons = {}};
+  for (const PlannedCell& planned : plan.cells) results.states.push_back(state_of(plan.folder_of(planned)));
+  const std::vector<Group> groups = groups_of(results);
   const auto base = std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.name == baseline; });
-  std::vector<Comparison> rows;
   for (const Group& group : groups)
     for (const std::string& measure : measures) {
       const BySeed values = values_of(group, measure);
@@ -131,9 +136,9 @@ std::vector<Comparison> compare(const Plan& plan, const std::string& baseline,
       row.deviation = deviation_of(plain(values));
       if (base != groups.end() && group.name != baseline) add_difference(row, values, values_of(*base, measure));
       add_cost(row, group);
-      rows.push_back(row);
+      results.comparisons.push_back(row);
     }
-  return rows;
+  return results;
 }
 
 Table comparison_table(const std::vector<Comparison>& comparisons) {
@@ -148,17 +153,14 @@ Table comparison_table(const std::vector<Comparison>& comparisons) {
   return table;
 }
 
-Table cells_table(const Plan& plan, const std::vector<std::string>& measures) {
+Table cells_table(const Results& results) {
   std::vector<std::string> header = {"job", "cell", "seed", "ranks", "state", "step"};
-  header.insert(header.end(), measures.begin(), measures.end());
+  header.insert(header.end(), results.measures.begin(), results.measures.end());
   header.insert(header.end(), {"seconds", "peak MiB", "starts"});
   Table table(header);
-  for (std::size_t job = 0; job < plan.cells.size(); ++job) {
-    const PlannedCell& planned = plan.cells[job];
-    const fs::path folder = plan.folder_of(planned);
-    const CellState state = state_of(folder);
-    const auto result = read_result(folder);
-    const Cost cost = result ? result->cost : read_cost(folder);
+  for (std::size_t job = 0; job < results.states.size(); ++job) {
+    const PlannedCell& planned = results.plan.cells[job];
+    const CellState& state = results.states[job];
     const std::string note = state.note.empty() ? "" : str(" (", state.note, ")");
     std::vector<std::string> row = {str(job),
                                     planned.cell.name,
@@ -166,9 +168,8 @@ Table cells_table(const Plan& plan, const std::vector<std::string>& measures) {
                                     str(planned.ranks),
                                     str(name_of(state.stage), note),
                                     str(state.step, " of ", planned.steps)};
-    for (const std::string& measure : measures)
-      row.push_back(cell_text(result ? measure_of(*result, measure) : std::nullopt, 4));
-    row.insert(row.end(), {decimal(cost.seconds, 1), decimal(cost.peak_mib, 0), str(cost.starts)});
+    for (const std::string& measure : results.measures) row.push_back(cell_text(measure_of(state, measure), 4));
+    row.insert(row.end(), {decimal(state.cost.seconds, 1), decimal(state.cost.peak_mib, 0), str(state.cost.starts)});
     table.add_row(std::move(row));
   }
   return table;
@@ -184,9 +185,9 @@ std::string reading(const std::string& baseline) {
       "process.");
 }
 
-ordered_json comparison_json(const Plan& plan, const std::string& baseline, const std::vector<std::string>& measures) {
+ordered_json results_json(const Results& results) {
   ordered_json comparisons = ordered_json::array();
-  for (const Comparison& row : compare(plan, baseline, measures))
+  for (const Comparison& row : results.comparisons)
     comparisons.push_back({{"cell", row.cell},
                            {"measure", row.measure},
                            {"seeds", row.seeds},
@@ -200,43 +201,43 @@ ordered_json comparison_json(const Plan& plan, const std::string& baseline, cons
                            {"seconds", json_of(row.seconds)},
                            {"peak_mib", json_of(row.peak_mib)}});
   ordered_json cells = ordered_json::array();
-  for (const PlannedCell& planned : plan.cells) {
-    const fs::path folder = plan.folder_of(planned);
-    const auto result = read_result(folder);
-    const Cost cost = result ? result->cost : read_cost(folder);
+  for (std::size_t i = 0; i < results.states.size(); ++i) {
+    const PlannedCell& planned = results.plan.cells[i];
+    const CellState& state = results.states[i];
     ordered_json values = ordered_json::object();
-    for (const std::string& measure : measures)
-      values[measure] = json_of(result ? measure_of(*result, measure) : std::nullopt);
+    for (const std::string& measure : results.measures) values[measure] = json_of(measure_of(state, measure));
     cells.push_back({{"name", planned.cell.name},
                      {"seed", planned.cell.seed},
                      {"folder", planned.cell.folder},
                      {"ranks", planned.ranks},
-                     {"state", name_of(state_of(folder).stage)},
+                     {"state", name_of(state.stage)},
                      {"values", values},
-                     {"seconds", cost.seconds},
-                     {"peak_mib", cost.peak_mib},
-                     {"starts", cost.starts},
-                     {"unknown_costs", cost.unknown}});
+                     {"seconds", state.cost.seconds},
+                     {"peak_mib", state.cost.peak_mib},
+                     {"starts", state.cost.starts},
+                     {"unknown_costs", state.cost.unknown}});
   }
-  return {{"name", plan.folder.filename().string()},
-          {"baseline", baseline},
-          {"measures", measures},
-          {"reading", reading(baseline)},
+  return {{"name", results.plan.folder.filename().string()},
+          {"baseline", results.baseline},
+          {"measures", results.measures},
+          {"reading", reading(results.baseline)},
           {"comparisons", comparisons},
           {"cells", cells}};
 }
 
-void write_tables(FileOps& ops, const Plan& plan, const std::string& baseline,
-                  const std::vector<std::string>& measures) {
+Results write_tables(FileOps& ops, const Plan& plan, const std::string& baseline,
+                     const std::vector<std::string>& measures) {
   const RunLock lock = wait_for_lock(plan.folder);
-  const Table comparison = comparison_table(compare(plan, baseline, measures));
-  const Table cells = cells_table(plan, measures);
+  Results results = compare(plan, baseline, measures);
+  const Table comparison = comparison_table(results.comparisons);
+  const Table cells = cells_table(results);
   const std::string title = str("# Sweep ", plan.folder.filename().string(), "\n\n");
   write_file_atomically(ops, plan.folder / "table.csv", comparison.csv());
   write_file_atomically(ops, plan.folder / "cells.csv", cells.csv());
-  write_file_atomically(ops, plan.folder / "table.json", comparison_json(plan, baseline, measures).dump(2) + "\n");
+  write_file_atomically(ops, plan.folder / "table.json", results_json(results).dump(2) + "\n");
   write_file_atomically(ops, plan.folder / "table.md",
                         str(title, comparison.markdown(), "\n", reading(baseline), "\n\n", cells.markdown()));
+  return results;
 }
 
 }  // namespace coterie::sweep

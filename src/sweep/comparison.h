@@ -33,27 +33,35 @@ struct Comparison {
 /// @throws ConfigError if no cell has that name, with the names that there are
 [[nodiscard]] std::string baseline_of(const StudyOptions& study, const std::vector<Cell>& cells);
 
-/// Reads the results of a plan and compares.
-/// @throws DataError if a result file is something else
-[[nodiscard]] std::vector<Comparison> compare(const Plan& plan, const std::string& baseline,
-                                              const std::vector<std::string>& measures);
+/// What a sweep found, as it was when the files of its cells were read.
+struct Results {
+  const Plan& plan;  ///< outlives them
+  std::string baseline;
+  std::vector<std::string> measures;
+  std::vector<CellState> states;        ///< of the plan's cells
+  std::vector<Comparison> comparisons;  ///< a row for each combination and measure
+};
+
+/// Reads what the cells of a plan left, each file once, and compares.
+/// @throws DataError if a file is something else
+[[nodiscard]] Results compare(const Plan& plan, const std::string& baseline, const std::vector<std::string>& measures);
 
 /// One row for each combination and measure.
 [[nodiscard]] Table comparison_table(const std::vector<Comparison>& comparisons);
 
 /// One row for each cell: its state, its measures, its cost.
-[[nodiscard]] Table cells_table(const Plan& plan, const std::vector<std::string>& measures);
+[[nodiscard]] Table cells_table(const Results& results);
 
 /// How the columns of `comparison_table` are to be read, in a few sentences.
 [[nodiscard]] std::string reading(const std::string& baseline);
 
 /// All of it, numbers in full precision.
-[[nodiscard]] nlohmann::ordered_json comparison_json(const Plan& plan, const std::string& baseline,
-                                                     const std::vector<std::string>& measures);
+[[nodiscard]] nlohmann::ordered_json results_json(const Results& results);
 
 /// Writes `table.md`, `table.csv`, `cells.csv` and `table.json` into the folder of the sweep. Drivers take turns, so
 /// that the last one's files hold what all have finished.
-void write_tables(FileOps& ops, const Plan& plan, const std::string& baseline,
-                  const std::vector<std::string>& measures);
+/// @return what they hold
+Results write_tables(FileOps& ops, const Plan& plan, const std::string& baseline,
+                     const std::vector<std::string>& measures);
 
 }  // namespace coterie::sweep

@@ -1,6 +1,5 @@
 #include "sweep/driver.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
@@ -28,11 +27,6 @@ std::string last_line(const fs::path& log) {
   std::string text = read_file(log);
   text.erase(text.find_last_not_of("\n\r ") + 1);
   return printable(text.substr(text.rfind('\n') + 1));
-}
-
-bool is_finished(const fs::path& folder) {
-  std::error_code ignored;
-  return fs::exists(folder / "result.json", ignored);
 }
 
 bool lacks_corpus(const PlannedCell& planned) {
@@ -119,8 +113,8 @@ bool Driver::begin(std::size_t cell) {
   try {
     work.lock = std::make_unique<RunLock>(driver_folder(folder), this_process());
     if (lacks_corpus(planned)) {
-      const fs::path held = plan_.folder / "corpora" / plain_name(planned.corpus);
-      work.corpus_lock = std::make_unique<RunLock>(held, this_process());
+      // Beside the corpus: other sweeps may want to build it, too.
+      work.corpus_lock = std::make_unique<RunLock>(planned.corpus + ".lock", this_process());
     }
   } catch (const LockedError&) {
     return false;
@@ -157,10 +151,12 @@ Command Driver::command_of(const Work& work) const {
       words.insert(words.end(), {"data", "build", config, str("seed=", planned.corpus_seed)});
       break;
     case Phase::train:
-      words.insert(words.end(), {"train", config, "resume=auto", setting("json", folder / "train.json")});
+      words.insert(words.end(), {"train", config, "resume=auto"});
       break;
     case Phase::evaluate:
       words.insert(words.end(), {"eval", folder.string(), setting("json", folder / "eval.json")});
+      // Not where its config says: that is the same for all cells.
+      if (planned.saves) words.push_back(setting("eval.save", folder));
       break;
   }
   return {std::move(words), folder / "log.txt"};
@@ -191,10 +187,9 @@ void Driver::go_on(Work work) {
 
 void Driver::finish(const Work& work) {
   const fs::path folder = folder_of(work.cell);
-  write_result(*tools_.ops, folder);
+  const Cost cost = write_result(*tools_.ops, folder);
   used_cores_ -= cores_of(work.cell);
   ++done_;
-  const Cost cost = read_cost(folder);
   log::info(str("sweep: ", plan_.cells[work.cell].cell.folder, " finished after ", duration_text(cost.seconds), ", ",
                 decimal(cost.peak_mib, 0), " MiB; ", done_, " of ", plan_.cells.size(), " cells done"));
 }

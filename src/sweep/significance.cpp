@@ -1,5 +1,6 @@
 #include "sweep/significance.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <numbers>

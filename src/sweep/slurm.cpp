@@ -22,7 +22,7 @@ std::string array_of(const std::vector<std::size_t>& jobs) {
 std::vector<std::size_t> unfinished(const Plan& plan) {
   std::vector<std::size_t> jobs;
   for (std::size_t i = 0; i < plan.cells.size(); ++i)
-    if (state_of(plan.folder_of(plan.cells[i])).stage != Stage::finished) jobs.push_back(i);
+    if (!is_finished(plan.folder_of(plan.cells[i]))) jobs.push_back(i);
   return jobs;
 }
 
@@ -37,13 +37,13 @@ std::vector<std::string> sbatch_command(const Plan& plan, const std::vector<std:
   return words;
 }
 
-std::string submit(const Plan& plan, const ArrayJob& job, Processes& processes) {
+std::string submit(const Plan& plan, const std::vector<std::size_t>& jobs, const ArrayJob& job, Processes& processes) {
   const fs::path log = plan.folder / "sbatch.log";
   std::error_code error;
   fs::create_directories(plan.folder, error);
   if (error) throw IoError(str("sweep: cannot make directory '", plan.folder.string(), "': ", error.message()));
   fs::remove(log, error);
-  static_cast<void>(processes.start({sbatch_command(plan, unfinished(plan), job), log}));
+  static_cast<void>(processes.start({sbatch_command(plan, jobs, job), log}));
   std::optional<Ended> ended;
   while (!ended) ended = processes.wait(1.0);
   std::string said = read_file(log);

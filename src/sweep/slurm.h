@@ -25,9 +25,10 @@ struct ArrayJob {
 [[nodiscard]] std::vector<std::string> sbatch_command(const Plan& plan, const std::vector<std::size_t>& jobs,
                                                       const ArrayJob& job);
 
-/// Submits the unfinished cells.
+/// Submits the cells of those numbers.
 /// @return the id of the job
 /// @throws IoError with what sbatch said if it failed
-[[nodiscard]] std::string submit(const Plan& plan, const ArrayJob& job, Processes& processes);
+[[nodiscard]] std::string submit(const Plan& plan, const std::vector<std::size_t>& jobs, const ArrayJob& job,
+                                 Processes& processes);
 
 }  // namespace coterie::sweep

@@ -33,22 +33,15 @@ at::Tensor negative_mutual_information(const RouterSums& sums) {
 }
 
 void expect_applicable(const AuxiliaryOptions& options, const std::vector<RouterSums>& sums) {
-  const bool any = options.load_balance > 0 || options.router_z > 0 || options.specified_expert > 0 ||
-                   options.mutual_information > 0;
-  if (!any) return;
+  if (!options.any()) return;
   const bool learned =
       !sums.empty() && std::all_of(sums.begin(), sums.end(), [](const auto& s) { return s.learned(); });
-  if (!learned)
-    throw ConfigError(
-        "config: loss.auxiliary weights must be 0 unless every layer with experts has a learned router; none has "
-        "(experts.router)");
+  COTERIE_CHECK(ShapeError, learned, "auxiliary loss: a layer has no learned router");
   for (const RouterSums& layer : sums) {
     const std::int64_t domains = layer.assigned_DE.size(0) - 1;
     const std::int64_t experts = layer.assigned_DE.size(1);
-    if (options.specified_expert > 0 && domains > experts)
-      throw ConfigError(
-          str("config: loss.auxiliary.specified_expert must be 0 unless there is an expert for each domain (", domains,
-              "), got ", experts, " experts"));
+    COTERIE_CHECK(ShapeError, options.specified_expert == 0 || domains <= experts, "auxiliary loss: ", domains,
+                  " domains, and ", experts, " experts to specify");
   }
 }
 

@@ -42,8 +42,9 @@ struct AuxiliaryLoss {
 /// rank differentiates these gradients, held constant, times the sums over its own tokens.
 ///
 /// @param sums  over the global batch, in double
-/// @throws ConfigError naming the key if a loss has a weight and the model no learned router, or, with
-///   `specified_expert`, fewer experts than domains
+/// @throws ShapeError if a loss has a weight and the model no learned router, or, with `specified_expert`, fewer
+/// experts
+///   than domains
 /// @par Source
 /// Load balance: Fedus et al. 2021 (arXiv:2101.03961); router z: Zoph et al. 2022 (arXiv:2202.08906); specified expert:
 /// arXiv:2401.15713; mutual information: Chen et al. 2022, Mod-Squad (arXiv:2212.08066).

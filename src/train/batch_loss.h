@@ -33,9 +33,6 @@ class BatchLoss {
   [[nodiscard]] LossShare share(const Embeddings& batch, const std::vector<std::int64_t>& positions, double scale,
                                 const NegativeMask& mask) const;
 
-  /// Whether embeddings are compared by their direction only.
-  [[nodiscard]] Similarity similarity() const noexcept { return similarity_; }
-
  private:
   LossKind kind_;
   Similarity similarity_;

@@ -4,9 +4,9 @@
 #include <set>
 
 #include "base/sha256.h"
-#include "base/str.h"
 #include "config/listing.h"
 #include "model/source_hash.h"
+#include "train/nearest_domain.h"
 
 namespace coterie::train {
 namespace {
@@ -34,28 +34,18 @@ Settings decisive_settings(const RunOptions& options, const model::ModelSource& 
   config::Listing listing;
   RunOptions copy = options;
   describe(listing, copy);
-  Settings settings;
-  for (const config::ListedSection& section : listing.sections())
-    for (const config::Listed& field : section.fields) {
-      const std::string key = section.key.empty() ? field.name : section.key + "." + field.name;
-      if (decisive_keys().contains(section.key) || decisive_keys().contains(key)) settings[key] = field.value;
-    }
-  // A text may be routed otherwise when it is embedded, but every training text has a domain.
-  settings.erase("experts.unknown_domain");
+  Settings settings = config::values_of(listing);
+  std::erase_if(settings, [](const auto& field) {
+    const std::string section = field.first.substr(0, field.first.rfind('.'));  // a key of none: the key itself
+    return !decisive_keys().contains(section) && !decisive_keys().contains(field.first);
+  });
+  // A text may be routed otherwise when it is embedded, but every training text has a domain. The nearest one needs the
+  // means that were kept from the first step on.
+  if (options.experts.unknown_domain != kNearest) settings.erase("experts.unknown_domain");
   settings[kCorpusHash] = sha256_of_file(options.data.corpus);
   settings[kWeightsHash] = model::weights_sha256(source);
   if (!options.model.added_tokens.empty()) settings[kAddedTokensHash] = sha256_of_file(options.model.added_tokens);
   return settings;
-}
-
-std::string differences(const Settings& saved, const Settings& now) {
-  std::string lines;
-  for (const auto& [key, value] : now) {
-    const auto found = saved.find(key);
-    const std::string before = found == saved.end() ? "nothing" : found->second;
-    if (before != value) lines += str("\n  ", key, " was ", before, ", got ", value);
-  }
-  return lines;
 }
 
 }  // namespace coterie::train

@@ -22,7 +22,4 @@ inline constexpr const char* kAddedTokensHash = "model.added_tokens (sha256)";
 /// `train.steps`, though a learning rate that decays follows it, because a run may be made longer.
 [[nodiscard]] Settings decisive_settings(const RunOptions& options, const model::ModelSource& source);
 
-/// A line `\n  KEY was X, got Y` for each key of `now` that differs; nothing if none does.
-[[nodiscard]] std::string differences(const Settings& saved, const Settings& now);
-
 }  // namespace coterie::train

@@ -14,8 +14,6 @@ namespace {
 
 using experts::RouterKind;
 
-std::string name_of(RouterKind kind) { return std::string(experts::kRouterNames[static_cast<std::size_t>(kind)]); }
-
 std::int64_t count_of(const experts::ExpertsOptions& options, const model::ModelSpec& spec, std::int64_t domains) {
   const auto forced = [&](std::int64_t only, const std::string& what) {
     if (options.count != 0 && options.count != only)
@@ -43,6 +41,17 @@ void check_gates(const RunOptions& options) {
     if (value > 0.0)
       throw ConfigError(str("config: ", key, " must be 0 where the router does not learn, got ", value,
                             " with experts.router '", name_of(router), "'"));
+}
+
+void check_auxiliary(const AuxiliaryOptions& options, const model::ModelSpec& spec, std::int64_t domains) {
+  if (options.any() && !experts::learns(spec.router))
+    throw ConfigError(
+        "config: loss.auxiliary weights must be 0 unless every layer with experts has a learned router; none has "
+        "(experts.router)");
+  if (options.specified_expert > 0 && domains > spec.expert_count)
+    throw ConfigError(
+        str("config: loss.auxiliary.specified_expert must be 0 unless there is an expert for each domain (", domains,
+            "), got ", spec.expert_count, " experts"));
 }
 
 void add_experts(model::ModelSpec& spec, const RunOptions& run, std::int64_t domains) {
@@ -90,7 +99,9 @@ model::ModelSpec trained_spec(const RunOptions& options, const data::Corpus& cor
     throw ConfigError(
         str("config: experts.router 'index' needs a corpus whose documents name an 'expert', got one that ",
             "names none (", corpus.path().string(), ")"));
-  add_experts(spec, options, static_cast<std::int64_t>(corpus.domains().size()));
+  const auto domains = static_cast<std::int64_t>(corpus.domains().size());
+  add_experts(spec, options, domains);
+  check_auxiliary(options.loss.auxiliary, spec, domains);
   add_head(spec, options.head);
   spec.domain_tokens = options.experts.domain_tokens;
   if (spec.router == experts::RouterKind::domain || spec.domain_tokens) spec.domains = corpus.domains();

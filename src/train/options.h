@@ -31,6 +31,10 @@ struct AuxiliaryOptions {
   double router_z = 0.0;
   double specified_expert = 0.0;
   double mutual_information = 0.0;
+
+  [[nodiscard]] bool any() const noexcept {
+    return load_balance > 0 || router_z > 0 || specified_expert > 0 || mutual_information > 0;
+  }
 };
 
 inline void describe(config::Visitor& v, AuxiliaryOptions& o) {

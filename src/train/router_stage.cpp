@@ -7,9 +7,8 @@ namespace coterie::train {
 void RouterStage::add(const data::PackedSequences& piece, const experts::Plans& plans) {
   const c10::NoGradGuard no_grad;
   std::vector<RouterSums> more;
-  // The head behind pooling comes last; these losses and measures are of the layers.
   for (const experts::RouterRecord& record : plans.records())
-    if (record.layer != experts::kHeadLayer) more.push_back(router_sums(record, piece, domains_, experts_));
+    more.push_back(router_sums(record, piece, domains_, experts_));
   train::add(sums_, more);
 }
 
@@ -29,7 +28,7 @@ void RouterStage::append(const data::PackedSequences& piece, const experts::Plan
     const bool wanted =
         gradient.probability_DE.defined() || gradient.squared_log_sum.defined() || gradient.cross_entropy.defined();
     if (!wanted) continue;
-    const RouterSums sums = router_sums(plans.records().at(i), piece, domains_, experts_);
+    const RouterSums sums = differentiable_sums(plans.records().at(i).scores, piece.domain, domains_);
     root(sums.probability_DE, gradient.probability_DE);
     root(sums.squared_log_sum, gradient.squared_log_sum);
     root(sums.cross_entropy, gradient.cross_entropy);

@@ -32,7 +32,7 @@ class RouterStage {
   void add(const data::PackedSequences& piece, const experts::Plans& plans);
 
   /// Takes the sums over all ranks, and the losses of them. Once, after the last piece.
-  /// @throws ConfigError as `auxiliary_loss`
+  /// @throws ShapeError as `auxiliary_loss`
   /// @note collective over the world
   void reduce(const dist::ProcessGroup& world);
 

@@ -9,26 +9,28 @@
 #include <utility>
 
 #include "base/error.h"
+#include "kernels/upload.h"
 
 namespace coterie::train {
 namespace {
 
 // The row of each sequence in a table by domain: D for those of none.
-at::Tensor domain_rows(const std::vector<std::int32_t>& domain, std::int64_t domains) {
+std::vector<std::int64_t> domain_rows(const std::vector<std::int32_t>& domain, std::int64_t domains) {
   std::vector<std::int64_t> rows;
   rows.reserve(domain.size());
   for (const std::int32_t d : domain) rows.push_back(d >= 0 && d < domains ? d : domains);
-  return at::tensor(rows, at::kLong);
+  return rows;
 }
 
 // Tokens assigned to each expert, by domain.
-at::Tensor assigned(const experts::Choice& choice, const data::PackedSequences& sequences, const at::Tensor& row_B,
-                    std::pair<std::int64_t, std::int64_t> shape) {
-  const experts::BatchLayout layout{sequences.offsets, sequences.domain, sequences.sequence_index};
-  const at::Tensor row_S =
-      row_B.index_select(0, experts::sequence_of_tokens(layout)).index_select(0, choice.token_S.cpu());
-  return at::bincount(row_S * shape.second + choice.expert_S.cpu(), {}, shape.first * shape.second)
-      .view({shape.first, shape.second});
+at::Tensor assigned(const experts::Choice& choice, const data::PackedSequences& sequences, std::int64_t domains,
+                    std::int64_t experts) {
+  std::vector<std::int64_t> row = experts::sequence_of_tokens({sequences.offsets, {}, {}});
+  const std::vector<std::int64_t> of_sequence = domain_rows(sequences.domain, domains);
+  for (std::int64_t& sequence : row) sequence = of_sequence.at(static_cast<std::size_t>(sequence));
+  const at::Tensor row_S = at::tensor(row, at::kLong).index_select(0, choice.token_S.cpu());
+  return at::bincount(row_S * experts + choice.expert_S.cpu(), {}, (domains + 1) * experts)
+      .view({domains + 1, experts});
 }
 
 // Sum over the sequences that have an expert of their domain, and their number.
@@ -36,9 +38,11 @@ std::pair<at::Tensor, at::Tensor> domain_cross_entropy(const experts::Scores& sc
                                                        std::int64_t domains) {
   const at::Tensor& logits_UE = scores.logits_UE;
   const std::int64_t experts = logits_UE.size(1);
-  const at::Tensor units_B = at::bincount(scores.sequence_U, {}, row_B.size(0)).clamp_min(1).unsqueeze(1);
+  const at::Tensor units_B = at::zeros({row_B.size(0)}, logits_UE.options())
+                                 .index_add(0, scores.sequence_U, at::ones({logits_UE.size(0)}, logits_UE.options()));
   const at::Tensor mean_BE =
-      at::zeros({row_B.size(0), experts}, logits_UE.options()).index_add(0, scores.sequence_U, logits_UE) / units_B;
+      at::zeros({row_B.size(0), experts}, logits_UE.options()).index_add(0, scores.sequence_U, logits_UE) /
+      units_B.clamp_min(1).unsqueeze(1);
   const at::Tensor labelled_B = row_B.lt(std::min(domains, experts));
   const at::Tensor label_B = at::where(labelled_B, row_B, at::zeros_like(row_B));
   const at::Tensor term_B = mean_BE.logsumexp({1}) - mean_BE.gather(1, label_B.unsqueeze(1)).squeeze(1);
@@ -48,32 +52,36 @@ std::pair<at::Tensor, at::Tensor> domain_cross_entropy(const experts::Scores& sc
 // The fields in a fixed order; undefined ones left out.
 std::vector<at::Tensor*> fields(RouterSums& sums) {
   std::vector<at::Tensor*> all = {&sums.probability_DE, &sums.squared_log_sum, &sums.cross_entropy, &sums.assigned_DE,
-                                  &sums.confidence,     &sums.units,           &sums.labelled};
+                                  &sums.chosen_E,       &sums.confidence,      &sums.units,         &sums.labelled};
   std::erase_if(all, [](const at::Tensor* field) { return !field->defined(); });
   return all;
 }
 
 }  // namespace
 
+RouterSums differentiable_sums(const experts::Scores& scores, const std::vector<std::int32_t>& domain,
+                               std::int64_t domains) {
+  const at::Tensor& p_UE = scores.probability_UE;
+  const at::Tensor row_B = kernels::upload(domain_rows(domain, domains), p_UE.device());
+  const at::Tensor row_U = row_B.index_select(0, scores.sequence_U);
+  RouterSums sums;
+  sums.probability_DE = at::zeros({domains + 1, p_UE.size(1)}, p_UE.options()).index_add(0, row_U, p_UE);
+  sums.squared_log_sum = scores.logits_UE.logsumexp({1}).square().sum();
+  std::tie(sums.cross_entropy, sums.labelled) = domain_cross_entropy(scores, row_B, domains);
+  return sums;
+}
+
 RouterSums router_sums(const experts::RouterRecord& record, const data::PackedSequences& sequences,
                        std::int64_t domains, std::int64_t experts) {
-  const at::Tensor row_B = domain_rows(sequences.domain, domains);
-  RouterSums sums;
+  const experts::Scores& scores = record.scores;
+  const bool learned = scores.logits_UE.defined();
+  RouterSums sums = learned ? differentiable_sums(scores, sequences.domain, domains) : RouterSums{};
   sums.layer = record.layer;
-  sums.assigned_DE = assigned(record.choice, sequences, row_B, {domains + 1, experts});
-  experts::Scores scores = record.scores;
-  if (!scores.logits_UE.defined()) return sums;
-  // What the scores are sorted by goes where they lie.
-  const at::Device device = scores.logits_UE.device();
-  scores.sequence_U = scores.sequence_U.to(device);
-  const at::Tensor placed_B = row_B.to(device);
-  const at::Tensor& p_UE = scores.probability_UE;
-  const at::Tensor row_U = placed_B.index_select(0, scores.sequence_U);
-  sums.probability_DE = at::zeros({domains + 1, experts}, p_UE.options()).index_add(0, row_U, p_UE);
-  sums.squared_log_sum = scores.logits_UE.logsumexp({1}).square().sum();
-  std::tie(sums.cross_entropy, sums.labelled) = domain_cross_entropy(scores, placed_B, domains);
-  sums.confidence = p_UE.detach().amax({1}).sum();
-  sums.units = at::full({}, p_UE.size(0), at::kLong);
+  sums.assigned_DE = assigned(record.choice, sequences, domains, experts);
+  if (!learned) return sums;
+  sums.chosen_E = at::bincount(scores.expert_UK.flatten().cpu(), {}, experts);
+  sums.confidence = scores.probability_UE.detach().amax({1}).sum();
+  sums.units = at::full({}, scores.probability_UE.size(0), at::kLong);
   return sums;
 }
 

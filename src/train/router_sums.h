@@ -24,6 +24,7 @@ struct RouterSums {
   at::Tensor squared_log_sum;  ///< [] of (log sum_e exp logit_e)^2
   at::Tensor cross_entropy;    ///< [] over sequences: of the mean logits against the domain; zero if there is none
   at::Tensor assigned_DE;      ///< [D + 1, E] assignments of tokens
+  at::Tensor chosen_E;         ///< [E] units that chose each expert; undefined where the route is not learned
   at::Tensor confidence;       ///< [] of the largest probability
   at::Tensor units;            ///< []
   at::Tensor labelled;         ///< [] sequences that `cross_entropy` counts
@@ -36,12 +37,18 @@ struct RouterSums {
 [[nodiscard]] RouterSums router_sums(const experts::RouterRecord& record, const data::PackedSequences& sequences,
                                      std::int64_t domains, std::int64_t experts);
 
+/// The sums of `router_sums` that have a gradient, and `labelled`, alone.
+/// @param scores  defined
+/// @param domain  [B] of the sequences
+[[nodiscard]] RouterSums differentiable_sums(const experts::Scores& scores, const std::vector<std::int32_t>& domain,
+                                             std::int64_t domains);
+
 /// Adds the values of `more` to `sums`, in double and without a graph; `sums` may be empty.
 void add(std::vector<RouterSums>& sums, const std::vector<RouterSums>& more);
 
 /// Sums over all ranks.
 /// @param sums  of the same layers on every rank, from `add`
-/// @note collective over the group; one all-reduce of 2 (D + 1) E + 5 numbers for each layer
+/// @note collective over the group; one all-reduce of (2 D + 3) E + 5 numbers for each layer
 void all_reduce(const dist::ProcessGroup& group, std::vector<RouterSums>& sums);
 
 }  // namespace coterie::train

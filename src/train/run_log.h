@@ -30,7 +30,7 @@ struct StepReport {
   std::int64_t masked_cells = 0;    ///< known co-cited cells of the global batch
   std::int64_t hard_negatives = 0;  ///< of the global batch
   AuxiliaryValues auxiliary;
-  std::vector<RouterReport> routers;  ///< of each layer with experts
+  std::vector<RouterReport> routers;  ///< of each layer with experts; read where the step is written
 };
 
 /// Writes the log of one run directory.

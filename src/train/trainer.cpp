@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/sha256.h"
 #include "base/stopwatch.h"
+#include "config/listing.h"
 #include "dist/together.h"
 #include "model/checkpoint.h"
 #include "train/agreement.h"
@@ -95,7 +96,7 @@ void Trainer::resume(const std::string& checkpoint) {
 }
 
 void Trainer::check_continues(const TrainingState& saved, const std::string& checkpoint) const {
-  const std::string lines = differences(saved.settings, state_.settings) +
+  const std::string lines = config::differences(saved.settings, state_.settings) +
                             model::differences(model::read_model_spec(checkpoint), model_.spec);
   if (!lines.empty())
     throw ConfigError(str("run: the checkpoint was made with another model or other settings; choose another 'run' to ",
@@ -157,6 +158,7 @@ void Trainer::train_step(data::Loader& loader) {
   if (!log_) return;
   add(routers_, result.routers);
   if (batch.global.cursor.batch == 0) log_->window(state_.step, batch.global.cursor, batch.global.window);
+  const bool write = state_.step % options_.train.log_every == 0;
   log_->step(state_.step,
              {.loss = result.loss,
               .gradient_norm = result.gradient_norm,
@@ -168,8 +170,8 @@ void Trainer::train_step(data::Loader& loader) {
               .masked_cells = static_cast<std::int64_t>(mask.known.columns.size()),
               .hard_negatives = static_cast<std::int64_t>(batch.global.negatives.size()),
               .auxiliary = result.auxiliary,
-              .routers = router_reports(result.routers)},
-             state_.step % options_.train.log_every == 0);
+              .routers = write ? router_reports(result.routers) : std::vector<RouterReport>{}},
+             write);
 }
 
 bool Trainer::evaluate() {

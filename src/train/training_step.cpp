@@ -13,6 +13,7 @@
 #include "kernels/pooling.h"
 #include "train/loss_stage.h"
 #include "train/micro_batches.h"
+#include "train/router_balance.h"
 
 namespace coterie::train {
 namespace {
@@ -42,7 +43,6 @@ TrainingStep::TrainingStep(const LossOptions& loss, const OptimOptions& optim, s
       micro_batch_tokens_(micro_batch_tokens),
       model_(model),
       mesh_(mesh),
-      balance_(model, optim.router_balance_rate),
       reducer_(make_reducer(*model.parameters, mesh)),
       optimizer_({optim.beta1, optim.beta2, optim.epsilon, optim.weight_decay}, *model.parameters) {}
 
@@ -75,7 +75,7 @@ void TrainingStep::clamp_scale() const {
 at::Tensor TrainingStep::embed(const data::PackedSequences& sequences, const model::Noise& noise,
                                experts::Plans& plans) const {
   const at::Tensor embeddings_BD = model_.encoder->embed(sequences, noise, plans);
-  return batch_loss_.similarity() == Similarity::cosine ? kernels::normalize_rows(embeddings_BD) : embeddings_BD;
+  return loss_.similarity == Similarity::cosine ? kernels::normalize_rows(embeddings_BD) : embeddings_BD;
 }
 
 StepResult TrainingStep::gradients(const data::Batch& batch, const NegativeMask& mask, const model::Noise& noise) {
@@ -112,8 +112,8 @@ StepResult TrainingStep::gradients(const data::Batch& batch, const NegativeMask&
                 {loss.gradient.narrow(0, first, count)}};
     routers.append(pieces[i], plans[i], roots);
     torch::autograd::backward(roots.tensors, roots.gradients);
+    plans.pop_back();  // records of its routers go with their graph
   }
-  balance_.count(plans);
   // d loss / d log s = s d loss / d s
   if (loss_.learn_scale) model_.parameters->at(kLogScale).mutable_grad().add_(loss.gradient_scale * result.scale);
   result.times.backward_ms = watch.lap_ms();
@@ -131,7 +131,7 @@ StepResult TrainingStep::run(const data::Batch& batch, const NegativeMask& mask,
   Stopwatch watch;
   const double divisor = std::max(1.0, result.gradient_norm / optim_.clip_norm);
   optimizer_.step(*model_.parameters, {factor * optim_.lr, factor * loss_.scale_lr, factor * optim_.head_lr}, divisor);
-  balance_.update(mesh_.world());
+  update_balance(model_, result.routers, optim_.router_balance_rate);
   clamp_scale();
   result.times.update_ms = watch.lap_ms();
   return result;

@@ -10,7 +10,6 @@
 #include "model/sentence_encoder.h"
 #include "train/batch_loss.h"
 #include "train/options.h"
-#include "train/router_balance.h"
 #include "train/router_stage.h"
 
 namespace coterie::train {
@@ -81,7 +80,6 @@ class TrainingStep {
   std::int64_t micro_batch_tokens_;
   const model::SentenceEncoder& model_;
   const dist::Mesh& mesh_;
-  RouterBalance balance_;
   dist::Reducer reducer_;
   kernels::AdamW optimizer_;
 };

@@ -120,6 +120,17 @@ TEST_F(MetricsLogTest, a_malformed_line_is_named_and_the_file_stays) {
   }
 }
 
+TEST_F(MetricsLogTest, its_whole_lines_can_be_read) {
+  put("{\"step\":1,\"loss\":2.5}\n{\"step\":2}\n{\"step\":3");
+
+  const auto lines = read_metrics_log(path());
+
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0]["loss"], 2.5);
+  EXPECT_EQ(lines[1]["step"], 2);
+  EXPECT_TRUE(read_metrics_log(path().string() + ".absent").empty());
+}
+
 TEST_F(MetricsLogTest, fields_must_be_an_object_without_a_step) {
   MetricsLog log = open();
 

@@ -7,8 +7,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <fstream>
 #include <optional>
+#include <thread>
 
 #include "base/error.h"
 #include "base/file_ops.h"
@@ -94,6 +97,45 @@ TEST(RunLockTest, its_owner_can_be_asked_for_without_taking_it) {
   }
   EXPECT_EQ(lock_owner(folder.path()), "");
   EXPECT_NE(this_process().find(str("process ", ::getpid(), " on ")), std::string::npos);
+}
+
+TEST(RunLockTest, who_asks_for_the_owner_is_in_nobodys_way) {
+  const test::TemporaryFolder folder;
+  { const RunLock lock(folder.path(), "earlier"); }
+  std::atomic<bool> done = false;
+  std::atomic<int> asked = 0;
+  std::thread asking([&] {
+    for (; !done; ++asked) (void)lock_owner(folder.path());
+  });
+  while (asked == 0) std::this_thread::yield();
+
+  int refused = 0;
+  for (int i = 0; i < 5000; ++i) refused += refusal(folder.path()).empty() ? 0 : 1;
+
+  done = true;
+  asking.join();
+  EXPECT_EQ(refused, 0) << asked;
+}
+
+// What a run starts must not hold its folder after it.
+TEST(RunLockTest, is_not_handed_on_to_programs) {
+  const test::TemporaryFolder folder;
+  std::optional<RunLock> lock(std::in_place, folder.path(), "first");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::execlp("sleep", "sleep", "60", nullptr);
+    ::_exit(127);
+  }
+  const fs::path program = fs::path("/proc") / std::to_string(child) / "comm";
+  for (int i = 0; i < 2000 && read_file(program) != "sleep\n"; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+
+  lock.reset();
+
+  EXPECT_EQ(read_file(program), "sleep\n");
+  EXPECT_EQ(refusal(folder.path()), "");
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
 }
 
 TEST(RunLockTest, of_a_path_that_is_a_file_is_an_io_error) {

@@ -20,6 +20,14 @@ TEST(Table, numbers_are_right_aligned_and_names_left) {
             "x     1234567      -\n");
 }
 
+TEST(Table, says_which_columns_are_right_aligned) {
+  Table table({"name", "number", "nothing"});
+  table.add_row({"x", "+1.5", ""});
+  table.add_row({"y", "", ""});
+
+  EXPECT_EQ(table.right_aligned(), (std::vector<bool>{false, true, false}));
+}
+
 TEST(Table, markdown_has_the_same_cells_with_bars_escaped) {
   Table table({"a|b", "n"});
   table.add_row({"x", "10"});

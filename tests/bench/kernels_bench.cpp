@@ -130,9 +130,9 @@ void dropout_alone(int repeats) {
 
 void gelu(int repeats) {
   compare(
-      "gelu", [](const Tensors& in) { return at::gelu(in[0]); },
-      [](const Tensors& in) { return kernels::activate(in[0], kernels::Activation::gelu); }, leaves({{8192, 1536}}), 0,
-      repeats);
+      "bias, gelu", [](const Tensors& in) { return at::gelu(in[0] + in[1]); },
+      [](const Tensors& in) { return kernels::bias_activate(in[0], in[1], kernels::Activation::gelu); },
+      leaves({{8192, 1536}, {1536}}), 0, repeats);
   compare(
       "linear, bias, gelu", [](const Tensors& in) { return at::gelu(at::linear(in[0], in[1], in[2])); },
       [](const Tensors& in) {

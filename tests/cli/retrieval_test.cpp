@@ -99,8 +99,14 @@ TEST_F(Retrieval, baselines_stand_in_the_same_tables_and_find_the_words) {
   ASSERT_EQ(outcome.code, 0) << outcome;
   EXPECT_THAT(outcome.out, HasSubstr("bm25: k1 = 0.9, b = 0.4"));
   const auto json = results("out.json");
-  // A query's one letter is no word; all documents of a collection tie, and the last id is first.
-  for (const char* name : {"tfidf", "tfidf_4096", "bm25"}) EXPECT_EQ(json.at(name).at("biology").at("queries"), 26);
+  // A query's one letter is no word: all documents of a collection tie, before those of the other one, which share only
+  // "paper" with it. The last id is first, which is right for the last of the 26 queries.
+  for (const char* name : {"tfidf", "tfidf_4096", "bm25"})
+    for (const char* collection : {"biology", "physics", "mixed"}) {
+      const auto& measures = json.at(name).at(collection);
+      EXPECT_EQ(measures.at("queries"), collection == std::string("mixed") ? 52 : 26);
+      EXPECT_DOUBLE_EQ(measures.at("P@1").get<double>(), 1.0 / 26) << name << ' ' << collection;
+    }
   expect_refused({"eval", "hf", "retrieval.toml", "eval.baselines=tf"}, Exit::config, {"eval.baselines"});
 }
 
@@ -139,19 +145,31 @@ TEST_F(Retrieval, pairs_have_both_conventions_intervals_and_baselines_and_two_mo
 }
 
 TEST_F(Retrieval, two_runs_are_compared_query_by_query) {
-  ASSERT_EQ(coterie({"eval", "hf", "retrieval.toml", "eval.save=saved", "eval.baselines=bm25"}).code, 0);
+  ASSERT_EQ(coterie({"eval", "hf", "retrieval.toml", "eval.save=saved", "eval.baselines=bm25", "json=one.json"}).code,
+            0);
 
   const Outcome outcome =
-      coterie({"score", "saved/biology.model.run", "saved/biology.model.run", "saved/biology.qrels", "json=out.json"});
+      coterie({"score", "saved/biology.model.run", "saved/biology.bm25.run", "saved/biology.qrels", "json=two.json"});
 
   ASSERT_EQ(outcome.code, 0) << outcome;
-  EXPECT_EQ(nlohmann::json::parse(read("out.json")).at("MAP@100").at("difference"), 0.0);
-  EXPECT_EQ(nlohmann::json::parse(read("out.json")).at("MAP@100").at("p"), 1.0);
+  const auto map_of = [&, json = results("one.json")](const char* name) {
+    return json.at(name).at("biology").at("MAP@100").get<double>();
+  };
+  const auto compared = nlohmann::json::parse(read("two.json")).at("MAP@100");
+  const auto difference = compared.at("difference").get<double>();
+  EXPECT_NE(difference, 0.0);
+  // Three means of 26 values of at most 1.
+  EXPECT_NEAR(difference, map_of("bm25") - map_of("model"), 3 * 26 * 1.2e-16);
+  EXPECT_LE(compared.at("low"), difference);
+  EXPECT_GE(compared.at("high"), difference);
+  EXPECT_GT(compared.at("p"), 0.0);
+  EXPECT_LT(compared.at("p"), 1.0);
 }
 
 TEST_F(Retrieval, a_routed_model_has_a_matrix_of_domains) {
   build_corpus();
-  ASSERT_EQ(coterie({"train", "run.toml", "train.steps=2"}).code, 0);
+  // Experts that differ.
+  ASSERT_EQ(coterie({"train", "run.toml", "train.steps=2", "experts.copy_noise=1"}).code, 0);
 
   const Outcome outcome =
       coterie({"eval", "runs/tiny", "eval.untouched=false", "eval.cross_domain=true", "json=out.json"});
@@ -160,10 +178,12 @@ TEST_F(Retrieval, a_routed_model_has_a_matrix_of_domains) {
   EXPECT_THAT(outcome.out, HasSubstr("as physics"));
   const auto json = nlohmann::json::parse(read("out.json"));
   const auto& matrix = json.at("cross_domain").at("trained");
-  for (const char* domain : {"biology", "physics"})
+  for (const std::string domain : {"biology", "physics"}) {
     // The own column is what the table of domains has, but for other batch mates.
     EXPECT_NEAR(matrix.at(domain).at(domain).get<double>(),
                 json.at("trained").at(domain).at("average_precision").get<double>(), 1e-9);
+    EXPECT_NE(matrix.at(domain).at(domain), matrix.at(domain).at(domain == "biology" ? "physics" : "biology"));
+  }
 }
 
 // Queries a to p train, the others test; some of the training queries are held out for validation.

@@ -20,6 +20,7 @@ TEST_F(SlurmSweep, an_array_ends_with_the_preempted_cell_as_if_nothing_had_happe
   for (const char* cell : {"1e-3", "2e-3", "3e-3", "4e-3"}) {
     const auto result = sweep::read_result(root() / "runs/study" / str("optim.lr=", cell));
     ASSERT_TRUE(result.has_value()) << cell;
+    EXPECT_EQ(result->cost.unknown, 0) << cell;
     if (cell == preempted) {
       EXPECT_GE(result->cost.starts, 2);
     } else {

@@ -110,7 +110,7 @@ TEST_F(SweepCommand, asked_to_stop_it_saves_exits_75_and_goes_on_later) {
                                               "study.toml",
                                               "loss.kind=mnr",
                                               "seed=0",
-                                              "train.steps=3000",
+                                              "train.steps=1000",
                                               "train.save_every=100000",
                                               "train.eval_every=100000"};
   auto driver = start(arguments);
@@ -123,10 +123,18 @@ TEST_F(SweepCommand, asked_to_stop_it_saves_exits_75_and_goes_on_later) {
   ASSERT_EQ(stopped.code, 75) << stopped;
   EXPECT_EQ(sweep::state_of(cell("loss.kind=mnr,seed=0")).stage, Stage::interrupted);
   EXPECT_TRUE(fs::exists(cell("loss.kind=mnr,seed=0") / "checkpoints"));
-  EXPECT_THAT(coterie({"sweep", "study.toml", "loss.kind=mnr", "seed=0", "train.steps=3000", "train.save_every=100000",
-                       "train.eval_every=100000", "--status"})
-                  .out,
-              HasSubstr("interrupted"));
+  std::vector<std::string> asking = arguments;
+  asking.emplace_back("--status");
+  EXPECT_THAT(coterie(asking).out, HasSubstr("interrupted"));
+
+  const Outcome again = coterie(arguments);
+
+  ASSERT_EQ(again.code, 0) << again;
+  const auto result = sweep::read_result(cell("loss.kind=mnr,seed=0"));
+  ASSERT_TRUE(result.has_value());
+  EXPECT_EQ(result->cost.starts, 2);
+  EXPECT_EQ(result->cost.unknown, 0);
+  EXPECT_EQ(count(read_file(cell("loss.kind=mnr,seed=0") / "log.txt"), "continuing at step"), 1);
 }
 
 TEST_F(SweepCommand, a_failed_cell_is_named_and_its_code_is_the_sweeps) {
@@ -136,6 +144,19 @@ TEST_F(SweepCommand, a_failed_cell_is_named_and_its_code_is_the_sweeps) {
   EXPECT_THAT(outcome.err, HasSubstr("data.batch_pairs=64 failed with exit code 65"));
   EXPECT_EQ(sweep::state_of(cell("data.batch_pairs=4")).stage, Stage::finished);
   EXPECT_EQ(sweep::state_of(cell("data.batch_pairs=64")).stage, Stage::failed);
+}
+
+TEST_F(SweepCommand, what_evaluations_save_lies_with_their_cells) {
+  const std::vector<std::string> arguments = {"sweep", "study.toml", "loss.kind=mnr", "eval.save=saved"};
+
+  const Outcome outcome = coterie(arguments);
+
+  ASSERT_EQ(outcome.code, 0) << outcome;
+  EXPECT_FALSE(exists("saved"));
+  const fs::path pairs = "pairs.trained.csv";
+  EXPECT_NE(read_file(cell("loss.kind=mnr,seed=0") / pairs), read_file(cell("loss.kind=mnr,seed=1") / pairs));
+  // A sweep that saves nothing is the same sweep.
+  EXPECT_EQ(coterie({"sweep", "study.toml", "loss.kind=mnr"}).code, 0);
 }
 
 TEST_F(SweepCommand, layouts_run_on_their_ranks) {

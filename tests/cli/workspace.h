@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/cli/program.h"
+#include "tests/harness/count.h"
 #include "tests/harness/temporary_folder.h"
 #include "tests/harness/tiny_model.h"
 
@@ -39,13 +40,6 @@ inline void write_tiny_collection(const fs::path& folder) {
       }
     }
   }
-}
-
-/// How often `part` occurs.
-inline int count(const std::string& text, const std::string& part) {
-  int found = 0;
-  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++found;
-  return found;
 }
 
 /// A fresh folder with `hf/`, `source/` and `run.toml`, in which commands are run.

@@ -1,4 +1,4 @@
-// Small source folders for the importer tests, and the messages of errors.
+// Small source folders for the importer tests.
 #pragma once
 
 #include <unistd.h>
@@ -6,12 +6,15 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
-#include "base/str.h"
+#include "tests/harness/messages.h"
 
 namespace coterie::data {
+
+using test::message_of;
 
 /// A folder that lives as long as the object.
 class SourceFolder {
@@ -40,18 +43,5 @@ class SourceFolder {
  private:
   std::filesystem::path path_;
 };
-
-/// The message of the `Kind` that `action` throws; a text that says so if it throws none.
-template <class Kind, class Action>
-std::string message_of(const Action& action) {
-  try {
-    action();
-  } catch (const Kind& error) {
-    return error.what();
-  } catch (const std::exception& error) {
-    return str("another exception: ", error.what());
-  }
-  return "no exception";
-}
 
 }  // namespace coterie::data

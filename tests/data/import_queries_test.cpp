@@ -2,10 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <set>
+#include <array>
 
+#include "base/str.h"
 #include "data/build.h"
+#include "data/hard_negatives.h"
 #include "data/import_formats.h"
 #include "data/inspect.h"
 #include "data/pair_sampler.h"
@@ -20,6 +21,13 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr const char* kHeader = "query-id\tcorpus-id\tscore\n";
+
+std::array<int, kSplits> queries_by_split(const Collection& collection) {
+  std::array<int, kSplits> counts{};
+  for (const Document& document : collection.documents)
+    if (document.split != Split::every) ++counts[static_cast<std::size_t>(*document.split)];
+  return counts;
+}
 
 // Query i (0..39) has the relevant documents i and i + 1 of 42; documents 41 and up answer nothing. Queries below 30
 // are in train.tsv, the others in test.tsv.
@@ -80,10 +88,7 @@ TEST_F(Queries, are_paired_with_their_relevant_documents_and_stand_first) {
 TEST_F(Queries, of_training_are_held_out_for_validation_where_no_file_names_any) {
   const auto collections = split();
 
-  int counts[kSplits] = {};
-  for (const Document& document : collections[0].documents)
-    if (document.split != Split::every) ++counts[static_cast<int>(*document.split)];
-  EXPECT_THAT(counts, ElementsAre(27, 3, 10));
+  EXPECT_THAT(queries_by_split(collections[0]), ElementsAre(27, 3, 10));
   for (int i = 30; i < 40; ++i) EXPECT_EQ(collections[0].documents[static_cast<std::size_t>(i)].split, Split::test);
 }
 
@@ -101,10 +106,7 @@ TEST_F(Queries, without_files_for_the_splits_are_split_at_random) {
 
   assign_splits(collections, {.validation = 0.1, .test = 0.2}, {5});
 
-  int counts[kSplits] = {};
-  for (const Document& document : collections[0].documents)
-    if (document.split != Split::every) ++counts[static_cast<int>(*document.split)];
-  EXPECT_THAT(counts, ElementsAre(14, 2, 4));
+  EXPECT_THAT(queries_by_split(collections[0]), ElementsAre(14, 2, 4));
 }
 
 TEST_F(Queries, take_their_pairs_into_their_split_and_are_drawn_with_documents_only) {
@@ -137,6 +139,20 @@ TEST_F(Queries, are_never_swapped_with_their_documents) {
   }
 }
 
+// What shares a document with a query is another query, which must not stand among the documents.
+TEST_F(Queries, have_no_hard_negatives) {
+  const Corpus corpus = make_corpus();
+  PairSampler sampler(corpus, {7}, {.batch_pairs = 4, .window_pairs = 100});
+
+  for (int i = 0; i < 12; ++i) {
+    GlobalBatch batch = sampler.next();
+    add_hard_negatives(corpus, batch, 2, {8});
+
+    EXPECT_TRUE(batch.negatives.empty());
+    EXPECT_TRUE(batch.negative_of.empty());
+  }
+}
+
 TEST(SharedSplit, is_that_of_both_or_of_the_one_that_has_one) {
   EXPECT_EQ(shared_split(Split::test, Split::test), Split::test);
   EXPECT_EQ(shared_split(Split::test, Split::every), Split::test);
@@ -151,11 +167,8 @@ TEST(RealQueries, of_scifact_keep_the_splits_of_their_files) {
   auto collections = import_beir(test::shared_path("data/scifact/beir"));
   assign_splits(collections, {.validation = 0.05, .test = 0.2}, {5});
 
-  int counts[kSplits] = {};
-  for (const Document& document : collections[0].documents)
-    if (document.split != Split::every) ++counts[static_cast<int>(*document.split)];
   // 5 % of 809 training queries.
-  EXPECT_THAT(counts, ElementsAre(769, 40, 300));
+  EXPECT_THAT(queries_by_split(collections[0]), ElementsAre(769, 40, 300));
   EXPECT_EQ(collections[0].pairs.size(), 919U + 339U);
 }
 

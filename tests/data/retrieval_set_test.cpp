@@ -115,32 +115,34 @@ TEST(RetrievalSource, must_be_of_a_known_format) {
   EXPECT_THAT(message_of<ConfigError>([] { (void)read_retrieval_set("beir:", "."); }), HasSubstr("beir:PATH"));
 }
 
-std::size_t judged_queries(const RetrievalSet& set) {
-  std::set<std::uint32_t> queries;
-  for (const Judgement& judgement : set.judgements) queries.insert(judgement.query);
-  return queries.size();
+struct Sizes {
+  std::size_t documents;
+  std::size_t queries;
+  std::size_t judgements;
+  std::size_t judged;  // queries
+};
+
+void expect_sizes(const RetrievalSet& set, const Sizes& sizes) {
+  std::set<std::uint32_t> judged;
+  for (const Judgement& judgement : set.judgements) judged.insert(judgement.query);
+  EXPECT_EQ(set.documents.size(), sizes.documents);
+  EXPECT_EQ(set.queries.size(), sizes.queries);
+  EXPECT_EQ(set.judgements.size(), sizes.judgements);
+  EXPECT_EQ(judged.size(), sizes.judged);
 }
 
 TEST(RealRetrieval, cisi_is_whole) {
   COTERIE_REQUIRE_PATH(test::shared_path("data/cisi/CISI.QRY"));
 
-  const RetrievalSet set = read_smart_set(test::shared_path("data/cisi"));
-
-  EXPECT_EQ(set.documents.size(), 1460U);
-  EXPECT_EQ(set.queries.size(), 112U);
-  EXPECT_EQ(set.judgements.size(), 3114U);
-  EXPECT_EQ(judged_queries(set), 76U);
+  expect_sizes(read_smart_set(test::shared_path("data/cisi")),
+               {.documents = 1460, .queries = 112, .judgements = 3114, .judged = 76});
 }
 
 TEST(RealRetrieval, cacm_is_whole) {
   COTERIE_REQUIRE_PATH(test::shared_path("data/cacm/query.text"));
 
-  const RetrievalSet set = read_smart_set(test::shared_path("data/cacm"));
-
-  EXPECT_EQ(set.documents.size(), 3204U);
-  EXPECT_EQ(set.queries.size(), 64U);
-  EXPECT_EQ(set.judgements.size(), 796U);
-  EXPECT_EQ(judged_queries(set), 52U);
+  expect_sizes(read_smart_set(test::shared_path("data/cacm")),
+               {.documents = 3204, .queries = 64, .judgements = 796, .judged = 52});
 }
 
 TEST(RealRetrieval, scifact_is_whole) {
@@ -148,9 +150,7 @@ TEST(RealRetrieval, scifact_is_whole) {
 
   const RetrievalSet set = read_beir(test::shared_path("data/scifact/beir"));
 
-  EXPECT_EQ(set.documents.size(), 5183U);
-  EXPECT_EQ(set.queries.size(), 1109U);
-  EXPECT_EQ(set.judgements.size(), 919U + 339U);
+  expect_sizes(set, {.documents = 5183, .queries = 1109, .judgements = 919 + 339, .judged = 809 + 300});
   const auto tests = std::count_if(set.queries.begin(), set.queries.end(),
                                    [](const Document& query) { return query.split == Split::test; });
   EXPECT_EQ(tests, 300);

@@ -24,38 +24,44 @@ void make_pairs(int pairs, int score_step, int label_step, Scores& scores, Label
   }
 }
 
+void expect_measures(int pairs, int score_step, int label_step, const BinaryMetrics& expected) {
+  Scores scores;
+  Labels labels;
+  make_pairs(pairs, score_step, label_step, scores, labels);
+
+  const BinaryMetrics m = measure_binary(scores, labels);
+
+  EXPECT_DOUBLE_EQ(m.accuracy, expected.accuracy);
+  EXPECT_EQ(m.accuracy_threshold, expected.accuracy_threshold);
+  EXPECT_DOUBLE_EQ(m.f1, expected.f1);
+  EXPECT_EQ(m.f1_threshold, expected.f1_threshold);
+  EXPECT_DOUBLE_EQ(m.precision, expected.precision);
+  EXPECT_DOUBLE_EQ(m.recall, expected.recall);
+  EXPECT_DOUBLE_EQ(m.mcc, expected.mcc);
+}
+
 // Values of sentence-transformers 6.2's find_best_acc_and_threshold and find_best_f1_and_threshold, and of
 // scikit-learn's matthews_corrcoef at its threshold.
 TEST(BinaryMetrics, are_those_of_sentence_transformers_where_no_scores_are_equal) {
-  Scores scores;
-  Labels labels;
-  make_pairs(300, 37, 53, scores, labels);
-
-  const BinaryMetrics m = measure_binary(scores, labels);
-
-  EXPECT_DOUBLE_EQ(m.accuracy, 0.8566666666666667);
-  EXPECT_EQ(m.accuracy_threshold, 0.0625);
-  EXPECT_DOUBLE_EQ(m.f1, 0.8523489932885906);
-  EXPECT_DOUBLE_EQ(m.precision, 0.8758620689655172);
-  EXPECT_DOUBLE_EQ(m.recall, 0.8300653594771242);
-  EXPECT_EQ(m.f1_threshold, 0.01953125);
-  EXPECT_DOUBLE_EQ(m.mcc, 0.7078682118715101);
+  expect_measures(300, 37, 53,
+                  {.accuracy = 0.8566666666666667,
+                   .accuracy_threshold = 0.0625,
+                   .f1 = 0.8523489932885906,
+                   .f1_threshold = 0.01953125,
+                   .precision = 0.8758620689655172,
+                   .recall = 0.8300653594771242,
+                   .mcc = 0.7078682118715101});
 }
 
 TEST(BinaryMetrics, are_those_of_sentence_transformers_on_fewer_pairs) {
-  Scores scores;
-  Labels labels;
-  make_pairs(50, 271, 31, scores, labels);
-
-  const BinaryMetrics m = measure_binary(scores, labels);
-
-  EXPECT_DOUBLE_EQ(m.accuracy, 0.86);
-  EXPECT_EQ(m.accuracy_threshold, 0.046875);
-  EXPECT_DOUBLE_EQ(m.f1, 0.8571428571428572);
-  EXPECT_DOUBLE_EQ(m.precision, 0.8076923076923077);
-  EXPECT_DOUBLE_EQ(m.recall, 0.9130434782608695);
-  EXPECT_EQ(m.f1_threshold, -0.03466796875);
-  EXPECT_DOUBLE_EQ(m.mcc, 0.726106525690946);
+  expect_measures(50, 271, 31,
+                  {.accuracy = 0.86,
+                   .accuracy_threshold = 0.046875,
+                   .f1 = 0.8571428571428572,
+                   .f1_threshold = -0.03466796875,
+                   .precision = 0.8076923076923077,
+                   .recall = 0.9130434782608695,
+                   .mcc = 0.726106525690946});
 }
 
 // sentence-transformers would cut behind the two positives of .5 and call that perfect.

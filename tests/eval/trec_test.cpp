@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "tests/harness/messages.h"
 #include "tests/harness/temporary_folder.h"
 
 namespace coterie::eval {
@@ -24,12 +25,7 @@ class Trec : public testing::Test {
 
   template <class Read>
   std::string refusal(const Read& read, const std::string& content) {
-    try {
-      (void)read(write(content));
-    } catch (const DataError& error) {
-      return error.what();
-    }
-    return "no error";
+    return test::message_of<DataError>([&] { (void)read(write(content)); });
   }
 
   test::TemporaryFolder folder_;

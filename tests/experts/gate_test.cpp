@@ -14,11 +14,11 @@ constexpr std::int64_t kUnits = 6;
 constexpr std::int64_t kGates = 5;
 constexpr std::int64_t kDim = 4;
 
-UnitPlaces places_of(std::int64_t first, std::int64_t count) {
-  UnitPlaces places;
+kernels::TokenPlaces places_of(std::int64_t first, std::int64_t count) {
+  kernels::TokenPlaces places;
   for (std::int64_t u = first; u < first + count; ++u) {
     places.sequence.push_back(u / 3);
-    places.position.push_back(u % 3);
+    places.token.push_back(u % 3);
   }
   return places;
 }
@@ -26,7 +26,7 @@ UnitPlaces places_of(std::int64_t first, std::int64_t count) {
 struct GateCase : testing::Test {
   const at::Tensor units = test::random_leaf({kUnits, kDim}, 1);
   const at::Tensor weight = test::random_leaf({kGates, kDim}, 2);
-  const UnitPlaces places = places_of(0, kUnits);
+  const kernels::TokenPlaces places = places_of(0, kUnits);
 };
 
 TEST_F(GateCase, noise_of_a_unit_depends_on_its_place_and_not_on_its_batch_mates) {

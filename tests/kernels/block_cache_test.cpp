@@ -53,6 +53,16 @@ TEST_F(BlockCache, gives_back_what_waits_beyond_an_eighth_of_the_largest_use) {
   }
 }
 
+TEST_F(BlockCache, gives_back_what_nobody_wants_any_more) {
+  { const at::Tensor large = bytes(100 * kMiB); }
+  // Each a use of the cache, as those of a few steps are.
+  for (int n = 0; n < 3000; ++n) {
+    const at::Tensor small = bytes(100 * 1024);
+  }
+
+  EXPECT_LT(block_use().idle, 100U * kMiB);
+}
+
 TEST_F(BlockCache, starts_every_tensor_on_a_cache_line) {
   for (const std::int64_t size : {std::int64_t{1}, std::int64_t{100}, 65 * 1024L, kMiB, 2 * kMiB + 1, 5 * kMiB})
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(bytes(size).const_data_ptr()) % 64, 0U) << size;

@@ -3,6 +3,8 @@
 
 #include <c10/cuda/CUDAFunctions.h>
 
+#include <tuple>
+
 #include "kernels/activation.h"
 #include "kernels/attention.h"
 #include "kernels/fused_norm.h"
@@ -105,17 +107,25 @@ TEST_F(GpuKernels, bias_and_gelu_equal_the_cpus) {
   }
 }
 
-TEST_F(GpuKernels, attention_equals_the_cpus) {
-  const Packing packing({7, 0, 1, 33, 64, 257});
+std::vector<std::tuple<at::ScalarType, double, std::int64_t>> cases_of_attention() {
+  std::vector<std::tuple<at::ScalarType, double, std::int64_t>> cases;
   for (const at::ScalarType dtype : kDtypes)
     for (const double rate : {0.0, 0.1})
-      // Scores of up to 64 terms, sums of up to 257: roundings as in the CPU's tests, 9e-6 / 6e-8.
-      expect_alike(
-          [&](const auto& x) {
-            return attention(at::cat({x[0], x[1], x[2]}, 1), 2, packing.offsets, packing.index, {rate, {77}});
-          },
-          {random({362, 64}, 1, dtype), random({362, 64}, 2, dtype), random({362, 64}, 3, dtype)},
-          dtype == at::kBFloat16 ? 8 : 300);
+      for (const std::int64_t heads : {2, 1}) cases.emplace_back(dtype, rate, heads);
+  return cases;
+}
+
+TEST_F(GpuKernels, attention_equals_the_cpus) {
+  const Packing packing({7, 0, 1, 33, 64, 257});
+  // Heads of 32 and of 64 columns: one, and two, for each lane of a warp.
+  for (const auto& [dtype, rate, heads] : cases_of_attention())
+    // Scores of up to 64 terms, sums of up to 257: roundings as in the CPU's tests, 9e-6 / 6e-8.
+    expect_alike(
+        [&](const auto& x) {
+          return attention(at::cat({x[0], x[1], x[2]}, 1), heads, packing.offsets, packing.index, {rate, {77}});
+        },
+        {random({362, 64}, 1, dtype), random({362, 64}, 2, dtype), random({362, 64}, 3, dtype)},
+        dtype == at::kBFloat16 ? 8 : 300);
 }
 
 TEST_F(GpuKernels, own_attention_equals_flash_attention) {
@@ -187,13 +197,16 @@ TEST_F(GpuKernels, never_wait_for_the_gpu) {
   const auto before = warnings.get_sync_debug_mode();
   warnings.set_sync_debug_mode(c10::cuda::SyncDebugMode::L_ERROR);
 
-  EXPECT_NO_THROW({
-    const at::Tensor mixed =
-        attention(at::cat({leaves[0], leaves[1], leaves[1]}, 1), 2, packing.offsets, packing.index, {0.1, {77}});
-    const at::Tensor normal = dropout_residual_norm(mixed, leaves[0], {leaves[2], leaves[3], 1e-5}, 0.1, kKey, places);
-    const at::Tensor active = bias_activate(normal, leaves[3], Activation::gelu);
-    torch::autograd::backward({normalize_rows(pool(active, packing.offsets, Pooling::mean)).sum()});
-  });
+  // Without dropout attention is ATen's.
+  for (const double rate : {0.1, 0.0})
+    EXPECT_NO_THROW({
+      const at::Tensor mixed =
+          attention(at::cat({leaves[0], leaves[1], leaves[1]}, 1), 2, packing.offsets, packing.index, {rate, {77}});
+      const at::Tensor normal =
+          dropout_residual_norm(mixed, leaves[0], {leaves[2], leaves[3], 1e-5}, rate, kKey, places);
+      const at::Tensor active = bias_activate(normal, leaves[3], Activation::gelu);
+      torch::autograd::backward({normalize_rows(pool(active, packing.offsets, Pooling::mean)).sum()});
+    });
   warnings.set_sync_debug_mode(before);
 }
 

@@ -11,7 +11,7 @@ namespace {
 
 // A large epsilon: with a small one AdamW does not see a factor on all gradients, hence not the divisor.
 constexpr AdamWOptions kOptions{.beta1 = 0.8, .beta2 = 0.95, .epsilon = 0.1, .weight_decay = 0.1};
-constexpr LearningRates kRates{.encoder = 0.01, .temperature = 0.3};
+constexpr LearningRates kRates{.encoder = 0.01, .temperature = 0.3, .head = 0.07};
 constexpr int kSteps = 5;
 
 const std::vector<Declaration>& declarations() {
@@ -20,7 +20,8 @@ const std::vector<Declaration>& declarations() {
       {"bias", test::random_tensor({5}, 2), {.decay = Decay::no}},
       {"other", test::random_tensor({33}, 3), {}},
       {"expert", test::random_tensor({3, 3}, 4), {.sharing = Sharing::expert}},
-      {"log_scale", test::random_tensor({1}, 5), {.decay = Decay::no, .rate = Rate::temperature}}};
+      {"log_scale", test::random_tensor({1}, 5), {.decay = Decay::no, .rate = Rate::temperature}},
+      {"head", test::random_tensor({4, 3}, 6), {.rate = Rate::head}}};
   return kAll;
 }
 
@@ -40,7 +41,9 @@ void set_gradients(const ParameterStore& store, int step) {
 std::map<std::string, at::Tensor> textbook(double divisor) {
   std::map<std::string, at::Tensor> result;
   for (const Declaration& parameter : declarations()) {
-    const double rate = parameter.kind.rate == Rate::temperature ? kRates.temperature : kRates.encoder;
+    const double rate = parameter.kind.rate == Rate::temperature ? kRates.temperature
+                        : parameter.kind.rate == Rate::head      ? kRates.head
+                                                                 : kRates.encoder;
     const double decay = parameter.kind.decay == Decay::yes ? kOptions.weight_decay : 0.0;
     at::Tensor values = parameter.value.clone();
     for (std::int64_t i = 0; i < values.numel(); ++i) {
@@ -115,6 +118,14 @@ TEST(AdamW, rates_move_their_own_group_only) {
   const double g = gradient_of(declarations()[4], 1).item<double>();
   EXPECT_NEAR((declarations()[4].value - store.at("log_scale")).item<double>(),
               0.5 * g / (std::abs(g) + kOptions.epsilon), 1e-15);
+  EXPECT_TRUE(at::equal(store.at("head"), declarations()[5].value));
+
+  const at::Tensor log_scale = store.at("log_scale").detach().clone();
+  optimizer.step(store, {.head = 0.5}, 1.0);
+
+  EXPECT_TRUE(at::equal(store.at("weight"), declarations()[0].value));
+  EXPECT_TRUE(at::equal(store.at("log_scale"), log_scale));
+  EXPECT_FALSE(at::equal(store.at("head"), declarations()[5].value));
 }
 
 TEST(AdamW, goes_on_exactly_from_moments_and_count) {

@@ -266,9 +266,16 @@ cat >"$2" <<XML
 XML
 exit 8
 END
-COTERIE_TEST_ASAN=0 COTERIE_TEST_CUDA=0 run "$project/launch/test.sh"
+COTERIE_TEST_ASAN=0 run env -u COTERIE_TEST_CUDA "$project/launch/test.sh"
 expect 'exit code' "$code" 8
 expect 'last line' "$(tail -n 1 "$work/out")" '1 passed, 2 failed, 2 skipped'
+expect 'passes with CUDA' "$(grep -c 'preset cuda' "$FAKE_LOG")" 0
+
+test=test_with_cuda_is_a_pass_more
+COTERIE_TEST_ASAN=0 COTERIE_TEST_CUDA=1 CUDACXX=nvcc run "$project/launch/test.sh"
+expect 'exit code' "$code" 8
+expect 'last line' "$(tail -n 1 "$work/out")" '2 passed, 4 failed, 4 skipped'
+expect_part 'what was run' "$(cat "$FAKE_LOG")" 'cmake --build --preset cuda'
 
 echo "$failures failures"
 [ "$failures" -eq 0 ]

@@ -39,6 +39,7 @@ wait_for 300 bash -c '[ -z "$(squeue -h -j "$1" -o %T)" ]' bash "$job" || fail '
 
 grep -q 'requeueing' "coterie-sweep-${job}_1.log" || fail 'the preempted task was not requeued'
 grep -q 'start 1' "coterie-sweep-${job}_1.log" || fail 'the preempted task did not come back'
+grep -q 'continuing at step' "$preempted/log.txt" || fail 'the preempted cell began anew'
 # Slurm may deliver the signal once more, to the task that came back; to no other task.
 [ "$(grep -l 'requeueing' coterie-sweep-"${job}"_*.log)" = "coterie-sweep-${job}_1.log" ] || fail 'others were requeued'
 said=$("$binary" sweep "${arguments[@]}") || fail 'the second submission'

@@ -201,5 +201,22 @@ TEST(Declaring, shares_experts_over_the_data_axis_and_decays_weights_only) {
   EXPECT_TRUE(kinds.at("encoder.layer.0.attention.self.query.bias") == kind(Sharing::replicated, Decay::no));
 }
 
+TEST(Declaring, gives_the_head_and_nothing_else_a_rate_of_its_own) {
+  ModelSpec spec = tiny_spec({"a", "b"}, {1});
+  spec.head = experts::HeadKind::sb_moe;
+  spec.head_experts = 2;
+  int of_head = 0;
+
+  for (const auto& declaration : declare(spec, all_experts(spec), tiny_weights(spec, 7))) {
+    const bool head = declaration.name.starts_with("head.");
+    of_head += head ? 1 : 0;
+    EXPECT_EQ(declaration.kind.rate, head ? kernels::Rate::head : kernels::Rate::encoder) << declaration.name;
+    const bool expert = declaration.name.find(".experts.") != std::string::npos;
+    EXPECT_EQ(declaration.kind.sharing, expert ? kernels::Sharing::expert : kernels::Sharing::replicated)
+        << declaration.name;
+  }
+  EXPECT_EQ(of_head, 6 + 2 * 4);
+}
+
 }  // namespace
 }  // namespace coterie::model

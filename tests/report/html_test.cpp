@@ -42,7 +42,7 @@ TEST(PageTest, is_self_contained_and_leads_to_its_sections) {
   expect_self_contained(html);
   EXPECT_THAT(html, HasSubstr("<title>Run &lt;x&gt;</title>"));
   EXPECT_THAT(html, HasSubstr("<section id=\"first-part\">"));
-  EXPECT_EQ(count_of(html, "Nothing"), 0);
+  EXPECT_EQ(count(html, "Nothing"), 0);
 }
 
 TEST(PageChecks, find_what_they_are_for) {

@@ -8,14 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "tests/harness/count.h"
+
 namespace coterie::report {
 
-/// How often `part` occurs.
-inline int count_of(const std::string& text, const std::string& part) {
-  int found = 0;
-  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++found;
-  return found;
-}
+using test::count;
 
 /// What is wrong with the nesting of elements, or nothing: every element is closed in its turn, and every attribute has
 /// quotes.
@@ -45,23 +42,23 @@ inline std::string nesting_problem(const std::string& html) {
 /// Expects what holds for every page.
 inline void expect_self_contained(const std::string& html) {
   EXPECT_EQ(nesting_problem(html), "");
-  EXPECT_EQ(count_of(html, "http://") + count_of(html, "https://"), 0);
-  EXPECT_EQ(count_of(html, "src="), 0);
-  EXPECT_EQ(count_of(html, "@import") + count_of(html, "url("), 0);
-  EXPECT_EQ(count_of(html, "<script"), 0);
-  EXPECT_EQ(count_of(html, "default-src 'none'"), 1);
-  EXPECT_EQ(count_of(html, "prefers-color-scheme: dark"), 1);
-  EXPECT_EQ(count_of(html, "<html lang=\"en\">"), 1);
+  EXPECT_EQ(count(html, "http://") + count(html, "https://"), 0);
+  EXPECT_EQ(count(html, "src="), 0);
+  EXPECT_EQ(count(html, "@import") + count(html, "url("), 0);
+  EXPECT_EQ(count(html, "<script"), 0);
+  EXPECT_EQ(count(html, "default-src 'none'"), 1);
+  EXPECT_EQ(count(html, "prefers-color-scheme: dark"), 1);
+  EXPECT_EQ(count(html, "<html lang=\"en\">"), 1);
   // Each picture has a name and a description.
-  const int pictures = count_of(html, "<svg role=\"img\"");
-  EXPECT_EQ(count_of(html, "</title><desc>"), pictures);
-  EXPECT_EQ(count_of(html, "<desc></desc>"), 0);
-  EXPECT_EQ(count_of(html, "<figcaption>"), pictures);
-  EXPECT_EQ(count_of(html, "\"nan") + count_of(html, "nan\"") + count_of(html, " nan "), 0);
+  const int pictures = count(html, "<svg role=\"img\"");
+  EXPECT_EQ(count(html, "</title><desc>"), pictures);
+  EXPECT_EQ(count(html, "<desc></desc>"), 0);
+  EXPECT_EQ(count(html, "<figcaption>"), pictures);
+  EXPECT_EQ(count(html, "\"nan") + count(html, "nan\"") + count(html, " nan "), 0);
   // Links lead to sections of the page.
   const std::regex link("<a href=\"#([^\"]*)\"");
   for (auto it = std::sregex_iterator(html.begin(), html.end(), link); it != std::sregex_iterator(); ++it)
-    EXPECT_EQ(count_of(html, "<section id=\"" + (*it)[1].str() + "\""), 1) << (*it)[1];
+    EXPECT_EQ(count(html, "<section id=\"" + (*it)[1].str() + "\""), 1) << (*it)[1];
 }
 
 }  // namespace coterie::report

@@ -68,9 +68,9 @@ TEST(Figure, leaves_gaps_where_values_are_not_finite) {
   const std::string html = figure(plot_of({{0, 0}, {1, 1}, {2, nan}, {3, 0}, {4, 1}}));
 
   EXPECT_EQ(nesting_problem(html), "");
-  EXPECT_EQ(count_of(html, "nan"), 0);
+  EXPECT_EQ(count(html, "nan"), 0);
   const std::size_t path = html.find("s0 line\" d=\"");
-  EXPECT_EQ(count_of(html.substr(path, html.find("/>", path) - path), "M"), 2);
+  EXPECT_EQ(count(html.substr(path, html.find("/>", path) - path), "M"), 2);
 }
 
 TEST(Figure, of_nothing_is_nothing_and_of_one_value_a_dot) {
@@ -90,7 +90,7 @@ TEST(Figure, says_in_words_what_it_shows) {
 
 TEST(Figure, names_its_series_when_there_are_several) {
   Plot plot = plot_of({{1, 2}, {2, 3}});
-  EXPECT_EQ(count_of(figure(plot), "class=\"legend\""), 0);
+  EXPECT_EQ(count(figure(plot), "class=\"legend\""), 0);
   plot.series.push_back({.name = "a<b", .points = {{1, 1}}});
 
   EXPECT_THAT(figure(plot), HasSubstr("a&lt;b"));
@@ -102,17 +102,17 @@ TEST(IntervalFigure, has_a_dot_for_each_value) {
       interval_figure("AP", "average precision", {{"a", {0.5, 0.7}, 0.6, 0.1}, {"b", {}, 0.4, 0.0}}, 0.6);
 
   EXPECT_EQ(nesting_problem(html), "");
-  EXPECT_EQ(count_of(html, "<circle"), 2);
+  EXPECT_EQ(count(html, "<circle"), 2);
   EXPECT_THAT(html, HasSubstr("a: mean 0.6000, deviation 0.1000, 2 values."));
   EXPECT_EQ(interval_figure("AP", "x", {}, {}), "");
-  EXPECT_EQ(count_of(interval_figure("AP", "x", {{"same", {1.0}, 1.0, 0.0}}, {}), "nan"), 0);
+  EXPECT_EQ(count(interval_figure("AP", "x", {{"same", {1.0}, 1.0, 0.0}}, {}), "nan"), 0);
 }
 
 TEST(SharesFigure, has_a_shade_and_a_number_for_each_share) {
   const std::string html = shares_figure({"Load", {"layer 0"}, {"0", "1"}, {{0.25, 0.75}}});
 
   EXPECT_EQ(nesting_problem(html), "");
-  EXPECT_EQ(count_of(html, "<rect"), 2);
+  EXPECT_EQ(count(html, "<rect"), 2);
   EXPECT_THAT(html, HasSubstr("fill-opacity=\"0.750\""));
   EXPECT_THAT(html, HasSubstr("layer 0: 0 0.25; 1 0.75;"));
   EXPECT_EQ(shares_figure({"Load", {}, {}, {}}), "");

@@ -88,6 +88,14 @@ TEST_F(ReportFiles, a_run_that_has_only_begun_is_shown_too) {
   EXPECT_THAT(html, HasSubstr("has not made a step yet"));
 }
 
+TEST_F(ReportFiles, have_their_folders_name_however_it_is_written) {
+  put_run("r");
+
+  EXPECT_EQ(read_run(folder() / "r" / "").name, "r");
+  EXPECT_EQ(read_run(folder() / "r" / ".").name, "r");
+  EXPECT_EQ(read_run(folder() / "r" / ".." / "r").name, "r");
+}
+
 TEST_F(ReportFiles, of_a_run_are_read_in_their_order) {
   put_run("r");
 
@@ -113,7 +121,7 @@ TEST_F(ReportFiles, of_a_sweep_are_compared) {
       R"({"name":"s","baseline":"a","measures":["all.roc_auc"],"reading":"p (t): two-sided","comparisons":[)"
       R"({"cell":"a","measure":"all.roc_auc","seeds":1,"planned":1,"mean":0.5,"deviation":null,"difference":null,)"
       R"("p_paired_t":null,"p_sign_flip":null,"detectable":null,"seconds":3.0,"peak_mib":100.0},)"
-      R"({"cell":"b","measure":"all.roc_auc","seeds":1,"planned":1,"mean":0.75,"deviation":0.1,"difference":0.25,)"
+      R"({"cell":"b","measure":"all.roc_auc","seeds":1,"planned":2,"mean":0.75,"deviation":0.1,"difference":0.25,)"
       R"("p_paired_t":0.01,"p_sign_flip":0.5,"detectable":0.2,"seconds":4.0,"peak_mib":120.0}],"cells":[)"
       R"({"name":"a","seed":"0","folder":"a,seed=0","ranks":1,"state":"finished","values":{"all.roc_auc":0.5},)"
       R"("seconds":3.0,"peak_mib":100.0,"starts":1,"unknown_costs":0},)"
@@ -128,6 +136,14 @@ TEST_F(ReportFiles, of_a_sweep_are_compared) {
   for (const char* part : {"Baseline: a", "p (t): two-sided", "first seed of each cell", "<td>failed</td>",
                            "seconds of a cell", "Config of the first cell"})
     EXPECT_THAT(html, HasSubstr(part));
+  // Mean, deviation, difference, both p; one of two seeds is finished. Then a cell with its seed, ranks and measure.
+  EXPECT_THAT(html, HasSubstr("<td>b</td><td>all.roc_auc</td><td>1 of 2</td><td class=\"number\">0.7500</td>"
+                              "<td class=\"number\">0.1000</td><td class=\"number\">0.2500</td>"
+                              "<td class=\"number\">0.010</td><td class=\"number\">0.500</td>"));
+  EXPECT_THAT(html, HasSubstr("<td>b</td><td class=\"number\">0</td><td class=\"number\">1</td><td>finished</td>"
+                              "<td class=\"number\">0.7500</td><td class=\"number\">4.0</td>"
+                              "<td class=\"number\">120</td><td class=\"number\">1</td>"));
+  EXPECT_THAT(html, HasSubstr("<td>failed</td><td class=\"number\">-</td>"));
 }
 
 TEST_F(ReportFiles, that_are_damaged_are_named_with_their_line) {
@@ -138,6 +154,10 @@ TEST_F(ReportFiles, that_are_damaged_are_named_with_their_line) {
   put_run("r");
   put("r/pairs.trained.csv", "prediction,label\n0.5,2\n");
   EXPECT_THAT(refusal([&] { (void)report(folder() / "r"); }), HasSubstr("pairs.trained.csv:2)"));
+  for (const char* score : {"nan", "inf", "-inf", "1e999", ""}) {
+    put("r/pairs.trained.csv", str("prediction,label\n0.5,1\n", score, ",0\n"));
+    EXPECT_THAT(refusal([&] { (void)report(folder() / "r"); }), HasSubstr("pairs.trained.csv:3)")) << score;
+  }
   put("r/pairs.trained.csv", "score,label\n");
   EXPECT_THAT(refusal([&] { (void)report(folder() / "r"); }), HasSubstr("column 'prediction' is missing"));
 

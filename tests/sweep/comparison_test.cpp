@@ -22,7 +22,7 @@ class ComparisonTest : public SweepTest {
     std::ofstream(folder(cell) / "eval.json") << nlohmann::json{{"trained", {{"all", {{"roc_auc", value}}}}}};
     write_result(*ops, folder(cell));
   }
-  [[nodiscard]] std::vector<Comparison> rows() const { return compare(plan_, "a", {"all.roc_auc"}); }
+  [[nodiscard]] std::vector<Comparison> rows() const { return compare(plan_, "a", {"all.roc_auc"}).comparisons; }
 };
 
 TEST_F(ComparisonTest, pairs_seeds_with_those_of_the_baseline) {
@@ -70,7 +70,7 @@ TEST_F(ComparisonTest, of_nothing_is_a_table_of_dashes) {
 TEST_F(ComparisonTest, a_measure_that_a_cell_lacks_is_none) {
   finish(0, 0.5, 1, 1);
 
-  EXPECT_FALSE(compare(plan_, "a", {"cisi.roc_auc"})[0].mean.has_value());
+  EXPECT_FALSE(compare(plan_, "a", {"cisi.roc_auc"}).comparisons[0].mean.has_value());
 }
 
 TEST_F(ComparisonTest, the_files_hold_the_table_the_cells_and_how_to_read_them) {

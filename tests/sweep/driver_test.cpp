@@ -143,6 +143,50 @@ TEST_F(DriverTest, a_missing_corpus_is_built_once_before_the_cells_that_share_it
   EXPECT_EQ(stand_ins_.started[0], "data a,seed=0");
 }
 
+// Each sweep has its own folder; what they share is the corpus file.
+TEST_F(DriverTest, two_sweeps_do_not_build_one_corpus_at_once) {
+  for (PlannedCell& planned : plan_.cells) planned.builds_corpus = true;
+  stand_ins_.corpus = plan_.cells[0].corpus;
+  auto other = std::make_unique<RunLock>(plan_.cells[0].corpus + ".lock", "another sweep");
+  int asked = 0;
+  DriverTools with_other = tools();
+  with_other.stopping = [&] {
+    if (++asked == 3) {
+      std::ofstream(stand_ins_.corpus) << "";
+      other.reset();
+    }
+    if (other) {
+      EXPECT_THAT(stand_ins_.started, IsEmpty());
+    }
+    return false;
+  };
+
+  (void)Driver(plan_, with_other).run();
+
+  EXPECT_EQ(stand_ins_.started.size(), 8U);
+  for (std::size_t cell = 0; cell < 4; ++cell) EXPECT_EQ(stage(cell), Stage::finished);
+}
+
+TEST_F(DriverTest, what_an_evaluation_saves_lies_in_the_folder_of_its_cell) {
+  plan_.cells[0].saves = true;
+
+  (void)drive();
+
+  const auto& words = stand_ins_.words;
+  EXPECT_EQ(std::count(words.begin(), words.end(), str("eval.save=\"", folder(0).string(), "\"")), 1);
+  EXPECT_EQ(std::count_if(words.begin(), words.end(), [](const auto& word) { return word.starts_with("eval.save"); }),
+            1);
+}
+
+// As a sweep has it that was begun before the key lost its say.
+TEST_F(DriverTest, a_key_that_no_longer_counts_does_not_make_a_cell_another) {
+  plan_.cells[0].values["eval.save"] = "\"saved\"";
+  (void)drive();
+  plan_.cells[0].values.erase("eval.save");
+
+  EXPECT_EQ(differences_from(folder(0), plan_.cells[0]), "");
+}
+
 TEST_F(DriverTest, a_cell_begun_with_other_settings_is_refused_with_the_keys) {
   (void)drive();
   plan_.cells[2].values["k"] = "c";

@@ -30,21 +30,23 @@ class StandIns final : public Processes {
   /// The exit code of a command, by the folder of its cell and its name; 0 where nothing is said. Taken once.
   std::map<std::pair<std::string, std::string>, std::vector<int>> codes;
   std::vector<std::string> started;  ///< `train a,seed=0`, in order
+  std::vector<std::string> words;    ///< of all commands
   std::size_t most_at_once = 0;
   bool stopped = false;
 
   int start(const Command& command) override {
     const bool ranks = command.words[0] == "mpirun";
-    const auto words = std::vector<std::string>(command.words.begin() + (ranks ? 7 : 1), command.words.end());
+    const std::string name = command.words[ranks ? 7 : 1];
+    words.insert(words.end(), command.words.begin(), command.words.end());
     const fs::path folder = command.log.parent_path();
-    started.push_back(words[0] + " " + folder.filename().string());
-    auto& planned = codes[{folder.filename().string(), words[0]}];
+    started.push_back(name + " " + folder.filename().string());
+    auto& planned = codes[{folder.filename().string(), name}];
     const int code = planned.empty() ? 0 : planned.front();
     if (!planned.empty()) planned.erase(planned.begin());
-    std::ofstream(command.log, std::ios::app) << "the last words of " << words[0] << "\n";
-    if (words[0] == "train") std::ofstream(folder / "metrics.jsonl") << "{\"step\":3,\"loss\":1.0}\n";
-    if (words[0] == "eval" && code == 0) write_evaluation(folder);
-    if (words[0] == "data" && code == 0) std::ofstream(corpus) << "";
+    std::ofstream(command.log, std::ios::app) << "the last words of " << name << "\n";
+    if (name == "train") std::ofstream(folder / "metrics.jsonl") << "{\"step\":3,\"loss\":1.0}\n";
+    if (name == "eval" && code == 0) write_evaluation(folder);
+    if (name == "data" && code == 0) std::ofstream(corpus) << "";
     ended_.push_back({.id = ++last_, .code = code, .seconds = 2.0, .peak_mib = 100.0});
     most_at_once = std::max(most_at_once, ended_.size());
     return last_;

@@ -2,7 +2,6 @@
 #include "train/auxiliary_loss.h"
 
 #include <ATen/Functions.h>
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -11,50 +10,39 @@
 
 #include "base/error.h"
 #include "experts/upcycling.h"
-#include "tests/harness/packing.h"
-#include "tests/harness/tiny_model.h"
-#include "train/training_step.h"
+#include "tests/train/layouts.h"
 
 namespace coterie::train {
 namespace {
 
-using testing::HasSubstr;
+constexpr std::int64_t kExperts = kDomains;
 
-constexpr std::int64_t kPairs = 6;
-constexpr std::int64_t kDomains = 3;
-constexpr std::int64_t kExperts = 4;
-
-model::ModelSpec learned_spec(std::int64_t top_k) {
-  model::ModelSpec spec = test::tiny_spec();
-  spec.expert_layers = {0, 1};
-  spec.router = experts::RouterKind::top_k_token;
-  spec.expert_count = kExperts;
-  spec.top_k = top_k;
-  return spec;
+// One of its sequences has no domain.
+data::Batch some_batch() {
+  data::Batch batch = batch_for(0, 1);
+  batch.sequences.domain[4] = -1;
+  return batch;
 }
 
-data::Batch some_batch() {
-  data::Batch batch;
-  batch.global.a.resize(kPairs);
-  batch.global.b.resize(kPairs);
-  batch.global.domains = kDomains;
-  for (std::int64_t i = 0; i < kPairs; ++i) batch.positions.push_back(i);
-  for (std::int64_t sequence = 0; sequence < 2 * kPairs; ++sequence) {
-    const RandomKey key = RandomKey{11}.derive(static_cast<std::uint64_t>(sequence));
-    std::vector<std::int32_t> ids(3 + random_below(key, 0, 10));
-    for (std::size_t t = 0; t < ids.size(); ++t) ids[t] = static_cast<std::int32_t>(random_below(key, t + 1, 40));
-    test::append(batch.sequences, ids, 16, static_cast<std::int32_t>(sequence % kDomains), sequence);
+// Tokens and sequences with a domain.
+std::pair<std::int64_t, std::int64_t> of_known_domains(const data::PackedSequences& sequences) {
+  std::pair<std::int64_t, std::int64_t> known = {0, 0};
+  for (std::size_t b = 0; b + 1 < sequences.offsets.size(); ++b) {
+    if (sequences.domain[b] < 0) continue;
+    known.first += sequences.offsets[b + 1] - sequences.offsets[b];
+    ++known.second;
   }
-  return batch;
+  return known;
 }
 
 // The four losses of one layer's logits, written as they are said, token by token.
 std::array<at::Tensor, 4> plain_losses(const at::Tensor& logits_TE, const data::PackedSequences& sequences,
                                        std::int64_t top_k) {
   const std::int64_t tokens = logits_TE.size(0);
+  const auto [known_tokens, known_sequences] = of_known_domains(sequences);
   std::vector<std::int64_t> assigned(kExperts, 0);
   std::vector<at::Tensor> mean(kExperts, at::zeros({}, at::kDouble));
-  std::map<std::pair<std::int64_t, std::int64_t>, at::Tensor> mass;  // (domain, expert)
+  std::map<std::pair<std::int64_t, std::int64_t>, at::Tensor> mass;  // (domain, expert), of known domains
   at::Tensor z = at::zeros({}, at::kDouble);
   at::Tensor specified = at::zeros({}, at::kDouble);
   for (std::size_t b = 0; b + 1 < sequences.offsets.size(); ++b) {
@@ -71,12 +59,13 @@ std::array<at::Tensor, 4> plain_losses(const at::Tensor& logits_TE, const data::
         const at::Tensor p = exp_E[e] / exp_E.sum();
         auto& expert_mean = mean[static_cast<std::size_t>(e)];
         expert_mean = expert_mean + p / static_cast<double>(tokens);
+        if (domain < 0) continue;
         auto& cell = mass.try_emplace({domain, e}, at::zeros({}, at::kDouble)).first->second;
-        cell = cell + p / static_cast<double>(tokens);
+        cell = cell + p / static_cast<double>(known_tokens);
       }
     }
     const at::Tensor average_E = sum_E / static_cast<double>(sequences.offsets[b + 1] - sequences.offsets[b]);
-    specified = specified - average_E.log_softmax(0)[domain] / static_cast<double>(sequences.sequences());
+    if (domain >= 0) specified = specified - average_E.log_softmax(0)[domain] / static_cast<double>(known_sequences);
   }
   at::Tensor balance = at::zeros({}, at::kDouble);
   for (std::size_t e = 0; e < kExperts; ++e)
@@ -84,8 +73,12 @@ std::array<at::Tensor, 4> plain_losses(const at::Tensor& logits_TE, const data::
   at::Tensor information = at::zeros({}, at::kDouble);
   for (const auto& [place, p] : mass) {
     at::Tensor of_domain = at::zeros({}, at::kDouble);
-    for (std::int64_t e = 0; e < kExperts; ++e) of_domain = of_domain + mass.at({place.first, e});
-    information = information + p * (p / (of_domain * mean[static_cast<std::size_t>(place.second)])).log();
+    at::Tensor of_expert = at::zeros({}, at::kDouble);
+    for (const auto& [other, q] : mass) {
+      if (other.first == place.first) of_domain = of_domain + q;
+      if (other.second == place.second) of_expert = of_expert + q;
+    }
+    information = information + p * (p / (of_domain * of_expert)).log();
   }
   return {balance, z, specified, -information};
 }
@@ -200,32 +193,9 @@ TEST_P(AuxiliaryDifferences, of_the_gates_are_their_gradients) {
 
 INSTANTIATE_TEST_SUITE_P(Two, AuxiliaryDifferences, testing::Values(2));
 
-std::string refusal(const model::ModelSpec& spec, const AuxiliaryOptions& options, std::int64_t domains) {
-  const dist::Mesh mesh = dist::Mesh::solo();
-  const auto model = model::make_sentence_encoder(spec, test::tiny_weights(spec, 5, at::kDouble), mesh, at::kDouble);
-  TrainingStep step({.auxiliary = options}, {.warmup_steps = 0}, 0, model, mesh);
-  data::Batch batch = some_batch();
-  batch.global.domains = domains;
-  try {
-    (void)step.gradients(batch, {{std::vector<std::int64_t>(kPairs + 1, 0), {}}, {}, {}}, {});
-  } catch (const ConfigError& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-TEST(AuxiliaryOptions, without_a_learned_router_are_refused) {
-  const model::ModelSpec by_domain = test::tiny_spec({"x", "y", "z"}, {0});
-
-  EXPECT_THAT(refusal(by_domain, {.load_balance = 0.1}, 3), HasSubstr("loss.auxiliary weights must be 0"));
-  EXPECT_THAT(refusal(test::tiny_spec(), {.router_z = 0.1}, 3), HasSubstr("loss.auxiliary weights must be 0"));
-  EXPECT_EQ(refusal(by_domain, {}, 3), "no error");
-}
-
-TEST(AuxiliaryOptions, with_a_specified_expert_need_one_for_each_domain) {
-  EXPECT_THAT(refusal(learned_spec(1), {.specified_expert = 0.1}, 5),
-              HasSubstr("an expert for each domain (5), got 4 experts"));
-  EXPECT_EQ(refusal(learned_spec(1), {.specified_expert = 0.1}, 4), "no error");
+TEST(AuxiliaryLoss, of_layers_without_scores_is_a_bug) {
+  EXPECT_THROW((void)auxiliary_loss({.load_balance = 0.1}, {}), ShapeError);
+  EXPECT_NO_THROW((void)auxiliary_loss({}, {}));
 }
 
 }  // namespace

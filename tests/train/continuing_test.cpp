@@ -96,6 +96,23 @@ TEST_F(Continuing, with_other_settings_is_refused_by_key) {
   EXPECT_THAT(refusal(other), AllOf(HasSubstr("loss.mask_known was true, got false"), HasSubstr("seed was 0, got 5")));
 }
 
+// The nearest domain is found by means that a run keeps from its first step on; a named one needs nothing.
+TEST_F(Continuing, to_or_from_the_nearest_unknown_domain_is_refused_and_to_a_named_one_is_not) {
+  RunOptions nearest = options();
+  nearest.experts.unknown_domain = "nearest";
+  RunOptions named = options();
+  named.experts.unknown_domain = data::Corpus(named.data.corpus).domains().front();
+
+  (void)start(options())->run();
+  EXPECT_THAT(refusal(nearest), HasSubstr("experts.unknown_domain was nothing, got \"nearest\""));
+  EXPECT_NO_THROW((void)start(named));
+
+  fs::remove_all(folder() / "runs");
+  (void)start(nearest)->run();
+  EXPECT_THAT(refusal(options()), HasSubstr("experts.unknown_domain was \"nearest\", got nothing"));
+  EXPECT_NO_THROW((void)start(nearest));
+}
+
 TEST_F(Continuing, to_fewer_steps_than_were_made_is_refused) {
   (void)start(options())->run();
   RunOptions shorter = options();

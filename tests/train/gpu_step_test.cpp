@@ -5,53 +5,10 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "tests/harness/gpu.h"
-#include "tests/harness/packing.h"
-#include "tests/harness/tiny_model.h"
-#include "train/training_step.h"
+#include "tests/train/layouts.h"
 
 namespace coterie::train {
 namespace {
-
-constexpr std::int64_t kPairs = 9;
-
-/// The pairs with numbers rank, rank + ranks, ... of a batch over three of four domains.
-data::Batch batch_for(std::int64_t rank, std::int64_t ranks) {
-  data::Batch batch;
-  batch.global.a.resize(kPairs);
-  batch.global.b.resize(kPairs);
-  batch.global.domains = 4;
-  for (std::int64_t i = rank; i < kPairs; i += ranks) batch.positions.push_back(i);
-  for (const std::int64_t side : {0, 1})
-    for (const std::int64_t i : batch.positions) {
-      const std::int64_t sequence = side * kPairs + i;
-      const RandomKey key = RandomKey{11}.derive(static_cast<std::uint64_t>(sequence));
-      std::vector<std::int32_t> ids(3 + random_below(key, 0, 10));
-      for (std::size_t t = 0; t < ids.size(); ++t) ids[t] = static_cast<std::int32_t>(random_below(key, t + 1, 40));
-      test::append(batch.sequences, ids, 16, static_cast<std::int32_t>(i % 3), sequence);
-    }
-  return batch;
-}
-
-NegativeMask some_mask() {
-  NegativeMask mask;
-  for (std::int64_t i = 0; i < kPairs; ++i) {
-    for (std::int64_t j = 0; j < kPairs; ++j)
-      if (i != j && (i + 2 * j) % 4 == 0) mask.known.columns.push_back(j);
-    mask.known.row_offsets.push_back(static_cast<std::int64_t>(mask.known.columns.size()));
-  }
-  return mask;
-}
-
-model::ModelSpec routed_by_domain() { return test::tiny_spec({"w", "x", "y", "z"}, {0, 1}); }
-
-model::ModelSpec routed_by_a_gate() {
-  model::ModelSpec spec = test::tiny_spec();
-  spec.expert_layers = {0, 1};
-  spec.router = experts::RouterKind::top_k_token;
-  spec.expert_count = 4;
-  spec.top_k = 2;
-  return spec;
-}
 
 class GpuStep : public test::OnGpu {
  protected:
@@ -71,7 +28,8 @@ class GpuStep : public test::OnGpu {
           model::make_sentence_encoder(spec, test::tiny_weights(spec, 5, dtype), mesh, dtype, loss_parameters(loss));
       TrainingStep step(loss, {}, micro_batch_tokens, model, mesh);
 
-      const StepResult result = step.gradients(batch_for(mesh.world().rank(), ranks), some_mask(), noise);
+      const StepResult result =
+          step.gradients(batch_for(mesh.world().rank(), ranks, Shares::on_all_ranks), some_mask(), noise);
 
       EXPECT_NEAR(result.loss, expected.loss, bound * expected.loss);
       EXPECT_NEAR(result.gradient_norm, expected.gradient_norm, bound * expected.gradient_norm);
@@ -85,21 +43,20 @@ class GpuStep : public test::OnGpu {
   }
 };
 
-TEST_F(GpuStep, in_double_is_that_of_the_cpu) { compare(routed_by_domain(), at::kDouble, 1e-10); }
+TEST_F(GpuStep, in_double_is_that_of_the_cpu) { compare(spec(), at::kDouble, 1e-10); }
 
-TEST_F(GpuStep, in_float_is_that_of_the_cpu) { compare(routed_by_domain(), at::kFloat, 1e-4); }
+TEST_F(GpuStep, in_float_is_that_of_the_cpu) { compare(spec(), at::kFloat, 1e-4); }
 
-TEST_F(GpuStep, in_micro_batches_is_that_of_the_cpu) { compare(routed_by_domain(), at::kDouble, 1e-10, 20); }
+TEST_F(GpuStep, in_micro_batches_is_that_of_the_cpu) { compare(spec(), at::kDouble, 1e-10, 20); }
 
-TEST_F(GpuStep, under_learned_routes_is_that_of_the_cpu) { compare(routed_by_a_gate(), at::kDouble, 1e-10); }
+TEST_F(GpuStep, under_learned_routes_is_that_of_the_cpu) { compare(learned_spec(2), at::kDouble, 1e-10); }
 
 // With routes that the host knows, nothing between the batch and its embeddings waits for the GPU, nor does backward.
 TEST_F(GpuStep, embeds_and_differentiates_without_waiting) {
   const dist::Mesh mesh({}, {.share_gpu = true}, dist::DeviceKind::cuda);
   if (mesh.device().shared()) GTEST_SKIP() << "ranks that share a GPU communicate through the host";
-  const model::ModelSpec spec = routed_by_domain();
-  const auto model = model::make_sentence_encoder(spec, test::tiny_weights(spec, 5), mesh, at::kFloat);
-  const data::Batch batch = batch_for(mesh.world().rank(), mesh.world().size());
+  const auto model = model::make_sentence_encoder(spec(), test::tiny_weights(spec(), 5), mesh, at::kFloat);
+  const data::Batch batch = batch_for(mesh.world().rank(), mesh.world().size(), Shares::on_all_ranks);
   auto& warnings = c10::cuda::warning_state();
   const auto before = warnings.get_sync_debug_mode();
   warnings.set_sync_debug_mode(c10::cuda::SyncDebugMode::L_ERROR);

@@ -55,6 +55,35 @@ class Layout : public testing::Test {
     }
   }
 
+  void expect_balance_of_the_global_load(const model::ModelSpec& balanced) const {
+    StepSettings settings;
+    settings.optim.lr = 0.0;
+    settings.optim.router_balance_rate = 0.01;
+    const model::Weights weights = test::tiny_weights(balanced, 5, at::kDouble);
+    const dist::Mesh solo = dist::Mesh::solo();
+    const auto whole = model::make_sentence_encoder(balanced, weights, solo, at::kDouble);
+    experts::Plans plans;
+    (void)whole.encoder->embed(batch_for(0, 1).sequences, settings.noise, plans);
+
+    for (const std::int64_t axis : expert_axes(everyone_.world().size())) {
+      SCOPED_TRACE(str("expert axis ", axis));
+      const dist::Mesh mesh({.expert = axis}, {});
+      const auto model =
+          model::make_sentence_encoder(balanced, weights, mesh, at::kDouble, loss_parameters(settings.loss));
+      TrainingStep step(settings.loss, settings.optim, 20, model, mesh);
+      (void)step.run(batch_for(mesh.world().rank(), mesh.world().size()), some_mask(), settings.noise, 1.0);
+
+      ASSERT_EQ(plans.records().size(), 2U);
+      for (const experts::RouterRecord& record : plans.records()) {
+        const std::string name = experts::balance_tensor(record.layer);
+        const at::Tensor load_E = record.scores.expert_UK.flatten().bincount({}, kDomains).to(at::kDouble);
+        EXPECT_GT(load_E.max().item<double>(), load_E.min().item<double>()) << "the load must be uneven";
+        const at::Tensor expected_E = weights.at(name) + 0.01 * (load_E.mean() - load_E).sign();
+        EXPECT_TRUE(at::equal(model.parameters->at(name), expected_E)) << name;
+      }
+    }
+  }
+
   dist::Mesh everyone_;
   StepSettings settings_;
 };
@@ -181,33 +210,11 @@ TEST_F(Layout, several_clipped_steps_end_at_the_parameters_of_one_rank) {
 
 // With a learning rate of zero the step moves nothing but the biases.
 TEST_F(Layout, the_balance_of_a_route_follows_the_load_of_the_global_batch) {
-  StepSettings settings;
-  settings.optim.lr = 0.0;
-  settings.optim.router_balance_rate = 0.01;
-  model::ModelSpec balanced = learned_spec(2);
-  balanced.router_balance = true;
-  const model::Weights weights = test::tiny_weights(balanced, 5, at::kDouble);
-  const dist::Mesh solo = dist::Mesh::solo();
-  const auto whole = model::make_sentence_encoder(balanced, weights, solo, at::kDouble);
-  experts::Plans plans;
-  (void)whole.encoder->embed(batch_for(0, 1).sequences, settings.noise, plans);
-
-  for (const std::int64_t axis : expert_axes(everyone_.world().size())) {
-    SCOPED_TRACE(str("expert axis ", axis));
-    const dist::Mesh mesh({.expert = axis}, {});
-    const auto model =
-        model::make_sentence_encoder(balanced, weights, mesh, at::kDouble, loss_parameters(settings.loss));
-    TrainingStep step(settings.loss, settings.optim, 20, model, mesh);
-    (void)step.run(batch_for(mesh.world().rank(), mesh.world().size()), some_mask(), settings.noise, 1.0);
-
-    ASSERT_EQ(plans.records().size(), 2U);
-    for (const experts::RouterRecord& record : plans.records()) {
-      const std::string name = experts::balance_tensor(record.layer);
-      const at::Tensor load_E = record.choice.expert_S.bincount({}, kDomains).to(at::kDouble);
-      EXPECT_GT(load_E.max().item<double>(), load_E.min().item<double>()) << "the load must be uneven";
-      const at::Tensor expected_E = weights.at(name) + 0.01 * (load_E.mean() - load_E).sign();
-      EXPECT_TRUE(at::equal(model.parameters->at(name), expected_E)) << name;
-    }
+  for (model::ModelSpec balanced :
+       {learned_spec(2), variant("sentences", experts::RouterKind::switch_sentence, kDomains).spec}) {
+    SCOPED_TRACE(experts::name_of(balanced.router));
+    balanced.router_balance = true;
+    expect_balance_of_the_global_load(balanced);
   }
 }
 

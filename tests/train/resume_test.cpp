@@ -84,6 +84,18 @@ class Resume : public testing::Test {
     });
   }
 
+  // Runs `options` as "whole", and "resumed" from its fifth step.
+  void expect_exact_from_step_5(RunOptions options) {
+    ASSERT_EQ(run(options, parallel_.expert).state.step, kSteps);
+    copy_run_at("whole", "resumed", 5);
+    options.run = "resumed";
+
+    (void)run(options, parallel_.expert);
+
+    EXPECT_EQ(manifest("resumed", kSteps), manifest("whole", kSteps));
+    EXPECT_EQ(curve("resumed"), curve("whole"));
+  }
+
   dist::Mesh mesh_;
   dist::ParallelOptions parallel_;
   std::unique_ptr<test::TemporaryFolder> temporary_;
@@ -109,49 +121,31 @@ TEST_F(Resume, from_any_checkpoint_is_bit_exact) {
 
 // Noise on gates, the balance's biases, the head's moments and the domains' means: whatever a step leaves behind.
 TEST_F(Resume, with_every_kind_of_expert_state_is_bit_exact) {
-  const auto options = [&](const std::string& name) {
-    RunOptions all = test::tiny_run_options(folder_, name, kSteps);
-    all.experts = {.router = experts::RouterKind::top_k_sentence,
-                   .count = 4,
-                   .top_k = 2,
-                   .mlp = experts::MlpKind::glu,
-                   .shared = true,
-                   .copy_noise = 0.1,
-                   .jitter = 0.1,
-                   .noise = 0.2,
-                   .unknown_domain = "nearest"};
-    all.head = {.kind = experts::HeadKind::sb_moe, .experts = 4};
-    all.optim.router_balance_rate = 0.01;
-    return all;
-  };
-  ASSERT_EQ(run(options("whole"), parallel_.expert).state.step, kSteps);
-  copy_run_at("whole", "resumed", 5);
-
-  (void)run(options("resumed"), parallel_.expert);
-
-  EXPECT_EQ(manifest("resumed", kSteps), manifest("whole", kSteps));
-  EXPECT_EQ(curve("resumed"), curve("whole"));
+  RunOptions all = test::tiny_run_options(folder_, "whole", kSteps);
+  all.experts = {.router = experts::RouterKind::top_k_sentence,
+                 .count = 4,
+                 .top_k = 2,
+                 .mlp = experts::MlpKind::glu,
+                 .shared = true,
+                 .copy_noise = 0.1,
+                 .jitter = 0.1,
+                 .noise = 0.2,
+                 .unknown_domain = "nearest"};
+  all.head = {.kind = experts::HeadKind::sb_moe, .experts = 4};
+  all.optim.router_balance_rate = 0.01;
+  expect_exact_from_step_5(all);
   const model::CheckpointReader reader(checkpoint("whole", kSteps));
   EXPECT_GT(reader.read("encoder.layer.1.router.balance.bias").abs().max().item<float>(), 0.0F);
   EXPECT_EQ(reader.read("domains.mean_embedding").size(0), 2);
 }
 
 TEST_F(Resume, in_bf16_with_learned_routes_in_pieces_and_rare_checkpoints_is_bit_exact) {
-  const auto options = [&](const std::string& name) {
-    RunOptions all = test::tiny_run_options(folder_, name, kSteps);
-    all.model.precision = model::Precision::bf16;
-    all.experts = {.router = experts::RouterKind::top_k_token, .count = 4, .top_k = 2, .domain_tokens = false};
-    all.train.micro_batch_tokens = 40;
-    all.train.save_every = 5;
-    return all;
-  };
-  ASSERT_EQ(run(options("whole"), parallel_.expert).state.step, kSteps);
-  copy_run_at("whole", "resumed", 5);
-
-  (void)run(options("resumed"), parallel_.expert);
-
-  EXPECT_EQ(manifest("resumed", kSteps), manifest("whole", kSteps));
-  EXPECT_EQ(curve("resumed"), curve("whole"));
+  RunOptions all = test::tiny_run_options(folder_, "whole", kSteps);
+  all.model.precision = model::Precision::bf16;
+  all.experts = {.router = experts::RouterKind::top_k_token, .count = 4, .top_k = 2, .domain_tokens = false};
+  all.train.micro_batch_tokens = 40;
+  all.train.save_every = 5;
+  expect_exact_from_step_5(all);
 }
 
 TEST_F(Resume, two_runs_of_one_config_are_bit_equal) {

@@ -50,5 +50,20 @@ TEST(RunOptions, every_config_of_the_project_resolves) {
   EXPECT_GE(files, 3);
 }
 
+TEST(RunOptions, every_choice_of_experts_and_loss_resolves) {
+  const char* source = std::getenv("COTERIE_SOURCE_DIR");
+  ASSERT_NE(source, nullptr);
+  const fs::path configs = fs::path(source) / "configs";
+  for (const auto& [group, least] : {std::pair{"experts", 11}, std::pair{"loss", 6}}) {
+    int files = 0;
+    for (const auto& entry : fs::directory_iterator(configs / group)) {
+      ++files;
+      const std::string choice = str(group, "=", entry.path().stem().string());
+      EXPECT_NO_THROW((void)config::read<RunOptions>(config::compose(configs / "train.toml", {choice}))) << choice;
+    }
+    EXPECT_GE(files, least) << group;
+  }
+}
+
 }  // namespace
 }  // namespace coterie::train

@@ -86,6 +86,27 @@ TEST_F(TrainedSpec, refuses_to_disturb_or_balance_a_route_without_a_gate) {
   EXPECT_THAT(refusal(), HasSubstr("optim.router_balance_rate must be 0 where the router does not learn"));
 }
 
+TEST_F(TrainedSpec, refuses_losses_on_routers_where_a_layer_has_none_that_learns) {
+  options_.loss.auxiliary.load_balance = 0.1;
+  EXPECT_THAT(refusal(), HasSubstr("loss.auxiliary weights must be 0")) << "by domain";
+  options_.experts.router = RouterKind::none;
+  EXPECT_THAT(refusal(), HasSubstr("loss.auxiliary weights must be 0"));
+  options_.experts.router = RouterKind::top_k_token;
+  EXPECT_NO_THROW((void)spec());
+  options_.experts.layers = {"none"};
+  options_.loss.auxiliary = {.router_z = 0.1};
+  EXPECT_THAT(refusal(), HasSubstr("loss.auxiliary weights must be 0"));
+}
+
+TEST_F(TrainedSpec, refuses_to_specify_experts_unless_there_is_one_for_each_domain) {
+  options_.experts.router = RouterKind::top_k_token;
+  options_.experts.count = 1;
+  options_.loss.auxiliary.specified_expert = 0.1;
+  EXPECT_THAT(refusal(), HasSubstr("an expert for each domain (2), got 1 experts"));
+  options_.experts.count = 2;
+  EXPECT_NO_THROW((void)spec());
+}
+
 TEST_F(TrainedSpec, refuses_a_route_by_index_where_no_document_names_an_expert) {
   options_.experts.router = RouterKind::index;
   EXPECT_THAT(refusal(), HasSubstr("experts.router 'index' needs a corpus whose documents name an 'expert'"));
@@ -100,6 +121,24 @@ TEST_F(TrainedSpec, of_a_head_stands_beside_any_router) {
   EXPECT_EQ(made.head_experts, 3);
   EXPECT_EQ(made.head_inference, experts::HeadInference::all);
   EXPECT_EQ(made.router, RouterKind::domain);
+}
+
+TEST(TrainingNoise, is_what_the_options_and_the_checkpoint_say) {
+  const model::BertConfig checkpoint = {.hidden_dropout = 0.2, .attention_dropout = 0.3};
+  RunOptions options;
+  options.experts.jitter = 0.4;
+  options.experts.noise = 0.5;
+
+  const model::Noise noise = training_noise(options, checkpoint);
+
+  EXPECT_EQ(noise.hidden, 0.2);
+  EXPECT_EQ(noise.attention, 0.3);
+  EXPECT_EQ(noise.jitter, 0.4);
+  EXPECT_EQ(noise.logits, 0.5);
+  EXPECT_EQ(noise.mode, model::Mode::training);
+  options.model.hidden_dropout = options.model.attention_dropout = model::Dropout::none;
+  EXPECT_EQ(training_noise(options, checkpoint).hidden, 0.0);
+  EXPECT_EQ(training_noise(options, checkpoint).attention, 0.0);
 }
 
 }  // namespace

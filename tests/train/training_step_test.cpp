@@ -89,6 +89,29 @@ TEST_F(Step, a_learned_scale_ends_exactly_at_its_limits) {
   }
 }
 
+TEST_F(Step, moves_the_head_by_its_own_rate_and_all_else_by_the_other) {
+  model::ModelSpec spec = test::tiny_spec();
+  spec.head = experts::HeadKind::sb_moe;
+  spec.head_experts = 4;
+  const model::Weights weights = test::tiny_weights(spec, 5, at::kDouble);
+  for (const bool of_head : {true, false}) {
+    const auto model = model::make_sentence_encoder(spec, weights, mesh_, at::kDouble);
+    const OptimOptions optim{.lr = of_head ? 0.0 : 1e-3, .head_lr = of_head ? 1e-3 : 0.0, .warmup_steps = 0};
+    TrainingStep step({}, optim, 0, model, mesh_);
+
+    (void)step.run(batch(0), no_mask_, {}, 1.0);
+
+    for (const std::string& name : model.parameters->names()) {
+      const bool moved = !at::equal(model.parameters->at(name), weights.at(name));
+      if (name.starts_with("head.") != of_head) {
+        EXPECT_FALSE(moved) << name;
+      } else if (name.ends_with("weight")) {
+        EXPECT_TRUE(moved) << name;
+      }
+    }
+  }
+}
+
 TEST_F(Step, a_loss_that_is_not_finite_on_one_rank_is_an_error_on_all_and_changes_nothing) {
   const auto model = this->model(at::kFloat);
   if (last()) {

@@ -126,8 +126,9 @@ at::Tensor own_attention(const at::Tensor& projections_T3D, std::int64_t heads,
                          const std::vector<std::int64_t>& offsets, const std::vector<std::int64_t>& sequence_index,
                          const AttentionDropout& dropout) {
   const std::int64_t width = projections_T3D.size(1) / (3 * heads);
-  COTERIE_CHECK(ShapeError, width <= kWidestHead, "attention: a head may have ", kWidestHead, " columns on a GPU, got ",
-                width);
+  // Tiles of wider numbers would not fit the memory that a block of threads shares.
+  const std::int64_t widest = projections_T3D.scalar_type() == at::kDouble ? kWidestHead / 2 : kWidestHead;
+  COTERIE_CHECK(ShapeError, width <= widest, "attention: a head may have ", widest, " columns on a GPU, got ", width);
   auto batch = c10::make_intrusive<Batch>();
   batch->heads = heads;
   batch->longest = longest_of(offsets);

@@ -90,7 +90,7 @@ struct Part {
   std::int64_t count = 0;
 };
 
-/// Adds a part's share of column `c` to the gradients of weight and bias.
+/// A part's share of column `c` of the gradients of weight and bias.
 template <class Stored>
 constexpr void norm_column(const simd::NormGradientRows<Stored>& all, const Part& part, std::int64_t c,
                            Compute<Stored>* weight_gradient, Compute<Stored>* bias_gradient) {
