@@ -2,6 +2,8 @@
 
 #include <ATen/TensorOperators.h>
 
+#include <algorithm>
+
 #include "kernels/linear.h"
 
 namespace coterie::experts {
@@ -36,6 +38,22 @@ at::Tensor MoeLayer::by_heads(const at::Tensor& tokens_TD, const BatchLayout& la
   const at::Tensor rows = split_TD.reshape({-1, tokens_TD.size(1) / heads.count});
   const at::Tensor merged_TD = routed(rows, of_heads, noise, plans).reshape(tokens_TD.sizes());
   return kernels::linear(merged_TD, heads.merge_weight_DD, heads.merge_bias_D);
+}
+
+void Plans::record(RouterRecord record) {
+  const auto found = std::find_if(records_.begin(), records_.end(),
+                                  [&](const RouterRecord& known) { return known.layer == record.layer; });
+  if (found == records_.end()) {
+    records_.push_back(std::move(record));
+  } else {
+    *found = std::move(record);
+  }
+}
+
+const RouterRecord* Plans::record_of(std::int64_t layer) const {
+  const auto found =
+      std::find_if(records_.begin(), records_.end(), [&](const RouterRecord& known) { return known.layer == layer; });
+  return found == records_.end() ? nullptr : &*found;
 }
 
 }  // namespace coterie::experts

@@ -82,7 +82,10 @@ class Plans {
 
   /// Every pass over the tokens begins with it: plans stay, records are those of the latest pass.
   void begin_pass() { records_.clear(); }
-  void record(RouterRecord record) { records_.push_back(std::move(record)); }
+  /// In place of the layer's record of this pass, where the layer runs again in it.
+  void record(RouterRecord record);
+  /// That of an encoder layer in this pass; null if there is none.
+  [[nodiscard]] const RouterRecord* record_of(std::int64_t layer) const;
   /// Of each layer with experts, in their order. Scores are part of the pass's graph: they keep it alive.
   [[nodiscard]] const std::vector<RouterRecord>& records() const noexcept { return records_; }
 

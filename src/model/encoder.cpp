@@ -3,6 +3,8 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
+#include <utility>
+
 #include "base/error.h"
 #include "experts/gate_noise.h"
 #include "kernels/attention.h"
@@ -10,6 +12,7 @@
 #include "kernels/fused_norm.h"
 #include "kernels/linear.h"
 #include "kernels/pooling.h"
+#include "kernels/recompute.h"
 #include "kernels/upload.h"
 
 namespace coterie::model {
@@ -52,9 +55,8 @@ experts::BatchLayout layout_of(const data::PackedSequences& sequences) {
 
 struct Encoder::Pass {
   const data::PackedSequences& sequences;
-  const Noise& noise;
+  Noise noise;
   kernels::TokenPlaces places;
-  experts::Plans& plans;
   std::vector<std::int32_t> segments;  // read by the router of token types alone
 };
 
@@ -124,35 +126,65 @@ at::Tensor Encoder::attend(const Layer& layer, const at::Tensor& tokens_TD, cons
   return kernels::linear(mixed_TD, layer.output.weight, layer.output.bias);
 }
 
-at::Tensor Encoder::feed_forward(const Layer& layer, const at::Tensor& tokens_TD, Pass& pass, RandomKey key) const {
+at::Tensor Encoder::feed_forward(const Layer& layer, const at::Tensor& tokens_TD, const Pass& pass,
+                                 experts::Plans& plans, RandomKey key) const {
   if (const auto* dense = std::get_if<experts::Mlp>(&layer.mlp))
     return dense->forward(tokens_TD, spec_.bert.activation);
   experts::BatchLayout layout = layout_of(pass.sequences);
   layout.token_type = pass.segments;
   return std::get<experts::MoeLayer>(layer.mlp).forward(tokens_TD, layout, {pass.noise.jitter, pass.noise.logits, key},
-                                                        pass.plans);
+                                                        plans);
+}
+
+at::Tensor Encoder::run_layer(std::size_t n, const at::Tensor& tokens_TD, const Pass& pass,
+                              experts::Plans& plans) const {
+  const Layer& layer = layers_[n];
+  const Noise& noise = pass.noise;
+  const auto add_and_norm = [&](const at::Tensor& added_TD, const at::Tensor& residual_TD, const Norm& norm,
+                                Site site) {
+    return kernels::dropout_residual_norm(added_TD, residual_TD,
+                                          {norm.weight_D, norm.bias_D, spec_.bert.layer_norm_eps}, noise.hidden,
+                                          site_key(noise.key, n, site), pass.places);
+  };
+  const at::Tensor mixed_TD = attend(layer, tokens_TD, pass, site_key(noise.key, n, Site::attention_probabilities));
+  const at::Tensor inner_TD = add_and_norm(mixed_TD, tokens_TD, layer.attention_norm, Site::attention_output);
+  const at::Tensor hidden_TD = feed_forward(layer, inner_TD, pass, plans, site_key(noise.key, n, Site::router));
+  return add_and_norm(hidden_TD, inner_TD, layer.mlp_norm, Site::mlp_output);
+}
+
+at::Tensor Encoder::recomputed_layer(std::size_t n, const at::Tensor& tokens_TD,
+                                     const std::shared_ptr<const Pass>& pass, experts::Plans& plans) const {
+  // A router's scores are results too: losses on them reach the gate through this layer's graph.
+  const auto segment = [this, n, pass, &plans](const at::Tensor& x_TD) {
+    std::vector<at::Tensor> results = {run_layer(n, x_TD, *pass, plans)};
+    const experts::RouterRecord* record = plans.record_of(static_cast<std::int64_t>(n));
+    if (record != nullptr && record->scores.logits_UE.defined())
+      results.insert(results.end(), {record->scores.logits_UE, record->scores.probability_UE});
+    return results;
+  };
+  std::vector<at::Tensor> results = kernels::recomputed(segment, tokens_TD);
+  if (results.size() > 1) {
+    experts::RouterRecord record = *plans.record_of(static_cast<std::int64_t>(n));
+    record.scores.logits_UE = results[1];
+    record.scores.probability_UE = results[2];
+    plans.record(std::move(record));
+  }
+  return results[0];
 }
 
 at::Tensor Encoder::forward(const data::PackedSequences& sequences, const Noise& noise, experts::Plans& plans,
                             std::vector<at::Tensor>* states) const {
-  Pass pass{sequences, noise, experts::token_places(layout_of(sequences)), plans, {}};
-  if (spec_.router == experts::RouterKind::token_type) pass.segments = segments_of(sequences);
+  Pass common{sequences, noise, experts::token_places(layout_of(sequences)), {}};
+  if (spec_.router == experts::RouterKind::token_type) common.segments = segments_of(sequences);
+  common.places.put_on(words_VD_.device());
   plans.begin_pass();
-  pass.places.put_on(words_VD_.device());
-  const auto add_and_norm = [&](const at::Tensor& added_TD, const at::Tensor& residual_TD, const Norm& norm,
-                                RandomKey key) {
-    return kernels::dropout_residual_norm(
-        added_TD, residual_TD, {norm.weight_D, norm.bias_D, spec_.bert.layer_norm_eps}, noise.hidden, key, pass.places);
-  };
+  const auto pass = std::make_shared<const Pass>(std::move(common));
   at::Tensor tokens_TD = kernels::dropout(normalized(embeddings(sequences), embedding_norm_).to(product_), noise.hidden,
-                                          site_key(noise.key, 0, Site::embeddings), pass.places);
+                                          site_key(noise.key, 0, Site::embeddings), pass->places);
   if (states) states->push_back(tokens_TD);
-  for (std::uint64_t n = 0; n < layers_.size(); ++n) {
-    const Layer& layer = layers_[n];
-    const at::Tensor mixed_TD = attend(layer, tokens_TD, pass, site_key(noise.key, n, Site::attention_probabilities));
-    tokens_TD = add_and_norm(mixed_TD, tokens_TD, layer.attention_norm, site_key(noise.key, n, Site::attention_output));
-    const at::Tensor hidden_TD = feed_forward(layer, tokens_TD, pass, site_key(noise.key, n, Site::router));
-    tokens_TD = add_and_norm(hidden_TD, tokens_TD, layer.mlp_norm, site_key(noise.key, n, Site::mlp_output));
+  for (std::size_t n = 0; n < layers_.size(); ++n) {
+    tokens_TD = noise.activations == Activations::recomputed ? recomputed_layer(n, tokens_TD, pass, plans)
+                                                             : run_layer(n, tokens_TD, *pass, plans);
     if (states) states->push_back(tokens_TD);
   }
   return tokens_TD.to(words_VD_.scalar_type());

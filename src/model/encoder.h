@@ -24,7 +24,10 @@ namespace coterie::model {
 /// What a pass is for: the head behind pooling chooses otherwise in training.
 enum class Mode : std::uint8_t { evaluation, training };
 
-/// Randomness of one step; rates of zero, the default, are evaluation.
+/// What backward finds of each layer: all it needs, or the layer's input, from which it runs the layer again.
+enum class Activations : std::uint8_t { kept, recomputed };
+
+/// Randomness of one step, and how its passes run; rates of zero, the default, are evaluation.
 struct Noise {
   double hidden = 0.0;     ///< after the embeddings and after each sublayer
   double attention = 0.0;  ///< of the attention probabilities
@@ -32,6 +35,7 @@ struct Noise {
   double jitter = 0.0;     ///< of the routers' input
   double logits = 0.0;     ///< standard deviation of the noise on the routers' logits
   Mode mode = Mode::evaluation;
+  Activations activations = Activations::kept;
 };
 
 /// A BERT encoder whose MLPs are dense or experts.
@@ -46,6 +50,8 @@ class Encoder {
   Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, const ExpertRange& range,
           const dist::ProcessGroup& expert_group);
 
+  /// Where activations are recomputed, `sequences` and `plans` must outlive backward.
+  ///
   /// @param plans   of these sequences: empty for the first pass, what that pass left for every further one; takes the
   ///                records of this pass's routers
   /// @param states  where given, takes the embedding output and the output of each layer, each [T, D], in the
@@ -85,8 +91,12 @@ class Encoder {
   [[nodiscard]] at::Tensor embeddings(const data::PackedSequences& sequences) const;
   [[nodiscard]] at::Tensor attend(const Layer& layer, const at::Tensor& tokens_TD, const Pass& pass,
                                   RandomKey key) const;
-  [[nodiscard]] at::Tensor feed_forward(const Layer& layer, const at::Tensor& tokens_TD, Pass& pass,
-                                        RandomKey key) const;
+  [[nodiscard]] at::Tensor feed_forward(const Layer& layer, const at::Tensor& tokens_TD, const Pass& pass,
+                                        experts::Plans& plans, RandomKey key) const;
+  [[nodiscard]] at::Tensor run_layer(std::size_t n, const at::Tensor& tokens_TD, const Pass& pass,
+                                     experts::Plans& plans) const;
+  [[nodiscard]] at::Tensor recomputed_layer(std::size_t n, const at::Tensor& tokens_TD,
+                                            const std::shared_ptr<const Pass>& pass, experts::Plans& plans) const;
   [[nodiscard]] at::Tensor normalized(const at::Tensor& tokens_TD, const Norm& norm) const;
 
   ModelSpec spec_;

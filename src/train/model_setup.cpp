@@ -128,6 +128,7 @@ model::Noise training_noise(const RunOptions& options, const model::BertConfig& 
   noise.jitter = options.experts.jitter;
   noise.logits = options.experts.noise;
   noise.mode = model::Mode::training;
+  if (options.train.recompute) noise.activations = model::Activations::recomputed;
   return noise;
 }
 

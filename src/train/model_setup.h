@@ -21,7 +21,7 @@ namespace coterie::train {
                                                 const model::ModelSource& source, const dist::Mesh& mesh,
                                                 const std::vector<kernels::Declaration>& kept = {});
 
-/// The randomness of training; the key is left to the step.
+/// The randomness of training, and how its passes run; the key is left to the step.
 [[nodiscard]] model::Noise training_noise(const RunOptions& options, const model::BertConfig& checkpoint);
 
 /// How a corpus's texts reach a model.

@@ -132,6 +132,7 @@ struct TrainOptions {
   std::int64_t keep = 2;
   std::int64_t log_every = 1;
   std::int64_t micro_batch_tokens = 16384;
+  bool recompute = false;
 };
 
 inline void describe(config::Visitor& v, TrainOptions& o) {
@@ -147,6 +148,9 @@ inline void describe(config::Visitor& v, TrainOptions& o) {
       "tokens that a rank keeps activations of; a larger share runs in pieces, forward twice (gradient caching); 0: "
       "no limit",
       {0, 1 << 30});
+  v.field("recompute", o.recompute,
+          "keep the input of each encoder layer alone for backward, and run the layer again there: less memory, a "
+          "second forward");
 }
 
 }  // namespace coterie::train

@@ -57,8 +57,9 @@ class LayerOnRanks : public OnRanks {
     return layer(std::make_shared<GivenRouter>(to_choice(mine()), weight_S, Fixed::no))
         .forward(tokens_TD, {}, {}, plans);
   }
-  [[nodiscard]] MoeLayer layer(std::shared_ptr<const Router> router) const {
-    return MoeLayer({std::move(router), Dispatcher(group(), kExperts), ExpertFfn(local_, kernels::Activation::gelu)});
+  [[nodiscard]] MoeLayer layer(std::shared_ptr<const Router> router, std::int64_t number = 0) const {
+    return MoeLayer(
+        {std::move(router), Dispatcher(group(), kExperts), ExpertFfn(local_, kernels::Activation::gelu), number});
   }
 
   std::vector<Mlp> local_;
@@ -175,7 +176,7 @@ TEST_P(SmallLayer, gradients_equal_central_differences_of_the_loss_of_all_ranks)
 
 TEST_P(LayerOnRanks, a_route_fixed_by_the_layout_is_planned_once_for_all_layers) {
   const auto router = std::make_shared<GivenRouter>(to_choice(mine()), at::Tensor(), Fixed::yes);
-  const std::vector<MoeLayer> stack = {layer(router), layer(router)};
+  const std::vector<MoeLayer> stack = {layer(router, 0), layer(router, 1)};
 
   Plans plans;
   const at::Tensor once_TD = stack[0].forward(input_.tokens_TD, {}, {}, plans);
@@ -187,7 +188,7 @@ TEST_P(LayerOnRanks, a_route_fixed_by_the_layout_is_planned_once_for_all_layers)
 
 TEST_P(LayerOnRanks, a_route_of_the_tokens_is_planned_by_each_layer_for_itself_and_once_for_all_passes) {
   const auto router = std::make_shared<GivenRouter>(to_choice(mine()), at::Tensor(), Fixed::no);
-  const std::vector<MoeLayer> stack = {layer(router), layer(router)};
+  const std::vector<MoeLayer> stack = {layer(router, 0), layer(router, 1)};
 
   Plans plans;
   for (int pass = 0; pass < 2; ++pass)
@@ -198,7 +199,7 @@ TEST_P(LayerOnRanks, a_route_of_the_tokens_is_planned_by_each_layer_for_itself_a
 
 TEST_P(LayerOnRanks, the_records_are_those_of_the_latest_pass) {
   const auto router = std::make_shared<GivenRouter>(to_choice(mine()), at::Tensor(), Fixed::no);
-  const std::vector<MoeLayer> stack = {layer(router), layer(router)};
+  const std::vector<MoeLayer> stack = {layer(router, 0), layer(router, 1)};
 
   Plans plans;
   for (int pass = 0; pass < 2; ++pass) {
@@ -207,7 +208,22 @@ TEST_P(LayerOnRanks, the_records_are_those_of_the_latest_pass) {
   }
 
   ASSERT_EQ(plans.records().size(), 2U);
+  EXPECT_EQ(plans.records()[1].layer, 1);
   EXPECT_TRUE(at::equal(plans.records()[1].choice.expert_S, to_choice(mine()).expert_S));
+}
+
+TEST_P(LayerOnRanks, a_layer_that_runs_again_in_a_pass_replaces_its_record) {
+  const auto router = std::make_shared<GivenRouter>(to_choice(mine()), at::Tensor(), Fixed::no);
+  const std::vector<MoeLayer> stack = {layer(router, 0), layer(router, 1)};
+  Plans plans;
+  for (const MoeLayer& each : stack) static_cast<void>(each.forward(input_.tokens_TD, {}, {}, plans));
+
+  static_cast<void>(stack[0].forward(input_.tokens_TD, {}, {}, plans));
+
+  ASSERT_EQ(plans.records().size(), 2U);
+  EXPECT_EQ(plans.record_of(0), &plans.records()[0]);
+  EXPECT_EQ(plans.record_of(1), &plans.records()[1]);
+  EXPECT_EQ(plans.record_of(2), nullptr);
 }
 
 TEST_P(LayerOnRanks, adds_the_shared_expert_of_every_token) {

@@ -45,8 +45,9 @@ class Layout : public testing::Test {
                                                       loss_parameters(settings.loss));
       TrainingStep step(settings.loss, settings.optim, micro_batch_tokens, model, mesh);
 
-      const StepResult result =
-          step.gradients(batch_of(mesh.world().rank(), mesh.world().size(), shares), mask, settings.noise);
+      model::Noise noise = settings.noise;
+      noise.activations = activations_;
+      const StepResult result = step.gradients(batch_of(mesh.world().rank(), mesh.world().size(), shares), mask, noise);
 
       EXPECT_NEAR(result.loss, expected.loss, bound * expected.loss);
       EXPECT_NEAR(result.auxiliary.total, expected.auxiliary.total, bound * std::abs(expected.auxiliary.total));
@@ -86,6 +87,7 @@ class Layout : public testing::Test {
 
   dist::Mesh everyone_;
   StepSettings settings_;
+  model::Activations activations_ = model::Activations::kept;  // of the ranks; the reference keeps them
 };
 
 TEST_F(Layout, gradients_of_every_loss_are_those_of_one_rank) {
@@ -164,6 +166,21 @@ TEST_F(Layout, gradients_of_every_router_expert_and_head_are_those_of_one_rank) 
       SCOPED_TRACE(str(each.name, ", ", tokens, " tokens a piece"));
       compare_gradients(at::kDouble, 1e-10, tokens, Shares::uneven, each.spec);
     }
+}
+
+TEST_F(Layout, activations_computed_again_give_the_gradients_of_kept_ones) {
+  activations_ = model::Activations::recomputed;
+  for (const std::int64_t tokens : {0, 20}) {
+    SCOPED_TRACE(str(tokens, " tokens a piece"));
+    settings_.loss.auxiliary = {};
+    compare_gradients(at::kDouble, 1e-10, tokens);
+    for (const Variant& each : variants()) {
+      SCOPED_TRACE(each.name);
+      settings_.loss.auxiliary = {};
+      if (experts::learns(each.spec.router)) settings_.loss.auxiliary = {0.3, 0.2, 0.5, 0.7};
+      compare_gradients(at::kDouble, 1e-10, tokens, Shares::uneven, each.spec);
+    }
+  }
 }
 
 // Ranks have different numbers of sequences, hence of pieces: those of an expert group must still agree.

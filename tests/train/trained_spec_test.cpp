@@ -136,6 +136,9 @@ TEST(TrainingNoise, is_what_the_options_and_the_checkpoint_say) {
   EXPECT_EQ(noise.jitter, 0.4);
   EXPECT_EQ(noise.logits, 0.5);
   EXPECT_EQ(noise.mode, model::Mode::training);
+  EXPECT_EQ(noise.activations, model::Activations::kept);
+  options.train.recompute = true;
+  EXPECT_EQ(training_noise(options, checkpoint).activations, model::Activations::recomputed);
   options.model.hidden_dropout = options.model.attention_dropout = model::Dropout::none;
   EXPECT_EQ(training_noise(options, checkpoint).hidden, 0.0);
   EXPECT_EQ(training_noise(options, checkpoint).attention, 0.0);

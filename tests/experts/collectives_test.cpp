@@ -1,0 +1,129 @@
+// What layers of experts communicate, counted: a rank waits for others where a plan is made, and nowhere else before
+// rows arrive.
+#include <torch/csrc/autograd/autograd.h>
+
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "experts/moe_layer.h"
+#include "tests/experts/mlps.h"
+#include "tests/experts/on_ranks.h"
+
+namespace coterie::experts {
+namespace {
+
+using dist::Collective;
+using Counts = std::map<Collective, int>;
+
+/// A group that counts what goes through it.
+class CountingGroup final : public dist::ProcessGroup {
+ public:
+  explicit CountingGroup(const dist::ProcessGroup& group) : ProcessGroup("counting"), group_(group) {}
+  [[nodiscard]] int rank() const noexcept override { return group_.rank(); }
+  [[nodiscard]] int size() const noexcept override { return group_.size(); }
+  /// Since the latest call.
+  [[nodiscard]] Counts take() { return std::exchange(counts_, {}); }
+
+ private:
+  void do_all_to_all(const at::Tensor& rows, const dist::Splits& send, at::Tensor& out,
+                     const dist::Splits& receive) const override {
+    ++counts_[Collective::all_to_all];
+    out.copy_(group_.all_to_all(rows, send, receive));
+  }
+  void do_all_reduce(at::Tensor& values, dist::Reduce op) const override {
+    ++counts_[Collective::all_reduce];
+    group_.all_reduce(values, op);
+  }
+  void do_all_gather(const at::Tensor& rows, const dist::Splits& counts, at::Tensor& out) const override {
+    ++counts_[Collective::all_gather];
+    out.copy_(group_.all_gather(rows, counts));
+  }
+  void do_reduce_scatter(const at::Tensor& rows, const dist::Splits& counts, at::Tensor& out) const override {
+    ++counts_[Collective::reduce_scatter];
+    out.copy_(group_.reduce_scatter(rows, counts));
+  }
+  void do_broadcast(at::Tensor& values, int root) const override {
+    ++counts_[Collective::broadcast];
+    group_.broadcast(values, root);
+  }
+  void do_barrier() const override {
+    ++counts_[Collective::barrier];
+    group_.barrier();
+  }
+
+  const dist::ProcessGroup& group_;
+  mutable Counts counts_;
+};
+
+/// Sends each token to one expert, in turn.
+class InTurn final : public Router {
+ public:
+  explicit InTurn(bool fixed) : fixed_(fixed) {}
+  [[nodiscard]] Routing route(const at::Tensor& tokens_TD, const BatchLayout&, const RouterNoise&,
+                              const Choice* replay) const override {
+    if (replay != nullptr) return {*replay, {}, {}};
+    const at::Tensor token_T = at::arange(tokens_TD.size(0), at::kLong);
+    return {{token_T, token_T.remainder(kExperts)}, {}, {}};
+  }
+  [[nodiscard]] bool fixed_by_layout() const noexcept override { return fixed_; }
+
+ private:
+  bool fixed_;
+};
+
+/// A stack of two layers on a group that counts.
+class Collectives : public testing::TestWithParam<int> {
+ protected:
+  void stack(bool fixed) {
+    std::vector<Mlp> local;
+    for (std::int64_t e = 0; e < mesh_.shape().local_experts(kExperts); ++e)
+      local.push_back(random_mlp(mesh_.shape().first_expert(kExperts) + e));
+    for (int n = 0; n < 2; ++n)
+      layers_.emplace_back(MoeParts{std::make_shared<InTurn>(fixed), Dispatcher(group_, kExperts),
+                                    ExpertFfn(local, kernels::Activation::gelu), n});
+  }
+  [[nodiscard]] at::Tensor forward() {
+    plans_.begin_pass();
+    at::Tensor x_TD = tokens_TD_;
+    for (const MoeLayer& layer : layers_) x_TD = layer.forward(x_TD, {}, {}, plans_);
+    return x_TD.sum();
+  }
+  /// Of one forward, one backward and another forward pass; a rank alone communicates nothing.
+  void expect(const Counts& first, const Counts& backward, const Counts& again) {
+    const auto here = [&](const Counts& counts) { return group_.size() > 1 ? counts : Counts(); };
+    const at::Tensor loss = forward();
+    EXPECT_EQ(group_.take(), here(first)) << "the first pass";
+    torch::autograd::backward({loss});
+    EXPECT_EQ(group_.take(), here(backward)) << "backward";
+    (void)forward();
+    EXPECT_EQ(group_.take(), here(again)) << "a further pass";
+  }
+
+  dist::Mesh mesh_{{.expert = GetParam()}, {.timeout_s = 60}};
+  CountingGroup group_{mesh_.expert_group()};
+  std::vector<MoeLayer> layers_;
+  Plans plans_;
+  at::Tensor tokens_TD_ = test::random_leaf({8, kWidth}, 17);
+};
+
+INSTANTIATE_TEST_SUITE_P(Axes, Collectives, testing::ValuesIn(axes()), testing::PrintToStringParamName());
+
+// Each layer sends rows to the experts and back, in every pass. What others send is asked by an all-gather of counts.
+
+TEST_P(Collectives, layers_whose_route_follows_from_the_layout_ask_for_counts_once) {
+  stack(/*fixed=*/true);
+
+  expect({{Collective::all_gather, 1}, {Collective::all_to_all, 4}}, {{Collective::all_to_all, 4}},
+         {{Collective::all_to_all, 4}});
+}
+
+TEST_P(Collectives, a_layer_that_routes_tokens_asks_for_counts_in_the_first_pass_alone) {
+  stack(/*fixed=*/false);
+
+  expect({{Collective::all_gather, 2}, {Collective::all_to_all, 4}}, {{Collective::all_to_all, 4}},
+         {{Collective::all_to_all, 4}});
+}
+
+}  // namespace
+}  // namespace coterie::experts
