@@ -97,7 +97,10 @@ std::optional<double> number_at(const json& object, std::string_view path) {
 }
 
 std::optional<double> measure_of(const CellResult& result, std::string_view measure) {
-  return number_at(result.eval, str("trained.", measure));
+  // Searched collections have a part of their own in what an evaluation writes.
+  constexpr std::string_view kRetrieval = "retrieval.";
+  if (!measure.starts_with(kRetrieval)) return number_at(result.eval, str("trained.", measure));
+  return number_at(result.eval, str("retrieval.trained.", measure.substr(kRetrieval.size())));
 }
 
 void write_plan(FileOps& ops, const fs::path& folder, const PlannedCell& planned) {

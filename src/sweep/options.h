@@ -35,7 +35,8 @@ inline void describe(config::Visitor& v, StudyOptions& o) {
   v.field("cells", o.cells, "named combinations, each 'name: key=value key=value'; the grid is made for each of them");
   v.field("skip", o.skip, "combinations that are left out, each 'key=a,b key=c'; the key 'cell' is a cell's name");
   v.field("baseline", o.baseline, "the combination that the others are compared with; empty: the first");
-  v.field("measures", o.measures, "what the table shows of each cell's evaluation, each 'domain.measure'");
+  v.field("measures", o.measures,
+          "what the table shows of each cell's evaluation, each 'domain.measure' or 'retrieval.collection.measure'");
 }
 
 struct SweepOptions {

@@ -38,7 +38,9 @@ TEST_F(DriverTest, each_cell_is_trained_and_then_evaluated) {
     EXPECT_EQ(result->cost.starts, 1);
     EXPECT_EQ(measure_of(*result, "all.roc_auc"), measured(plan_.cells[cell].cell.folder));
     EXPECT_EQ(measure_of(*result, "a.b.roc_auc"), measured(plan_.cells[cell].cell.folder) / 2);
+    EXPECT_EQ(measure_of(*result, "retrieval.c.P@1"), measured(plan_.cells[cell].cell.folder) / 4);
     EXPECT_FALSE(measure_of(*result, "all.f1").has_value());
+    EXPECT_FALSE(measure_of(*result, "retrieval.d.P@1").has_value());
   }
 }
 
