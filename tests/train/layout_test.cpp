@@ -24,7 +24,7 @@ class Layout : public testing::Test {
       EXPECT_LE(difference, bound * norm) << name;
     }
   }
-  void compare_gradients(at::ScalarType dtype, double bound, std::int64_t micro_batch_tokens = 0,
+  void compare_gradients(const kernels::Dtypes& dtypes, double bound, std::int64_t micro_batch_tokens = 0,
                          Shares shares = Shares::uneven, const model::ModelSpec& model_spec = spec()) {
     const StepSettings& settings = settings_;
     const auto batch_of = [&](std::int64_t rank, std::int64_t ranks, Shares how) {
@@ -33,16 +33,16 @@ class Layout : public testing::Test {
     };
     const NegativeMask mask = some_mask(kPairs + (settings.hard_negatives ? kHardNegatives : 0));
     const dist::Mesh solo = dist::Mesh::solo();
-    const auto reference = model::make_sentence_encoder(model_spec, test::tiny_weights(model_spec, 5, dtype), solo,
-                                                        dtype, loss_parameters(settings.loss));
+    const auto reference = model::make_sentence_encoder(model_spec, test::tiny_weights(model_spec, 5, dtypes.master),
+                                                        solo, dtypes, loss_parameters(settings.loss));
     TrainingStep reference_step(settings.loss, settings.optim, 0, reference, solo);
     const StepResult expected = reference_step.gradients(batch_of(0, 1, Shares::uneven), mask, settings.noise);
     ASSERT_GT(expected.gradient_norm, 0.0);
     for (const std::int64_t axis : expert_axes(everyone_.world().size(), model_spec)) {
       SCOPED_TRACE(str("expert axis ", axis));
       const dist::Mesh mesh({.expert = axis}, {});
-      const auto model = model::make_sentence_encoder(model_spec, test::tiny_weights(model_spec, 5, dtype), mesh, dtype,
-                                                      loss_parameters(settings.loss));
+      const auto model = model::make_sentence_encoder(model_spec, test::tiny_weights(model_spec, 5, dtypes.master),
+                                                      mesh, dtypes, loss_parameters(settings.loss));
       TrainingStep step(settings.loss, settings.optim, micro_batch_tokens, model, mesh);
 
       model::Noise noise = settings.noise;
@@ -181,6 +181,19 @@ TEST_F(Layout, activations_computed_again_give_the_gradients_of_kept_ones) {
       compare_gradients(at::kDouble, 1e-10, tokens, Shares::uneven, each.spec);
     }
   }
+}
+
+// A product over other rows may add in another order, and its result then rounds to the neighbouring bf16 number, 2^-8
+// of itself away. A path through two layers and back has some 16 products; roundings up and down add like the root.
+TEST_F(Layout, gradients_in_bf16_are_those_of_one_rank_but_for_roundings) {
+  const kernels::Dtypes bf16{at::kFloat, at::kBFloat16};
+  const double roundings = std::sqrt(16.0) * std::ldexp(1.0, -8);
+  compare_gradients(bf16, roundings);
+  for (const Variant& each : variants())
+    for (const std::int64_t tokens : {0, 20}) {
+      SCOPED_TRACE(str(each.name, ", ", tokens, " tokens a piece"));
+      compare_gradients(bf16, roundings, tokens, Shares::uneven, each.spec);
+    }
 }
 
 // Ranks have different numbers of sequences, hence of pieces: those of an expert group must still agree.
