@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/numbers.h"
 #include "eval/metrics_table.h"
+#include "eval/projection.h"
 #include "train/model_setup.h"
 
 namespace coterie::cli {
@@ -32,7 +33,11 @@ std::vector<std::string> training_texts(const data::Corpus& corpus) {
 std::vector<eval::DomainResult> PairBench::measure(const MeasuredModel& measured, const dist::Mesh& mesh) const {
   eval::CorpusView view = train::view_of(corpus_, measured.model.spec, options_);
   view.place_unknown = measured.place_unknown;
-  const auto score = [&](data::Split split) { return eval::score_pairs(*measured.model.encoder, view, split, mesh); };
+  const auto score = [&](data::Split split) {
+    const eval::EmbeddedSplit embedded = eval::embed_split(*measured.model.encoder, view, split, mesh);
+    if (split == split_of(options_.eval.split) && saves(mesh)) save_projection(measured.name, embedded);
+    return eval::score_pairs(embedded, corpus_);
+  };
   return rows(measured.name, score, mesh);
 }
 
@@ -54,7 +59,7 @@ std::vector<eval::DomainResult> PairBench::rows(const std::string& name, const S
   if (options_.eval.resamples > 0)
     resampling = {options_.eval.resamples, RandomKey{static_cast<std::uint64_t>(options_.seed)}.derive("bootstrap")};
   std::vector<eval::DomainResult> results = eval::classify(corpus_.domains(), measured, validation, resampling);
-  if (!options_.eval.save.empty() && mesh.world().rank() == 0) save(name, measured);
+  if (saves(mesh)) save(name, measured);
   return results;
 }
 
@@ -67,6 +72,20 @@ void PairBench::save(const std::string& name, const eval::ScoredPairs& scored) c
   write_file_atomically(*real_file_ops(), fs::path(options_.eval.save) / str("pairs.", name, ".csv"), table.csv());
 }
 
+void PairBench::save_projection(const std::string& name, const eval::EmbeddedSplit& embedded) const {
+  const eval::Projection plane = eval::project_to_plane(embedded.embeddings_ND);
+  const std::string x_share = exact_text(plane.share[0]);
+  const std::string y_share = exact_text(plane.share[1]);
+  Table table({"x", "y", "domain", "id", "x_share", "y_share"});
+  for (std::size_t i = 0; i < plane.points.size(); ++i) {
+    const std::uint32_t document = embedded.documents[i];
+    table.add_row({exact_text(plane.points[i][0]), exact_text(plane.points[i][1]),
+                   corpus_.domains()[static_cast<std::size_t>(corpus_.domain(document))], corpus_.id(document), x_share,
+                   y_share});
+  }
+  write_file_atomically(*real_file_ops(), fs::path(options_.eval.save) / str("projection.", name, ".csv"), table.csv());
+}
+
 CrossDomain PairBench::cross_domain(const MeasuredModel& measured, const dist::Mesh& mesh) const {
   const std::vector<std::string>& as = measured.model.spec.domains;
   CrossDomain cross{as, {}};
@@ -74,8 +93,8 @@ CrossDomain PairBench::cross_domain(const MeasuredModel& measured, const dist::M
   for (std::size_t column = 0; column < as.size(); ++column) {
     log::info(str("embedding all pairs as ", as[column]));
     view.model_domain.assign(corpus_.domains().size(), static_cast<std::int32_t>(column));
-    const eval::ScoredPairs scored =
-        eval::score_pairs(*measured.model.encoder, view, split_of(options_.eval.split), mesh);
+    const eval::ScoredPairs scored = eval::score_pairs(
+        eval::embed_split(*measured.model.encoder, view, split_of(options_.eval.split), mesh), corpus_);
     const auto results = eval::classify(corpus_.domains(), scored, scored);
     cross.rows.resize(results.size());
     for (std::size_t i = 0; i < results.size(); ++i) {

@@ -29,7 +29,9 @@ class PairBench {
   /// @param corpus  must outlive the object
   PairBench(const train::RunOptions& options, const data::Corpus& corpus) : options_(options), corpus_(corpus) {}
 
-  /// One row for all pairs, then one for each domain; with `eval.save` rank 0 also writes the scores.
+  /// One row for all pairs, then one for each domain; with `eval.save` rank 0 also writes the scores, and the
+  /// projection of the documents.
+  /// @throws NonFiniteError if an embedding to project is not finite
   /// @note collective over the world
   [[nodiscard]] std::vector<eval::DomainResult> measure(const MeasuredModel& measured, const dist::Mesh& mesh) const;
   /// The same for a baseline, which is fitted to the training documents.
@@ -44,6 +46,10 @@ class PairBench {
   [[nodiscard]] std::vector<eval::DomainResult> rows(const std::string& name, const Score& score,
                                                      const dist::Mesh& mesh) const;
   void save(const std::string& name, const eval::ScoredPairs& scored) const;
+  void save_projection(const std::string& name, const eval::EmbeddedSplit& embedded) const;
+  [[nodiscard]] bool saves(const dist::Mesh& mesh) const {
+    return !options_.eval.save.empty() && mesh.world().rank() == 0;
+  }
 
   const train::RunOptions& options_;
   const data::Corpus& corpus_;

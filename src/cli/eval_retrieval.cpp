@@ -9,6 +9,7 @@
 #include "base/file_ops.h"
 #include "base/log.h"
 #include "eval/lexical.h"
+#include "eval/retrieval_examples.h"
 #include "train/model_setup.h"
 #include "train/nearest_domain.h"
 
@@ -90,6 +91,10 @@ void RetrievalBench::save(const std::string& model, const eval::RetrievalTask& t
   const fs::path folder = options_.eval.save;
   eval::write_run(*real_file_ops(), folder / str(task.name, ".", model, ".run"), run, model);
   eval::write_qrels(*real_file_ops(), folder / str(task.name, ".qrels"), task.qrels);
+  const nlohmann::ordered_json examples = {
+      {"model", model}, {"collection", task.name}, {"queries", eval::examples_json(eval::first_queries(task, run))}};
+  write_file_atomically(*real_file_ops(), folder / str("examples.", model, ".", task.name, ".json"),
+                        examples.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
 }
 
 Table retrieval_table(std::span<const eval::NamedRetrieval> rows) {

@@ -36,8 +36,8 @@ class RetrievalBench {
   /// @throws ConfigError if two collections have one name; what reading them throws
   RetrievalBench(const train::RunOptions& options, const data::Corpus* corpus);
 
-  /// A row for each task, in their order: model, collection, documents; with `eval.save` rank 0 also writes the runs
-  /// and the judgements.
+  /// A row for each task, in their order: model, collection, documents; with `eval.save` rank 0 also writes the runs,
+  /// the judgements and what was found for the first queries.
   /// @throws ConfigError if the model needs a domain that it does not know, with `experts.unknown_domain = error`
   /// @note collective over the world
   [[nodiscard]] std::vector<eval::NamedRetrieval> measure(const MeasuredModel& measured, const dist::Mesh& mesh) const;

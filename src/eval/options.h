@@ -43,7 +43,9 @@ inline void describe(config::Visitor& v, EvalOptions& o) {
   v.field("mixed_index", o.mixed_index,
           "also search one index of the documents of all these collections, with queries that carry no domain");
   v.field("depth", o.depth, "documents ranked for each query", {100, 100000});
-  v.field("save", o.save, "folder for the scores of pairs (CSV), TREC run files and judgements; empty: do not");
+  v.field("save", o.save,
+          "folder for the scores of pairs and a projection of their documents (CSV), TREC run files, judgements, and "
+          "what was found for some queries (JSON); empty: do not");
   v.field(
       "resamples", o.resamples,
       "bootstrap resamples of the pairs for 95 % intervals; pairs that share documents make them too narrow; 0: none",

@@ -3,7 +3,7 @@
 #include <ATen/Functions.h>
 
 #include <algorithm>
-#include <map>
+#include <set>
 
 #include "base/error.h"
 #include "data/loader.h"
@@ -39,35 +39,31 @@ ScoredPairs pairs_to_score(const data::Corpus& corpus, data::Split split) {
   return out;
 }
 
-ScoredPairs score_pairs(const model::Encoder& encoder, const CorpusView& view, data::Split split,
-                        const dist::Mesh& mesh) {
-  const data::Corpus& corpus = view.corpus;
-  ScoredPairs scored = pairs_to_score(corpus, split);
-  const std::vector<data::Pair>& pairs = scored.pairs;
-
-  std::map<std::uint32_t, std::int64_t> row_of;
-  for (const data::Pair& pair : pairs) row_of[pair.a] = row_of[pair.b] = 0;
-  std::vector<std::uint32_t> documents;
-  for (auto& [document, row] : row_of) {
-    row = static_cast<std::int64_t>(documents.size());
-    documents.push_back(document);
-  }
-  data::PackedSequences texts = data::pack(corpus, documents, view.max_length);
+EmbeddedSplit embed_split(const model::Encoder& encoder, const CorpusView& view, data::Split split,
+                          const dist::Mesh& mesh) {
+  std::set<std::uint32_t> documents;
+  for (const data::Pair& pair : pairs_to_score(view.corpus, split).pairs) documents.insert({pair.a, pair.b});
+  EmbeddedSplit out{.split = split, .documents = {documents.begin(), documents.end()}, .embeddings_ND = {}};
+  data::PackedSequences texts = data::pack(view.corpus, out.documents, view.max_length);
   for (std::int32_t& domain : texts.domain) domain = view.model_domain[static_cast<std::size_t>(domain)];
   if (view.place_unknown) view.place_unknown(texts);
-  const at::Tensor embeddings_ND =
-      kernels::normalize_rows(embed_all(encoder, texts, view.batch_tokens, mesh)).cpu().to(at::kDouble);
+  out.embeddings_ND = kernels::normalize_rows(embed_all(encoder, texts, view.batch_tokens, mesh)).cpu().to(at::kDouble);
+  return out;
+}
 
-  std::vector<std::int64_t> left;
-  std::vector<std::int64_t> right;
-  for (const data::Pair& pair : pairs) {
-    left.push_back(row_of.at(pair.a));
-    right.push_back(row_of.at(pair.b));
-  }
-  const auto rows = [&](const std::vector<std::int64_t>& index) {
-    return embeddings_ND.index_select(0, at::tensor(index, at::kLong));
+ScoredPairs score_pairs(const EmbeddedSplit& embedded, const data::Corpus& corpus) {
+  ScoredPairs scored = pairs_to_score(corpus, embedded.split);
+  const auto rows = [&](std::uint32_t data::Pair::*side) {
+    std::vector<std::int64_t> index;
+    for (const data::Pair& pair : scored.pairs) {
+      const auto found = std::lower_bound(embedded.documents.begin(), embedded.documents.end(), pair.*side);
+      COTERIE_CHECK(ShapeError, found != embedded.documents.end() && *found == pair.*side, "eval: the pairs' document ",
+                    pair.*side, " is not among the embedded ones");
+      index.push_back(found - embedded.documents.begin());
+    }
+    return embedded.embeddings_ND.index_select(0, at::tensor(index, at::kLong));
   };
-  const at::Tensor scores = (rows(left) * rows(right)).sum(1).contiguous();
+  const at::Tensor scores = (rows(&data::Pair::a) * rows(&data::Pair::b)).sum(1).contiguous();
   const auto* values = scores.const_data_ptr<double>();
   scored.scores.assign(values, values + scores.numel());
   return scored;

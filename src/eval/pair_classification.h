@@ -1,6 +1,8 @@
 // Pair classification on a corpus: co-cited pairs against random ones of the same domain.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -43,9 +45,22 @@ struct CorpusView {
   std::function<void(data::PackedSequences&)> place_unknown = {};
 };
 
+/// The documents of a split's pairs, embedded.
+struct EmbeddedSplit {
+  data::Split split;
+  std::vector<std::uint32_t> documents;  ///< [N] ascending
+  at::Tensor embeddings_ND;              ///< double, on the CPU, rows of norm 1
+};
+
+/// @throws as `pairs_to_score`
 /// @note collective over the world; the result is the same on every rank
-[[nodiscard]] ScoredPairs score_pairs(const model::Encoder& encoder, const CorpusView& view, data::Split split,
-                                      const dist::Mesh& mesh);
+[[nodiscard]] EmbeddedSplit embed_split(const model::Encoder& encoder, const CorpusView& view, data::Split split,
+                                        const dist::Mesh& mesh);
+
+/// The pairs of a split with the cosines of their embeddings.
+/// @param corpus  that of the documents
+/// @throws ShapeError if it has pairs of others
+[[nodiscard]] ScoredPairs score_pairs(const EmbeddedSplit& embedded, const data::Corpus& corpus);
 
 /// What a threshold that was chosen on validation gives on the measured pairs.
 struct AtValidation {

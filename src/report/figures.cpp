@@ -25,9 +25,12 @@ Range range_of(const std::vector<Interval>& rows, std::optional<double> referenc
   return {range.low - by, range.high + by};
 }
 
-std::string shortened(const std::string& name) {
-  constexpr std::size_t kMost = 34;
-  return name.size() <= kMost ? name : name.substr(0, kMost - 3) + "...";
+std::string shortened(const std::string& name, std::size_t most_bytes) {
+  if (name.size() <= most_bytes) return name;
+  std::size_t end = most_bytes - 3;
+  // Not within a character.
+  while (end > 0 && (name[end] & 0xC0) == 0x80) --end;
+  return name.substr(0, end) + "...";
 }
 
 }  // namespace
@@ -56,7 +59,7 @@ std::string interval_figure(const std::string& title, const std::string& label, 
     const double y = kRow * (static_cast<double>(i) + 0.5) + 4;
     description += str(" ", row.name, ": mean ", decimal(row.mean, 4), ", deviation ", decimal(row.deviation, 4), ", ",
                        row.values.size(), " values.");
-    out += str("<text text-anchor=\"end\" x=\"", kLeft - 8, "\" y=\"", y + 4, "\">", escaped(shortened(row.name)),
+    out += str("<text text-anchor=\"end\" x=\"", kLeft - 8, "\" y=\"", y + 4, "\">", escaped(shortened(row.name, 34)),
                "</text><line class=\"axis\" x1=\"", to_x(row.mean - row.deviation), "\" x2=\"",
                to_x(row.mean + row.deviation), "\" y1=\"", y, "\" y2=\"", y, "\"/>");
     for (const double value : row.values)
@@ -82,8 +85,8 @@ std::string shares_figure(const Shares& shares) {
                "\" y=\"16\">", escaped(shares.columns[c]), "</text>");
   for (std::size_t r = 0; r < shares.values.size(); ++r) {
     const double y = kTop + kRow * static_cast<double>(r);
-    out += str("\n<text text-anchor=\"end\" x=\"", kLeft - 8, "\" y=\"", y + 17, "\">", escaped(shares.rows[r]),
-               "</text>");
+    out += str("\n<text text-anchor=\"end\" x=\"", kLeft - 8, "\" y=\"", y + 17, "\">",
+               escaped(shortened(shares.rows[r], 19)), "</text>");
     description += str(" ", shares.rows[r], ":");
     for (std::size_t c = 0; c < shares.values[r].size(); ++c) {
       const double value = shares.values[r][c];

@@ -27,6 +27,7 @@ table { border-collapse: collapse; font-size: .9rem; }
 caption { text-align: left; color: var(--faint); padding: .3rem 0; }
 th, td { padding: .2rem .7rem; border-bottom: 1px solid var(--rule); text-align: left; white-space: nowrap; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+td { vertical-align: top; } td.text { white-space: normal; min-width: 20rem; }
 thead th { background: var(--shade); }
 figure { margin: 1rem 0; display: inline-block; vertical-align: top; width: 34rem; max-width: 100%; }
 figure svg { width: 100%; height: auto; display: block; }
@@ -38,6 +39,7 @@ svg text { fill: var(--ink); font: 12px system-ui, sans-serif; } svg .tick { fil
 svg .axis { stroke: var(--faint); stroke-width: 1; fill: none; } svg .grid { stroke: var(--rule); stroke-width: 1; }
 svg .line { fill: none; stroke-width: 1.8; } svg .mark { stroke: var(--paper); stroke-width: 1; }
 svg .note { stroke: var(--ink); stroke-width: 1; stroke-dasharray: 2 3; } svg .cell { stroke: var(--paper); }
+svg .dots { fill-opacity: .75; }
 )";
 
 constexpr std::string_view kDashes[] = {"none", "7 3", "2 2", "9 3 2 3", "4 4", "12 3", "1 3", "6 2 2 2 2 2"};
@@ -92,7 +94,9 @@ std::string paragraph(std::string_view text) { return str("<p>", escaped(text), 
 std::string html_table(const Table& table, std::string_view caption) {
   const std::vector<bool> right = table.right_aligned();
   const auto cell = [&](const char* name, std::size_t column, const std::string& text) {
-    return str("<", name, right[column] ? " class=\"number\">" : ">", escaped(text), "</", name, ">");
+    constexpr std::size_t kLine = 60;
+    const char* const kind = right[column] ? " class=\"number\"" : text.size() > kLine ? " class=\"text\"" : "";
+    return str("<", name, kind, ">", escaped(text), "</", name, ">");
   };
   std::string out = str("<div class=\"scroll\"><table><caption>", escaped(caption), "</caption>\n<thead><tr>");
   for (std::size_t i = 0; i < table.header().size(); ++i) out += cell("th", i, table.header()[i]);

@@ -16,7 +16,7 @@ namespace coterie::report {
 /// A paragraph of plain text.
 [[nodiscard]] std::string paragraph(std::string_view text);
 
-/// A table with a caption; columns of numbers are right-aligned.
+/// A table with a caption; columns of numbers are right-aligned, and cells of long text have several lines.
 [[nodiscard]] std::string html_table(const Table& table, std::string_view caption);
 
 /// Text that keeps its lines, folded away under a summary.

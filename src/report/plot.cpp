@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
+#include <string_view>
 
 #include "base/str.h"
 #include "base/table.h"
@@ -81,7 +83,27 @@ std::string axes_svg(const Frame& frame, const Plot& plot) {
              ") rotate(-90)\">", escaped(plot.y_label), "</text>\n");
 }
 
-std::string series_svg(const Frame& frame, const Series& series, int colour) {
+/// Five shapes of like size around the place where a path is.
+constexpr std::string_view kShapes[] = {"m-2.4 0a2.4 2.4 0 1 0 4.8 0a2.4 2.4 0 1 0-4.8 0", "m-2.1-2.1h4.2v4.2h-4.2z",
+                                        "m0-3l2.8 5h-5.6z", "m0-3.1l3.1 3.1l-3.1 3.1l-3.1-3.1z",
+                                        "m-.9-2.9h1.8v2h2v1.8h-2v2h-1.8v-2h-2v-1.8h2z"};
+
+/// A series without its points, as a legend shows it.
+struct Look {
+  int colour;
+  std::string_view shape;  ///< of dots
+};
+
+Look look_of(std::size_t series) { return {static_cast<int>(series % kColours), kShapes[series % std::size(kShapes)]}; }
+
+std::string dots_svg(const Frame& frame, const Series& series, const Look& look) {
+  std::string path;
+  for (const Point& point : series.points)
+    if (is_finite(point)) path += str('M', frame.place(point), look.shape);
+  return path.empty() ? path : str("<path class=\"s", look.colour, " fill dots\" d=\"", path, "\"/>\n");
+}
+
+std::string line_svg(const Frame& frame, const Series& series, int colour) {
   std::string path;
   bool open = false;
   double before = 0.0;
@@ -121,11 +143,43 @@ std::string notes_svg(const Frame& frame, const std::vector<Note>& notes) {
 std::string legend_html(const std::vector<Series>& series) {
   std::string out = "<ul class=\"legend\">";
   for (std::size_t i = 0; i < series.size(); ++i) {
-    const int colour = static_cast<int>(i) % kColours;
-    out += str("<li><svg viewBox=\"0 0 32 10\" aria-hidden=\"true\"><path class=\"s", colour,
-               " line\" d=\"M0 5H32\"/></svg> ", escaped(series[i].name), "</li>\n");
+    const Look look = look_of(i);
+    const bool dots = series[i].mark == Mark::dots;
+    const std::string path = dots ? str("fill\" d=\"M16 5", look.shape) : std::string("line\" d=\"M0 5H32");
+    out += str("<li><svg viewBox=\"0 0 32 10\" aria-hidden=\"true\"><path class=\"s", look.colour, ' ', path,
+               "\"/></svg> ", escaped(series[i].name), "</li>\n");
   }
   return out + "</ul>";
+}
+
+/// Mean and standard deviation of one coordinate.
+struct Spread {
+  double mean = 0.0;
+  double deviation = 0.0;
+};
+
+Spread spread_of(const std::vector<Point>& points, double Point::*coordinate) {
+  const auto count = static_cast<double>(points.size());
+  Spread out;
+  for (const Point& point : points) out.mean += point.*coordinate / count;
+  for (const Point& point : points) out.deviation += (point.*coordinate - out.mean) * (point.*coordinate - out.mean);
+  out.deviation = std::sqrt(out.deviation / count);
+  return out;
+}
+
+std::string dots_in_words(const std::vector<Point>& points) {
+  const Spread x = spread_of(points, &Point::x);
+  const Spread y = spread_of(points, &Point::y);
+  return str(points.size(), " dots around ", decimal(x.mean, 4), " and ", decimal(y.mean, 4), ", deviations ",
+             decimal(x.deviation, 4), " and ", decimal(y.deviation, 4), ".");
+}
+
+std::string curve_in_words(const std::vector<Point>& points) {
+  const auto [least, most] =
+      std::minmax_element(points.begin(), points.end(), [](const Point& a, const Point& b) { return a.y < b.y; });
+  return str(points.size(), " points, from ", decimal(points.front().y, 4), " at ", points.front().x, " to ",
+             decimal(points.back().y, 4), " at ", points.back().x, ", least ", decimal(least->y, 4), ", greatest ",
+             decimal(most->y, 4), ".");
 }
 
 }  // namespace
@@ -170,11 +224,7 @@ std::string description_of(const Plot& plot) {
     std::vector<Point> points;
     std::copy_if(series.points.begin(), series.points.end(), std::back_inserter(points), is_finite);
     if (points.empty()) continue;
-    const auto [least, most] =
-        std::minmax_element(points.begin(), points.end(), [](const Point& a, const Point& b) { return a.y < b.y; });
-    text += str(" ", series.name, ": ", points.size(), " points, from ", decimal(points.front().y, 4), " at ",
-                points.front().x, " to ", decimal(points.back().y, 4), " at ", points.back().x, ", least ",
-                decimal(least->y, 4), ", greatest ", decimal(most->y, 4), ".");
+    text += str(" ", series.name, ": ", series.mark == Mark::dots ? dots_in_words(points) : curve_in_words(points));
   }
   for (const Note& note : plot.notes) text += str(" ", note.text, ".");
   return text;
@@ -184,10 +234,17 @@ std::string figure(const Plot& plot) {
   const auto x = extent(plot, [](const Point& p) { return p.x; });
   const auto y = extent(plot, [](const Point& p) { return p.y; });
   if (!x || !y) return {};
-  const Frame frame{plot.x_range.value_or(widened(*x, 0.0)), plot.y_range.value_or(widened(*y, 0.05))};
+  // A curve reaches the edges, a dot would be cut there.
+  const bool has_dots = std::any_of(plot.series.begin(), plot.series.end(),
+                                    [](const Series& series) { return series.mark == Mark::dots; });
+  const Frame frame{plot.x_range.value_or(widened(*x, has_dots ? 0.04 : 0.0)),
+                    plot.y_range.value_or(widened(*y, 0.05))};
   std::string out = figure_opening(plot.title, description_of(plot), kHeight) + axes_svg(frame, plot);
-  for (std::size_t i = 0; i < plot.series.size(); ++i)
-    out += series_svg(frame, plot.series[i], static_cast<int>(i) % kColours);
+  for (std::size_t i = 0; i < plot.series.size(); ++i) {
+    const Look look = look_of(i);
+    const bool dots = plot.series[i].mark == Mark::dots;
+    out += dots ? dots_svg(frame, plot.series[i], look) : line_svg(frame, plot.series[i], look.colour);
+  }
   out += notes_svg(frame, plot.notes) + "</svg>\n";
   return out + (plot.series.size() > 1 ? legend_html(plot.series) : std::string()) + "</figure>\n";
 }

@@ -19,6 +19,7 @@ inline constexpr double kFigureWidth = 560;
 enum class Mark {
   line,   ///< joined
   steps,  ///< level from each point to the next: a histogram by its left edges
+  dots,   ///< each by itself, in a shape of the series
 };
 
 struct Series {
@@ -61,7 +62,8 @@ struct Plot {
 /// How a figure begins: its caption, and a drawing of `kFigureWidth` by `height` with its text alternative.
 [[nodiscard]] std::string figure_opening(const std::string& title, const std::string& description, double height);
 
-/// What the plot shows, in words: for each series its number of points, first, last, least and greatest value.
+/// What the plot shows, in words: for each series its number of points, first, last, least and greatest value; of dots
+/// their number, middle and deviations.
 [[nodiscard]] std::string description_of(const Plot& plot);
 
 /// A figure with caption, drawing and legend; nothing if no series has a finite point.

@@ -1,7 +1,7 @@
 #include "report/run_files.h"
 
 #include <algorithm>
-#include <map>
+#include <utility>
 
 #include "base/error.h"
 #include "base/excerpt.h"
@@ -9,6 +9,8 @@
 #include "base/json_file.h"
 #include "base/metrics_log.h"
 #include "base/numbers.h"
+#include "report/csv_rows.h"
+#include "report/lines.h"
 
 namespace coterie::report {
 namespace {
@@ -25,77 +27,58 @@ std::string name_of(const fs::path& folder) {
   return fs::absolute(folder / "").lexically_normal().parent_path().filename().string();
 }
 
-/// Calls `act(line, number)` for each line.
-template <class Act>
-void for_each_line(std::string_view text, const Act& act) {
-  for (std::size_t number = 1; !text.empty(); ++number) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    act(text.substr(0, end), number);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-}
-
-std::vector<std::string_view> cells_of(std::string_view line) {
-  std::vector<std::string_view> cells;
-  for (std::size_t begin = 0; begin <= line.size();) {
-    const std::size_t end = std::min(line.find(',', begin), line.size());
-    cells.push_back(line.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return cells;
-}
-
-std::size_t column_of(const std::vector<std::string_view>& header, std::string_view name, const fs::path& path) {
-  const auto found = std::find(header.begin(), header.end(), name);
-  if (found == header.end()) throw DataError(str("report: column '", name, "' is missing (", path.string(), ":1)"));
-  return static_cast<std::size_t>(found - header.begin());
-}
-
 ScoredPairs read_pairs(const fs::path& path, const std::string& model) {
   ScoredPairs pairs{.model = model, .scores = {}, .labels = {}};
-  std::size_t prediction = 0;
-  std::size_t label = 0;
-  for_each_line(read_file(path), [&](std::string_view line, std::size_t number) {
-    const auto cells = cells_of(line);
-    if (number == 1) {
-      prediction = column_of(cells, "prediction", path);
-      label = column_of(cells, "label", path);
-      return;
-    }
-    const bool whole = cells.size() > std::max(prediction, label);
-    const auto score = finite_number(whole ? cells[prediction] : std::string_view());
-    if (!score || (cells[label] != "0" && cells[label] != "1"))
-      throw DataError(str("report: a line must hold a finite score and a label 0 or 1, got ", excerpt(line), " (",
-                          path.string(), ":", number, ")"));
+  for_each_csv_row(path, {"prediction", "label"}, [&](const CsvRow& row) {
+    const auto score = finite_number(row.cells[0]);
+    const std::string& label = row.cells[1];
+    if (!score || (label != "0" && label != "1"))
+      throw DataError(str("report: a line must hold a finite score and a label 0 or 1, got ", excerpt(row.cells[0]),
+                          " and ", excerpt(label), " (", row.place, ")"));
     pairs.scores.push_back(*score);
-    pairs.labels.push_back(cells[label] == "1" ? 1 : 0);
+    pairs.labels.push_back(label == "1" ? 1 : 0);
   });
   return pairs;
 }
 
-/// Every `pairs.MODEL.csv`, the untouched model first: it is what the others are seen against.
-std::vector<ScoredPairs> read_all_pairs(const fs::path& folder) {
-  constexpr std::string_view kPrefix = "pairs.";
-  std::map<std::string, fs::path> files;
+/// A file, and what its name says behind the first word.
+struct NamedFile {
+  std::string name;
+  fs::path path;
+};
+
+/// Every `FIRST.NAME.EXTENSION`, the untouched model first: it is what the others are seen against.
+std::vector<NamedFile> files_of(const fs::path& folder, const std::string& first, std::string_view extension) {
+  std::vector<NamedFile> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().stem().string();
-    if (entry.path().extension() == ".csv" && name.starts_with(kPrefix))
-      files[name.substr(kPrefix.size())] = entry.path();
+    if (entry.path().extension() == extension && name.starts_with(first + "."))
+      files.push_back({name.substr(first.size() + 1), entry.path()});
   }
-  std::vector<ScoredPairs> all;
-  for (const auto& [model, path] : files) all.push_back(read_pairs(path, model));
-  std::stable_partition(all.begin(), all.end(), [](const ScoredPairs& pairs) { return pairs.model == "untouched"; });
-  return all;
+  const auto key = [](const NamedFile& file) { return std::pair(!file.name.starts_with("untouched"), file.name); };
+  std::sort(files.begin(), files.end(), [&](const NamedFile& a, const NamedFile& b) { return key(a) < key(b); });
+  return files;
 }
 
 }  // namespace
 
 RunFiles read_run(const fs::path& folder) {
-  RunFiles run{.name = name_of(folder), .config = {}, .metrics = {}, .evaluation = {}, .pairs = {}};
+  RunFiles run{.name = name_of(folder),
+               .config = {},
+               .metrics = {},
+               .evaluation = {},
+               .domain_load = {},
+               .pairs = {},
+               .projections = {},
+               .examples = {}};
   if (is_there(folder / "config.toml")) run.config = read_file(folder / "config.toml");
   run.metrics = read_metrics_log(folder / "metrics.jsonl");
   if (is_there(folder / "eval.json")) run.evaluation = read_json_object(folder / "eval.json");
-  run.pairs = read_all_pairs(folder);
+  run.domain_load = last_domain_load(run.metrics, folder / "metrics.jsonl");
+  for (const NamedFile& file : files_of(folder, "pairs", ".csv")) run.pairs.push_back(read_pairs(file.path, file.name));
+  for (const NamedFile& file : files_of(folder, "projection", ".csv"))
+    run.projections.push_back(read_projection(file.path, file.name));
+  for (const NamedFile& file : files_of(folder, "examples", ".json")) run.examples.push_back(read_examples(file.path));
   return run;
 }
 

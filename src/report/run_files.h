@@ -9,7 +9,10 @@
 #include <string_view>
 #include <vector>
 
+#include "report/domain_load.h"
+#include "report/examples.h"
 #include "report/pair_curves.h"
+#include "report/projection.h"
 
 namespace coterie::report {
 
@@ -19,7 +22,10 @@ struct RunFiles {
   std::string config;                   ///< config.toml, empty if there is none
   std::vector<nlohmann::json> metrics;  ///< the whole lines of metrics.jsonl
   nlohmann::json evaluation;            ///< eval.json, null if there is none
+  DomainLoad domain_load;               ///< the last one in the metrics
   std::vector<ScoredPairs> pairs;       ///< of `pairs.MODEL.csv` in the folder
+  std::vector<Projection> projections;  ///< of `projection.MODEL.csv`
+  std::vector<Examples> examples;       ///< of `examples.MODEL.COLLECTION.json`
 };
 
 /// @throws DataError naming file and line if one is not what its name says; IoError

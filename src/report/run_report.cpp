@@ -114,7 +114,22 @@ std::string pairs_section(const RunFiles& run) {
          paragraph("Points: the threshold that was best on the validation split.");
 }
 
-std::string experts_section(const RunFiles& run) {
+std::string embeddings_section(const RunFiles& run) {
+  std::string figures;
+  for (const Projection& projection : run.projections) figures += projection_figure(projection);
+  constexpr std::string_view kMeaning =
+      "Each dot is a document of the measured pairs. The axes are the principal components of the model's embeddings, "
+      "the directions in which they vary most.";
+  return figures.empty() ? figures : figures + paragraph(kMeaning);
+}
+
+std::string examples_section(const RunFiles& run) {
+  std::string tables;
+  for (const Examples& examples : run.examples) tables += examples_table(examples);
+  return tables;
+}
+
+std::string router_figures(const RunFiles& run) {
   const auto last =
       std::find_if(run.metrics.rbegin(), run.metrics.rend(), [](const json& line) { return line.contains("routers"); });
   if (last == run.metrics.rend()) return {};
@@ -148,6 +163,8 @@ std::string experts_section(const RunFiles& run) {
   return shares_figure(shares) + figure(information);
 }
 
+std::string experts_section(const RunFiles& run) { return router_figures(run) + domain_load_figures(run.domain_load); }
+
 }  // namespace
 
 std::string run_report(const fs::path& folder) {
@@ -162,6 +179,8 @@ std::string run_report(const fs::path& folder) {
                              single_curve(run, "gradient_norm", "Gradient norm before clipping", "norm"));
     page.add("Evaluation", evaluation_table(run.evaluation));
     page.add("Pairs", pairs_section(run));
+    page.add("Embeddings", embeddings_section(run));
+    page.add("Retrieval", examples_section(run));
     page.add("Experts", experts_section(run));
     page.add("Speed", single_curve(run, "pairs_per_s", "Pairs a second", "pairs/s") +
                           single_curve(run, "tokens_per_s", "Tokens a second", "tokens/s"));

@@ -118,6 +118,14 @@ void RunLog::window(std::int64_t step, const data::Cursor& cursor, const data::W
                 " pairs left out that fit no full batch"));
 }
 
+void RunLog::domain_load(std::int64_t step, const DomainLoad& load) {
+  if (load.layers.empty()) return;
+  nlohmann::ordered_json layers = nlohmann::ordered_json::array();
+  for (const LayerLoad& layer : load.layers)
+    layers.push_back({{"layer", layer.layer}, {"domains", layer.domains}, {"load", layer.load}});
+  metrics_.append(step, {{"domain_load", {{"steps", load.steps}, {"layers", layers}}}});
+}
+
 void RunLog::evaluation(std::int64_t step, const std::vector<eval::DomainResult>& validation) {
   nlohmann::ordered_json domains = nlohmann::ordered_json::object();
   std::vector<std::string> tags;

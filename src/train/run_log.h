@@ -14,6 +14,7 @@
 #include "data/batch.h"
 #include "eval/pair_classification.h"
 #include "train/auxiliary_loss.h"
+#include "train/domain_load.h"
 #include "train/router_report.h"
 
 namespace coterie::train {
@@ -44,6 +45,8 @@ class RunLog {
   void step(std::int64_t step, const StepReport& report, bool write);
   /// A window of training pairs begins with this step; at the start of an epoch a line says how it was cut.
   void window(std::int64_t step, const data::Cursor& cursor, const data::WindowSize& size);
+  /// Where the tokens of each domain went in the steps up to this one; no line where no layer has experts.
+  void domain_load(std::int64_t step, const DomainLoad& load);
   /// An evaluation that an earlier life has written already is not written again.
   void evaluation(std::int64_t step, const std::vector<eval::DomainResult>& validation);
   /// Makes what was written durable, before a checkpoint of the same step.

@@ -28,7 +28,8 @@ Trainer::Trainer(const RunOptions& options, const std::string& resolved, dist::M
       source_(dist::made_together(mesh.world(), [&] { return model::ModelSource::open(options.model); })),
       tokenizer_(dist::made_together(mesh.world(), [&] { return source_.tokenizer_files(); })),
       model_(make_model_together()),
-      step_(options.loss, options.optim, options.train.micro_batch_tokens, model_, mesh) {
+      step_(options.loss, options.optim, options.train.micro_batch_tokens, model_, mesh),
+      loads_(corpus_.domains()) {
   state_.steps = options_.train.steps;
   state_.start = {options_.model.checkpoint, source_.opened.string()};
   state_.settings = dist::made_together(mesh_.world(), [&] { return decisive_settings(options_, source_); });
@@ -117,6 +118,8 @@ Outcome Trainer::run() {
   while (!at_end() && !out_of_patience()) {
     train_step(loader);
     state_.evaluation_due = at_end() || state_.step % options_.train.eval_every == 0;
+    // Before a preemption: the life that evaluates has not seen these steps.
+    if (log_ && state_.evaluation_due) log_->domain_load(state_.step, loads_.take());
     if (mesh_.world().any(stopping_())) {
       save();
       return outcome(Ending::preempted);
@@ -157,6 +160,7 @@ void Trainer::train_step(data::Loader& loader) {
   const std::int64_t tokens = mesh_.world().all_reduce(static_cast<std::int64_t>(batch.sequences.tokens.size()));
   if (!log_) return;
   add(routers_, result.routers);
+  loads_.add(result.routers);
   if (batch.global.cursor.batch == 0) log_->window(state_.step, batch.global.cursor, batch.global.window);
   const bool write = state_.step % options_.train.log_every == 0;
   log_->step(state_.step,
@@ -176,7 +180,8 @@ void Trainer::train_step(data::Loader& loader) {
 
 bool Trainer::evaluate() {
   const eval::CorpusView view = view_of(corpus_, model_.spec, options_);
-  const eval::ScoredPairs scored = eval::score_pairs(*model_.encoder, view, data::Split::validation, mesh_);
+  const eval::ScoredPairs scored =
+      eval::score_pairs(eval::embed_split(*model_.encoder, view, data::Split::validation, mesh_), corpus_);
   for (const double score : scored.scores)
     if (!std::isfinite(score)) throw NonFiniteError(str("train: an embedding is not finite (step ", state_.step, ")"));
   const auto results = eval::classify(corpus_.domains(), scored, scored);

@@ -16,6 +16,7 @@
 #include "eval/pair_classification.h"
 #include "model/sentence_encoder.h"
 #include "train/batches.h"
+#include "train/domain_load.h"
 #include "train/router_report.h"
 #include "train/run_log.h"
 #include "train/run_options.h"
@@ -86,6 +87,7 @@ class Trainer {
   TrainingState state_;
   std::unique_ptr<RunLog> log_;      // rank 0's
   std::vector<RouterSums> routers_;  // of all steps so far, where there is a log
+  DomainLoads loads_;                // of the steps since the last evaluation, where there is a log
 };
 
 }  // namespace coterie::train

@@ -62,7 +62,8 @@ TEST_F(Retrieval, gives_the_same_runs_on_any_number_of_ranks) {
     const Outcome outcome = mpirun(ranks, {"eval", "hf", "retrieval.toml", "eval.save=" + folder});
 
     ASSERT_EQ(outcome.code, 0) << outcome;
-    for (const char* file : {"biology.model.run", "physics.model.run", "mixed.model.run", "mixed.qrels"})
+    for (const char* file : {"biology.model.run", "physics.model.run", "mixed.model.run", "mixed.qrels",
+                             "examples.model.biology.json", "examples.model.mixed.json"})
       EXPECT_EQ(read(folder + "/" + file), read(str("one/", file))) << ranks << ' ' << file;
   }
 }
@@ -142,6 +143,33 @@ TEST_F(Retrieval, pairs_have_both_conventions_intervals_and_baselines_and_two_mo
       json.at("bm25").at("all").at("roc_auc").get<double>() - json.at("model").at("all").at("roc_auc").get<double>());
   write("other.csv", "prediction,label\n0.9,1\n0.2,0\n");
   expect_refused({"score", "saved/pairs.model.csv", "other.csv"}, Exit::data, {"same pairs"});
+}
+
+TEST_F(Retrieval, what_is_saved_in_the_folder_of_a_run_is_in_its_report) {
+  build_corpus();
+  ASSERT_EQ(coterie({"train", "run.toml"}).code, 0);
+
+  const Outcome outcome = coterie({"eval", "runs/tiny", "eval.save=runs/tiny", "json=runs/tiny/eval.json",
+                                   "eval.baselines=bm25", "eval.retrieval=[\"beir:sets/biology\"]"});
+  ASSERT_EQ(outcome.code, 0) << outcome;
+  const Outcome reported = coterie({"report", "runs/tiny"});
+
+  ASSERT_EQ(reported.code, 0) << reported;
+  // A header, and the held out documents of both domains.
+  EXPECT_EQ(count(read("runs/tiny/projection.trained.csv"), "\n"), 1 + 2 * kHeldOutDocuments);
+  EXPECT_TRUE(exists("runs/tiny/projection.untouched.csv"));
+  EXPECT_FALSE(exists("runs/tiny/projection.bm25.csv"));
+  const auto examples = nlohmann::json::parse(read("runs/tiny/examples.trained.biology.json"));
+  ASSERT_EQ(examples.at("queries").size(), 3U);
+  EXPECT_EQ(examples.at("queries")[2].at("id"), "qc");
+  EXPECT_EQ(examples.at("queries")[2].at("text"), "gene c paper");
+  ASSERT_EQ(examples.at("queries")[2].at("found").size(), 5U);
+  for (const auto& found : examples.at("queries")[2].at("found"))
+    EXPECT_EQ(found.at("relevant"), found.at("id") == "dc");
+  const std::string page = read("runs/tiny/report.html");
+  for (const char* part : {"Experts of each domain in layer 1, steps 3 to 4", "Embeddings of documents, untouched",
+                           "Embeddings of documents, trained", "biology, bm25: the best documents", "qc: gene c paper"})
+    EXPECT_THAT(page, HasSubstr(part));
 }
 
 TEST_F(Retrieval, two_runs_are_compared_query_by_query) {

@@ -115,7 +115,7 @@ TEST(ScorePairs, are_the_cosines_of_the_embeddings_co_cited_pairs_first) {
   const at::Tensor embeddings_ND =
       embed_all(*model.encoder, data::pack(corpus, all, source.spec.max_length), 1000, mesh).to(at::kDouble);
 
-  const ScoredPairs scored = score_pairs(*model.encoder, view, data::Split::test, mesh);
+  const ScoredPairs scored = score_pairs(embed_split(*model.encoder, view, data::Split::test, mesh), corpus);
 
   std::vector<data::Pair> pairs = corpus.positives(data::Split::test);
   const std::size_t positives = pairs.size();

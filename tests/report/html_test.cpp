@@ -30,6 +30,14 @@ TEST(HtmlTable, aligns_numbers_and_escapes_cells) {
   EXPECT_THAT(html, HasSubstr("<th>cell</th><th class=\"number\">mean</th>"));
 }
 
+TEST(HtmlTable, lets_long_text_have_lines) {
+  Table table({"text"});
+  table.add_row({std::string(61, 'x')});
+  table.add_row({std::string(60, 'x')});
+
+  EXPECT_EQ(count(html_table(table, ""), "<td class=\"text\">x"), 1);
+}
+
 TEST(FoldedText, keeps_its_lines) { EXPECT_THAT(folded_text("s", "a<\nb\n"), HasSubstr("<pre>a&lt;\nb\n</pre>")); }
 
 TEST(PageTest, is_self_contained_and_leads_to_its_sections) {

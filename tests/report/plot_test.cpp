@@ -97,6 +97,30 @@ TEST(Figure, names_its_series_when_there_are_several) {
   EXPECT_EQ(nesting_problem(figure(plot)), "");
 }
 
+// With margins of 4 % and 5 % the corners of the unit square are 0.04 / 1.08 of the width and 0.05 / 1.1 of the height
+// within the frame.
+TEST(Figure, of_dots_has_a_shape_at_each_point) {
+  Plot plot = plot_of({{0, 0}, {1, 1}});
+  plot.series[0].mark = Mark::dots;
+  plot.series.push_back({.name = "t", .points = {{0.5, 0.5}}, .mark = Mark::dots});
+
+  const std::string html = figure(plot);
+
+  EXPECT_EQ(nesting_problem(html), "");
+  EXPECT_THAT(html, HasSubstr("class=\"s0 fill dots\" d=\"M81.9 262.1m"));
+  EXPECT_THAT(html, HasSubstr("M528.1 23.9m"));
+  EXPECT_THAT(html, HasSubstr("class=\"s1 fill dots\" d=\"M305.0 143.0m"));
+  EXPECT_EQ(count(html, " line\""), 0);
+  EXPECT_EQ(count(html, "<li>"), 2);
+}
+
+TEST(Figure, of_dots_says_where_they_are_and_how_far_apart) {
+  Plot plot = plot_of({{1, 4}, {3, 4}, {2, 1}, {2, 7}});
+  plot.series[0].mark = Mark::dots;
+
+  EXPECT_EQ(description_of(plot), "loss over step. s: 4 dots around 2.0000 and 4.0000, deviations 0.7071 and 2.1213.");
+}
+
 TEST(IntervalFigure, has_a_dot_for_each_value) {
   const std::string html =
       interval_figure("AP", "average precision", {{"a", {0.5, 0.7}, 0.6, 0.1}, {"b", {}, 0.4, 0.0}}, 0.6);
@@ -116,6 +140,15 @@ TEST(SharesFigure, has_a_shade_and_a_number_for_each_share) {
   EXPECT_THAT(html, HasSubstr("fill-opacity=\"0.750\""));
   EXPECT_THAT(html, HasSubstr("layer 0: 0 0.25; 1 0.75;"));
   EXPECT_EQ(shares_figure({"Load", {}, {}, {}}), "");
+}
+
+TEST(SharesFigure, shortens_names_beside_it_but_not_in_its_words) {
+  const std::string name = "a domain w\u00e9ll n\u00e4m\u00e9d";
+
+  const std::string html = shares_figure({"Load", {name}, {"0"}, {{1.0}}});
+
+  EXPECT_THAT(html, HasSubstr(">a domain w\u00e9ll n...<"));
+  EXPECT_THAT(html, HasSubstr(name + ": 0 1.00;"));
 }
 
 }  // namespace

@@ -40,6 +40,9 @@ class ReportFiles : public testing::Test {
         R"({"step":2,"validation":{"cisi":{"average_precision":0.55,"roc_auc":0.6},)"
         R"("all":{"average_precision":0.7,"roc_auc":0.8}}})"
         "\n"
+        R"({"step":2,"domain_load":{"steps":2,"layers":[{"layer":0,"domains":["a<b","vis"],)"
+        R"("load":[[0.75,0.25],[0,1]]},{"layer":3,"domains":["a<b","vis"],"load":[[0.5,0.5],[1,0]]}]}})"
+        "\n"
         R"({"step":3,"loss":)");
     put(below / "eval.json",
         R"({"untouched":{"all":{"positives":2,"roc_auc":0.5,"average_precision":0.5,"f1":0.5,"threshold":0.1,)"
@@ -49,6 +52,14 @@ class ReportFiles : public testing::Test {
     for (const char* model : {"trained", "untouched"})
       put(below / (std::string("pairs.") + model + ".csv"),
           "prediction,label,domain,a,b\n0.9,1,\"c,d\",1,2\n0.5,0,cisi,1,3\n0.5,1,vis,4,5\n0.1,0,vis,6,7\n");
+    for (const char* model : {"trained", "untouched"}) {
+      put(below / str("projection.", model, ".csv"),
+          "x,y,domain,id,x_share,y_share\n-1,0.5,\"c,d\",1,0.25,0.125\n1,-0.5,vis,2,0.25,0.125\n");
+      put(below / str("examples.", model, ".cisi.json"),
+          str(R"({"model":")", model, R"(","collection":"cisi","queries":[{"id":"7","text":"what <is> it","found":[)",
+              R"({"id":"d1","score":0.75,"text":"an answer","relevant":true},)",
+              R"({"id":"d2","score":0.5,"text":"none","relevant":false}]}]})"));
+    }
   }
 
   [[nodiscard]] std::string refusal(const std::function<void()>& act) const {
@@ -69,10 +80,27 @@ TEST_F(ReportFiles, a_run_is_shown_with_all_that_it_left) {
   const std::string html = report(folder() / "r");
 
   expect_self_contained(html);
-  for (const char* part :
-       {"Training loss", "Validation, ROC-AUC", "Learning rate", "Precision over recall", "ROC", "trained at 0.500",
-        "Similarity of pairs, untouched", "Load of the experts at step 2", "Mutual information of domain and expert",
-        "Pairs a second", "2 ranks on vm with 2 cores", "run = &quot;r&quot;", "coterie train &lt;x&gt;"})
+  for (const char* part : {"Training loss",
+                           "Validation, ROC-AUC",
+                           "Learning rate",
+                           "Precision over recall",
+                           "ROC",
+                           "trained at 0.500",
+                           "Similarity of pairs, untouched",
+                           "Load of the experts at step 2",
+                           "Mutual information of domain and expert",
+                           "Experts of each domain in layer 0, steps 1 to 2",
+                           "Experts of each domain in layer 3, steps 1 to 2",
+                           "a&lt;b: 0 0.75; 1 0.25; vis: 0 0.00; 1 1.00;",
+                           "Embeddings of documents, untouched",
+                           "first component, 25.0 % of the variance",
+                           "c,d: 1 dots around -1.0000 and 0.5000",
+                           "cisi, trained: the best documents of the first queries by id",
+                           "7: what &lt;is&gt; it",
+                           "Pairs a second",
+                           "2 ranks on vm with 2 cores",
+                           "run = &quot;r&quot;",
+                           "coterie train &lt;x&gt;"})
     EXPECT_THAT(html, HasSubstr(part));
   EXPECT_THAT(html, HasSubstr("Best pooled validation average precision 0.7000 at step 2."));
   EXPECT_THAT(html,
@@ -101,7 +129,7 @@ TEST_F(ReportFiles, of_a_run_are_read_in_their_order) {
 
   const RunFiles run = read_run(folder() / "r");
 
-  EXPECT_EQ(run.metrics.size(), 4U);
+  EXPECT_EQ(run.metrics.size(), 5U);
   EXPECT_THAT(validated_domains(run.metrics), ElementsAre("all", "cisi"));
   ASSERT_EQ(run.pairs.size(), 2U);
   EXPECT_EQ(run.pairs[0].model, "untouched");
@@ -160,6 +188,18 @@ TEST_F(ReportFiles, that_are_damaged_are_named_with_their_line) {
   }
   put("r/pairs.trained.csv", "score,label\n");
   EXPECT_THAT(refusal([&] { (void)report(folder() / "r"); }), HasSubstr("column 'prediction' is missing"));
+
+  put_run("r");
+  put("r/projection.trained.csv", "x,y,domain,id,x_share,y_share\n0,nan,a,1,0.5,0.5\n");
+  EXPECT_THAT(refusal([&] { (void)report(folder() / "r"); }), HasSubstr("projection.trained.csv:2)"));
+
+  put_run("r");
+  put("r/examples.trained.cisi.json", "[]");
+  EXPECT_THAT(refusal([&] { (void)report(folder() / "r"); }), HasSubstr("examples.trained.cisi.json"));
+
+  put_run("r");
+  put("r/metrics.jsonl", "{\"step\":1,\"domain_load\":{\"steps\":1}}\n");
+  EXPECT_THAT(refusal([&] { (void)report(folder() / "r"); }), HasSubstr("metrics.jsonl, step 1, domain_load"));
 
   put_run("r");
   put("r/eval.json", "{");
