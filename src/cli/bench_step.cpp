@@ -30,6 +30,7 @@ double step_gflop(const model::ModelSpec& spec, std::int64_t tokens) {
 
 struct StepSample {
   train::StepTimes times;
+  double load_ms = 0.0;  ///< waiting for the loader, and the mask
   double step_ms = 0.0;
   std::int64_t tokens = 0;
   std::int64_t page_faults = 0;  ///< minor ones
@@ -46,12 +47,13 @@ std::vector<StepSample> run_steps(const train::RunOptions& options, const data::
     const std::int64_t faults_before = usage().ru_minflt;
     Stopwatch watch;
     const data::Batch batch = loader.next();
-    const train::StepResult result =
-        step.run(batch, train::negative_mask(options.loss, corpus, batch.global), noise, 1.0);
+    const train::NegativeMask mask = train::negative_mask(options.loss, corpus, batch.global);
+    const double load_ms = watch.lap_ms();
+    const train::StepResult result = step.run(batch, mask, noise, 1.0);
     dist::finish_gpu_work();
-    const double step_ms = watch.lap_ms();
+    const double step_ms = load_ms + watch.lap_ms();
     const std::int64_t tokens = mesh.world().all_reduce(static_cast<std::int64_t>(batch.sequences.tokens.size()));
-    if (s >= kWarmUp) samples.push_back({result.times, step_ms, tokens, usage().ru_minflt - faults_before});
+    if (s >= kWarmUp) samples.push_back({result.times, load_ms, step_ms, tokens, usage().ru_minflt - faults_before});
   }
   return samples;
 }
@@ -97,11 +99,17 @@ Exit bench_step(const std::string& file, const CommandLine& line, int& argc, cha
       {"peak_gpu_mib_per_rank", static_cast<double>(dist::peak_gpu_bytes()) / 1048576.0},
       {"page_faults_per_step", median(values_of(samples, [](const auto& s) { return s.page_faults; }))}};
   add(json, "step", step);
-  add(json, "forward", timing_of(values_of(samples, [](const auto& s) { return s.times.forward_ms; })));
-  add(json, "loss", timing_of(values_of(samples, [](const auto& s) { return s.times.loss_ms; })));
-  add(json, "backward", timing_of(values_of(samples, [](const auto& s) { return s.times.backward_ms; })));
-  add(json, "reduce", timing_of(values_of(samples, [](const auto& s) { return s.times.reduce_ms; })));
-  add(json, "update", timing_of(values_of(samples, [](const auto& s) { return s.times.update_ms; })));
+  const auto part = [&](const std::string& name, const auto& field) {
+    const Timing timing = timing_of(values_of(samples, field));
+    add(json, name, timing);
+    json[name + "_share"] = timing.median_ms / step.median_ms;
+  };
+  part("load", [](const StepSample& s) { return s.load_ms; });
+  part("forward", [](const StepSample& s) { return s.times.forward_ms; });
+  part("loss", [](const StepSample& s) { return s.times.loss_ms; });
+  part("backward", [](const StepSample& s) { return s.times.backward_ms; });
+  part("reduce", [](const StepSample& s) { return s.times.reduce_ms; });
+  part("update", [](const StepSample& s) { return s.times.update_ms; });
   show(options, json);
   return Exit::ok;
 }

@@ -16,7 +16,7 @@ using Recomputable = std::function<std::vector<at::Tensor>(const at::Tensor&)>;
 ///
 /// @param segment  must give the same whenever it runs, and what it refers to must outlive backward
 /// @param input    in a graph, or no gradient reaches the parameters of the segment
-/// @return         tensors that take part in the graph where the segment's do
+/// @return         what the segment made, all of it in the graph of `input`; backward passes by what is constant
 /// @note where the segment is collective, so is backward
 /// @par Source
 /// Chen et al. 2016 (arXiv:1604.06174).

@@ -191,6 +191,8 @@ at::Tensor Encoder::forward(const data::PackedSequences& sequences, const Noise&
 }
 
 at::Tensor Encoder::embed(const data::PackedSequences& sequences, const Noise& noise) const {
+  COTERIE_CHECK(ShapeError, noise.activations == Activations::kept,
+                "encoder: plans must be given where activations are recomputed: they must outlive backward");
   experts::Plans plans;
   return embed(sequences, noise, plans);
 }

@@ -62,11 +62,11 @@ class Encoder {
   [[nodiscard]] at::Tensor forward(const data::PackedSequences& sequences, const Noise& noise, experts::Plans& plans,
                                    std::vector<at::Tensor>* states = nullptr) const;
 
-  /// The pooled token vectors, normalised or not.
+  /// The pooled token vectors, normalised or not. Activations are kept.
   /// @return  [B, D]
   /// @note collective over the expert group when the model has experts
   [[nodiscard]] at::Tensor embed(const data::PackedSequences& sequences, const Noise& noise) const;
-  /// The same in one of several passes.
+  /// The same in one of several passes, as `forward`.
   [[nodiscard]] at::Tensor embed(const data::PackedSequences& sequences, const Noise& noise,
                                  experts::Plans& plans) const;
 

@@ -148,9 +148,10 @@ inline void describe(config::Visitor& v, TrainOptions& o) {
       "tokens that a rank keeps activations of; a larger share runs in pieces, forward twice (gradient caching); 0: "
       "no limit",
       {0, 1 << 30});
-  v.field("recompute", o.recompute,
-          "keep the input of each encoder layer alone for backward, and run the layer again there: less memory, a "
-          "second forward");
+  v.field(
+      "recompute", o.recompute,
+      "keep the input of each encoder layer alone for backward, and run the layer again there: less memory, one more "
+      "forward");
 }
 
 }  // namespace coterie::train

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "experts/moe_layer.h"
+#include "kernels/recompute.h"
 #include "tests/experts/mlps.h"
 #include "tests/experts/on_ranks.h"
 
@@ -123,6 +124,24 @@ TEST_P(Collectives, a_layer_that_routes_tokens_asks_for_counts_in_the_first_pass
 
   expect({{Collective::all_gather, 2}, {Collective::all_to_all, 4}}, {{Collective::all_to_all, 4}},
          {{Collective::all_to_all, 4}});
+}
+
+// Backward then sends rows forward once more, and back as ever; counts are known.
+TEST_P(Collectives, layers_that_run_again_in_backward_ask_for_no_counts_there) {
+  for (const bool fixed : {true, false}) {
+    layers_.clear();
+    plans_ = {};
+    stack(fixed);
+    std::vector<at::Tensor> x = {tokens_TD_};
+    for (const MoeLayer& layer : layers_)
+      x = kernels::recomputed(
+          [&](const at::Tensor& input) { return std::vector<at::Tensor>{layer.forward(input, {}, {}, plans_)}; }, x[0]);
+    (void)group_.take();
+    torch::autograd::backward({x[0].sum()});
+
+    const Counts counts = group_.take();
+    EXPECT_EQ(counts, group_.size() > 1 ? (Counts{{Collective::all_to_all, 8}}) : Counts());
+  }
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "model/sentence_encoder.h"
 #include "tests/harness/packing.h"
 #include "tests/harness/tiny_model.h"
@@ -101,6 +103,28 @@ TEST_P(Upcycling, the_extended_model_embeds_as_the_dense_one_under_every_router_
         const SentenceEncoder model = make_sentence_encoder(extended, weights, mesh_, at::kFloat);
         EXPECT_LE(max_difference(model.encoder->embed(packed, noise), expected), kBound) << "with noise";
       }
+}
+
+// Experts are copies, so their products round as the dense ones do; over fewer rows a product may add in another order
+// and round to the neighbouring number, at most 2^-7 of itself away. Embeddings are of norm 1.
+TEST_P(Upcycling, the_extended_model_embeds_in_bf16_as_the_dense_one) {
+  const Weights dense = test::tiny_weights(test::tiny_spec(), 3);
+  const data::PackedSequences packed = texts(mesh_.world().rank());
+  const kernels::Dtypes bf16{at::kFloat, at::kBFloat16};
+  const c10::InferenceMode inference;
+  const auto embed_in_bf16 = [&](const ModelSpec& spec, const Weights& weights, const dist::Mesh& mesh) {
+    return make_sentence_encoder(spec, weights, mesh, bf16).encoder->embed(packed, {});
+  };
+  const at::Tensor expected = embed_in_bf16(test::tiny_spec(), dense, solo_);
+  ModelSpec learned = test::tiny_spec();
+  learned.expert_layers = GetParam();
+  if (!learned.expert_layers.empty()) learned.router = experts::RouterKind::top_k_token;
+  learned.expert_count = learned.expert_layers.empty() ? 0 : 8;
+  for (const ModelSpec& extended : {test::tiny_spec(kDomains, GetParam()), learned})
+    EXPECT_LE(
+        max_difference(embed_in_bf16(extended, extend_weights(dense, extended, test::kTinyCls, {1}), mesh_), expected),
+        std::ldexp(1.0, -7));
+  EXPECT_GT(max_difference(expected, embed(test::tiny_spec(), dense, solo_, packed)), 1e-6) << "it must be in bf16";
 }
 
 TEST_P(Upcycling, what_cannot_preserve_the_embeddings_says_so) {
