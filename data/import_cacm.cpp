@@ -1,7 +1,7 @@
 // CACM: computer science, with co-citations by repetition.
 #include "base/error.h"
+#include "base/text.h"
 #include "data/import_formats.h"
-#include "data/import_text.h"
 #include "data/smart_reader.h"
 
 namespace coterie::data {

@@ -6,10 +6,11 @@
 #include "base/error.h"
 #include "base/excerpt.h"
 #include "base/file_ops.h"
+#include "base/text.h"
+#include "data/document_text.h"
 #include "data/import_formats.h"
 #include "data/import_graph.h"
 #include "data/import_json.h"
-#include "data/import_text.h"
 #include "data/ris.h"
 
 namespace coterie::data {

@@ -1,7 +1,7 @@
 // CISI: information science, with co-citation counts from ISI.
 #include "base/error.h"
+#include "base/text.h"
 #include "data/import_formats.h"
-#include "data/import_text.h"
 #include "data/smart_reader.h"
 
 namespace coterie::data {

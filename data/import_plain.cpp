@@ -4,11 +4,12 @@
 
 #include "base/error.h"
 #include "base/excerpt.h"
+#include "base/text.h"
+#include "data/document_text.h"
 #include "data/import.h"
 #include "data/import_formats.h"
 #include "data/import_graph.h"
 #include "data/import_json.h"
-#include "data/import_text.h"
 
 namespace coterie::data {
 namespace {

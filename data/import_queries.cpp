@@ -3,9 +3,9 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/text.h"
 #include "data/import_formats.h"
 #include "data/import_graph.h"
-#include "data/import_text.h"
 #include "data/retrieval_set.h"
 
 namespace coterie::data {

@@ -2,12 +2,13 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/csv.h"
 #include "base/error.h"
 #include "base/excerpt.h"
-#include "data/csv.h"
+#include "base/text.h"
+#include "data/document_text.h"
 #include "data/import_formats.h"
 #include "data/import_graph.h"
-#include "data/import_text.h"
 
 namespace coterie::data {
 namespace {

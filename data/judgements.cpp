@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/excerpt.h"
-#include "data/import_text.h"
+#include "base/text.h"
 
 namespace coterie::data {
 namespace {

@@ -8,9 +8,10 @@
 
 #include "base/error.h"
 #include "base/excerpt.h"
+#include "base/text.h"
+#include "data/document_text.h"
 #include "data/import.h"
 #include "data/import_json.h"
-#include "data/import_text.h"
 #include "data/judgements.h"
 #include "data/smart_reader.h"
 

@@ -8,7 +8,8 @@
 #include "base/error.h"
 #include "base/excerpt.h"
 #include "base/file_ops.h"
-#include "data/import_text.h"
+#include "base/text.h"
+#include "data/document_text.h"
 
 namespace coterie::data {
 namespace {

@@ -8,8 +8,9 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/text.h"
+#include "data/document_text.h"
 #include "data/import_graph.h"
-#include "data/import_text.h"
 #include "data/synth_words.h"
 
 namespace coterie::data {

@@ -9,10 +9,10 @@
 #include "base/file_ops.h"
 #include "base/log.h"
 #include "base/npy.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/ranks.h"
 #include "data/import_json.h"
-#include "data/import_text.h"
 #include "data/loader.h"
 #include "data/pack_text.h"
 #include "dist/environment.h"
@@ -41,7 +41,7 @@ std::vector<Text> read_texts(const fs::path& path) {
     });
   } else {
     const std::string content = read_file(path);
-    data::LineReader lines(content);
+    LineReader lines(content);
     while (const auto line = lines.next()) texts.push_back({std::string(*line), "", lines.number(), -1});
   }
   if (texts.empty()) throw DataError(str("embed: there is no text (", path.string(), ")"));

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/excerpt.h"
-#include "data/import_text.h"
+#include "base/text.h"
 #include "data/terms.h"
 
 namespace coterie::eval {
@@ -188,9 +188,8 @@ std::unique_ptr<TermWeighting> make_baseline(const std::string& name, std::span<
   constexpr std::string_view kLimited = "tfidf_";
   if (name == "tfidf") return make_tf_idf(texts, 0);
   if (name == "bm25") return make_bm25(texts, bm25);
-  const auto features = name.starts_with(kLimited)
-                            ? data::to_number(std::string_view(name).substr(kLimited.size()), 1U << 30)
-                            : std::nullopt;
+  const auto features =
+      name.starts_with(kLimited) ? to_number(std::string_view(name).substr(kLimited.size()), 1U << 30) : std::nullopt;
   if (!features || *features == 0)
     throw ConfigError(str("config: a baseline must be tfidf, tfidf_N with N features, or bm25, got ", excerpt(name),
                           " (eval.baselines)"));

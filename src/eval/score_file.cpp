@@ -1,10 +1,10 @@
 // The two columns of a CSV file that are wanted, as numbers.
 #include "eval/score_file.h"
 
+#include "base/csv.h"
 #include "base/error.h"
 #include "base/excerpt.h"
 #include "base/numbers.h"
-#include "data/csv.h"
 
 namespace coterie::eval {
 namespace {
@@ -23,14 +23,14 @@ std::uint8_t label_of(const std::string& cell, const std::string& place) {
 }  // namespace
 
 ScoreFile read_score_file(const std::filesystem::path& path) {
-  const data::Csv csv(path);
+  const Csv csv(path);
   const std::size_t prediction = csv.column("prediction");
   const std::size_t label = csv.column("label");
   if (csv.rows().empty())
     throw DataError(str("score file: at least one row is needed after the header, got none (", path.string(), ")"));
   const bool named = csv.has("a") && csv.has("b");
   ScoreFile out;
-  for (const data::CsvRow& row : csv.rows()) {
+  for (const CsvRow& row : csv.rows()) {
     out.predictions.push_back(prediction_of(row.cells[prediction], csv.place_of(row, prediction)));
     out.labels.push_back(label_of(row.cells[label], csv.place_of(row, label)));
     if (named) out.pairs.emplace_back(row.cells[csv.column("a")], row.cells[csv.column("b")]);

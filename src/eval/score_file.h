@@ -20,7 +20,7 @@ struct ScoreFile {
 /// others are ignored. Numbers have a decimal point whatever the locale.
 ///
 /// @throws IoError if the file cannot be read; DataError with line and column if a column is missing or there twice, a
-///         prediction is not a finite number, a label is neither 0 nor 1, there is no row, or what `data::Csv` refuses
+///         prediction is not a finite number, a label is neither 0 nor 1, there is no row, or what `Csv` refuses
 [[nodiscard]] ScoreFile read_score_file(const std::filesystem::path& path);
 
 }  // namespace coterie::eval

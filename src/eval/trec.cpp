@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/excerpt.h"
 #include "base/numbers.h"
-#include "data/import_text.h"
+#include "base/text.h"
 #include "data/judgements.h"
 
 namespace coterie::eval {
@@ -35,13 +35,13 @@ bool ranks_before(const Found& x, const Found& y) {
 
 Ranking read_run(const std::filesystem::path& path) {
   const std::string text = read_file(path);
-  data::LineReader lines(text);
+  LineReader lines(text);
   Ranking run;
   std::map<std::string, std::unordered_set<std::string>> seen;
   while (const auto line = lines.next()) {
-    const auto columns = data::words(*line);
+    const auto columns = words(*line);
     if (columns.empty()) continue;
-    const std::string where = data::place(path, lines.number());
+    const std::string where = place(path, lines.number());
     if (columns.size() != 6)
       throw DataError(str("run: a line must be six words, query Q0 document rank score tag, got ", columns.size(), ": ",
                           excerpt(*line), " (", where, ")"));
@@ -62,7 +62,7 @@ Qrels read_qrels(const std::filesystem::path& path) {
     const auto [known, added] = qrels.queries[line.query].emplace(line.document, line.grade);
     if (known->second != line.grade)
       throw DataError(str("qrels: a document must have one grade for a query, ", known->second, " before, got ",
-                          line.grade, " for ", excerpt(line.document), " (", data::place(path, line.line), ")"));
+                          line.grade, " for ", excerpt(line.document), " (", place(path, line.line), ")"));
   }
   if (qrels.queries.empty()) throw DataError(str("qrels: at least one judgement is needed (", path.string(), ")"));
   return qrels;

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/excerpt.h"
-#include "data/import_text.h"
+#include "base/text.h"
 
 namespace coterie::model {
 namespace {
@@ -26,18 +26,18 @@ VocabularyExtension read_extension(const fs::path& words, const fs::path& folder
   extension.first_id = before.vocabulary_size();
   std::vector<std::int64_t> lines;
   std::set<std::string> seen;
-  const std::string text = data::read_utf8(words);
-  data::LineReader reader(text);
+  const std::string text = read_utf8(words);
+  LineReader reader(text);
   while (const auto line = reader.next()) {
-    const std::string word(data::trimmed(*line));
+    const std::string word(trimmed(*line));
     if (word.empty()) continue;
     if (!seen.insert(word).second)
       throw DataError(str("vocabulary: a token must be given once, got ", excerpt(word), " again (",
-                          data::place(words, reader.number()), ")"));
+                          place(words, reader.number()), ")"));
     const std::vector<std::int32_t> pieces = ids_of(before, word);
     if (pieces.size() == 1 && pieces[0] != before.unk_id())
       throw DataError(str("vocabulary: a token must be new, the tokenizer knows ", excerpt(word), " (",
-                          data::place(words, reader.number()), ")"));
+                          place(words, reader.number()), ")"));
     extension.tokens.push_back(word);
     extension.pieces.push_back(pieces);
     lines.push_back(reader.number());
@@ -49,7 +49,7 @@ VocabularyExtension read_extension(const fs::path& words, const fs::path& folder
       throw DataError(
           str("vocabulary: a token must be a word as the tokenizer finds it in text (one word, no "
               "punctuation, lower case if it lowers), got ",
-              excerpt(extension.tokens[i]), " (", data::place(words, lines[i]), ")"));
+              excerpt(extension.tokens[i]), " (", place(words, lines[i]), ")"));
   return extension;
 }
 

@@ -2,26 +2,28 @@
 
 #include <algorithm>
 
+#include "base/csv.h"
 #include "base/error.h"
 #include "base/excerpt.h"
 #include "base/numbers.h"
 #include "base/table.h"
-#include "report/csv_rows.h"
 
 namespace coterie::report {
 namespace {
 
 constexpr std::size_t kMostDots = 2000;
 
-double coordinate(const std::string& cell, const std::string& place) {
-  if (const auto value = finite_number(cell)) return *value;
-  throw DataError(str("report: a place must be finite numbers, got ", excerpt(cell), " (", place, ")"));
+double coordinate(const Csv& csv, const CsvRow& row, std::size_t column) {
+  if (const auto value = finite_number(row.cells[column])) return *value;
+  throw DataError(str("report: a place must be finite numbers, got ", excerpt(row.cells[column]), " (",
+                      csv.place_of(row, column), ")"));
 }
 
-double share(const std::string& cell, const std::string& place) {
-  const auto value = finite_number(cell);
+double share(const Csv& csv, const CsvRow& row, std::size_t column) {
+  const auto value = finite_number(row.cells[column]);
   if (value && *value >= 0.0 && *value <= 1.0) return *value;
-  throw DataError(str("report: a share of the variance must be in 0..1, got ", excerpt(cell), " (", place, ")"));
+  throw DataError(str("report: a share of the variance must be in 0..1, got ", excerpt(row.cells[column]), " (",
+                      csv.place_of(row, column), ")"));
 }
 
 std::size_t index_of(std::vector<std::string>& names, const std::string& name) {
@@ -39,19 +41,25 @@ std::string axis_label(const char* which, double share_of_variance) {
 
 Projection read_projection(const std::filesystem::path& path, const std::string& model) {
   Projection out{.model = model, .domains = {}, .documents = {}};
-  for_each_csv_row(path, {"x", "y", "domain", "x_share", "y_share"}, [&](const CsvRow& row) {
-    const double x_share = share(row.cells[3], row.place);
-    const double y_share = share(row.cells[4], row.place);
+  const Csv csv(path);
+  const std::size_t x = csv.column("x");
+  const std::size_t y = csv.column("y");
+  const std::size_t domain = csv.column("domain");
+  const std::size_t x_share = csv.column("x_share");
+  const std::size_t y_share = csv.column("y_share");
+  for (const CsvRow& row : csv.rows()) {
+    const double of_x = share(csv, row, x_share);
+    const double of_y = share(csv, row, y_share);
     if (out.documents.empty()) {
-      out.x_share = x_share;
-      out.y_share = y_share;
+      out.x_share = of_x;
+      out.y_share = of_y;
     }
-    if (x_share != out.x_share || y_share != out.y_share)
+    if (of_x != out.x_share || of_y != out.y_share)
       throw DataError(str("report: shares of the variance must be ", out.x_share, " and ", out.y_share,
-                          " on every line, got ", x_share, " and ", y_share, " (", row.place, ")"));
-    const Point at{coordinate(row.cells[0], row.place), coordinate(row.cells[1], row.place)};
-    out.documents.push_back({at, index_of(out.domains, row.cells[2])});
-  });
+                          " on every line, got ", of_x, " and ", of_y, " (", csv.place_of(row, x_share), ")"));
+    out.documents.push_back(
+        {{coordinate(csv, row, x), coordinate(csv, row, y)}, index_of(out.domains, row.cells[domain])});
+  }
   return out;
 }
 

@@ -27,7 +27,7 @@ struct Projection {
 
 /// Reads the columns `x`, `y`, `domain`, `x_share` and `y_share` of a `projection.MODEL.csv`.
 /// @throws DataError with the line if a place is not finite, or the shares are none or not those of the first line;
-///         what `for_each_csv_row` throws
+///         what `Csv` throws
 [[nodiscard]] Projection read_projection(const std::filesystem::path& path, const std::string& model);
 
 /// Documents as dots, a colour and a shape for each domain. Of many only some are drawn, evenly by their order.

@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/csv.h"
 #include "base/error.h"
 #include "base/excerpt.h"
 #include "base/file_ops.h"
 #include "base/json_file.h"
+#include "base/json_path.h"
 #include "base/metrics_log.h"
 #include "base/numbers.h"
-#include "report/csv_rows.h"
-#include "report/lines.h"
+#include "base/text.h"
 
 namespace coterie::report {
 namespace {
@@ -29,15 +30,19 @@ std::string name_of(const fs::path& folder) {
 
 ScoredPairs read_pairs(const fs::path& path, const std::string& model) {
   ScoredPairs pairs{.model = model, .scores = {}, .labels = {}};
-  for_each_csv_row(path, {"prediction", "label"}, [&](const CsvRow& row) {
-    const auto score = finite_number(row.cells[0]);
-    const std::string& label = row.cells[1];
-    if (!score || (label != "0" && label != "1"))
-      throw DataError(str("report: a line must hold a finite score and a label 0 or 1, got ", excerpt(row.cells[0]),
-                          " and ", excerpt(label), " (", row.place, ")"));
+  const Csv csv(path);
+  const std::size_t prediction = csv.column("prediction");
+  const std::size_t label = csv.column("label");
+  for (const CsvRow& row : csv.rows()) {
+    const auto score = finite_number(row.cells[prediction]);
+    const bool labelled = row.cells[label] == "0" || row.cells[label] == "1";
+    if (!score || !labelled)
+      throw DataError(str("report: a line must hold a finite score and a label 0 or 1, got ",
+                          excerpt(row.cells[prediction]), " and ", excerpt(row.cells[label]), " (",
+                          csv.place_of(row, score ? label : prediction), ")"));
     pairs.scores.push_back(*score);
-    pairs.labels.push_back(label == "1" ? 1 : 0);
-  });
+    pairs.labels.push_back(row.cells[label] == "1" ? 1 : 0);
+  }
   return pairs;
 }
 
@@ -82,16 +87,7 @@ RunFiles read_run(const fs::path& folder) {
   return run;
 }
 
-std::optional<double> number_at(const json& object, const std::vector<std::string>& path) {
-  const json* at = &object;
-  for (const std::string& part : path) {
-    if (!at->is_object() || !at->contains(part)) return std::nullopt;
-    at = &at->at(part);
-  }
-  return at->is_number() ? std::optional(at->get<double>()) : std::nullopt;
-}
-
-Series curve(const std::vector<json>& metrics, const std::vector<std::string>& path, const std::string& name) {
+Series curve(const std::vector<json>& metrics, std::string_view path, const std::string& name) {
   Series series{.name = name, .points = {}};
   for (const json& line : metrics)
     if (const auto value = number_at(line, path)) series.points.push_back({line.at("step").get<double>(), *value});
@@ -112,11 +108,11 @@ std::vector<std::string> validated_domains(const std::vector<json>& metrics) {
 
 std::string provenance_of(std::string_view config) {
   std::string out;
-  bool header = true;
-  for_each_line(config, [&](std::string_view line, std::size_t) {
-    header = header && line.starts_with("# ");
-    if (header) out += str(line.substr(2), "\n");
-  });
+  LineReader lines(config);
+  while (const auto line = lines.next()) {
+    if (!line->starts_with("# ")) break;
+    out += str(line->substr(2), "\n");
+  }
   return out;
 }
 

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,12 +30,8 @@ struct RunFiles {
 /// @throws DataError naming file and line if one is not what its name says; IoError
 [[nodiscard]] RunFiles read_run(const std::filesystem::path& folder);
 
-/// The number at a path given in its parts; none if there is no number.
-[[nodiscard]] std::optional<double> number_at(const nlohmann::json& object, const std::vector<std::string>& path);
-
-/// A number of the metrics over the steps, by a path such as `validation.cisi.roc_auc` given in its parts.
-[[nodiscard]] Series curve(const std::vector<nlohmann::json>& metrics, const std::vector<std::string>& path,
-                           const std::string& name);
+/// A number of the metrics over the steps, by a path such as `validation.cisi.roc_auc`.
+[[nodiscard]] Series curve(const std::vector<nlohmann::json>& metrics, std::string_view path, const std::string& name);
 
 /// The domains of the evaluations in the metrics, in their order.
 [[nodiscard]] std::vector<std::string> validated_domains(const std::vector<nlohmann::json>& metrics);

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/file_ops.h"
+#include "base/json_path.h"
 #include "base/table.h"
 #include "report/figures.h"
 #include "report/html.h"
@@ -21,7 +22,7 @@ std::string single_curve(const RunFiles& run, const std::string& key, const std:
   return figure({.title = title,
                  .x_label = "step",
                  .y_label = label,
-                 .series = {thinned(curve(run.metrics, {key}, key), kMostPoints)},
+                 .series = {thinned(curve(run.metrics, key, key), kMostPoints)},
                  .notes = {},
                  .x_range = {},
                  .y_range = {}});
@@ -36,14 +37,14 @@ std::string validation_figure(const RunFiles& run, const std::string& measure, c
             .x_range = {},
             .y_range = {}};
   for (const std::string& domain : validated_domains(run.metrics))
-    plot.series.push_back(curve(run.metrics, {"validation", domain, measure}, domain));
+    plot.series.push_back(curve(run.metrics, str("validation.", domain, ".", measure), domain));
   return figure(plot);
 }
 
 std::string summary(const RunFiles& run) {
   if (run.metrics.empty()) return paragraph("The run has not made a step yet.");
   std::string text = str("Last line of the metrics: step ", run.metrics.back().at("step").get<std::int64_t>(), ".");
-  const Series precision = curve(run.metrics, {"validation", "all", "average_precision"}, "all");
+  const Series precision = curve(run.metrics, "validation.all.average_precision", "all");
   if (!precision.points.empty()) {
     const auto best = std::max_element(precision.points.begin(), precision.points.end(),
                                        [](const Point& a, const Point& b) { return a.y < b.y; });
@@ -97,7 +98,7 @@ std::string pairs_section(const RunFiles& run) {
   for (const ScoredPairs& pairs : run.pairs) {
     precision.series.push_back(thinned(precision_recall(pairs), kMostPoints));
     receiver.series.push_back(thinned(receiver_operating(pairs), kMostPoints));
-    if (const auto threshold = number_at(run.evaluation, {pairs.model, "all", "validation_threshold"})) {
+    if (const auto threshold = number_at(run.evaluation, str(pairs.model, ".all.validation_threshold"))) {
       const AtThreshold at = at_threshold(pairs, *threshold, str(pairs.model, " at ", decimal(*threshold, 3)));
       precision.notes.push_back(at.precision_recall);
       receiver.notes.push_back(at.receiver_operating);

@@ -91,8 +91,8 @@ std::string curves(const fs::path& folder, const json& table) {
     if (name == before || !fs::exists(run / "metrics.jsonl", ignored)) continue;
     before = name;
     const std::vector<json> metrics = read_metrics_log(run / "metrics.jsonl");
-    plot.series.push_back(curve(metrics, {"validation", "all", "average_precision"}, name));
-    loss.series.push_back(thinned(curve(metrics, {"loss"}, name), 200));
+    plot.series.push_back(curve(metrics, "validation.all.average_precision", name));
+    loss.series.push_back(thinned(curve(metrics, "loss", name), 200));
   }
   return figure(plot) + figure(loss);
 }

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/json_file.h"
+#include "base/json_path.h"
 #include "base/run_lock.h"
 #include "config/listing.h"
 
@@ -81,19 +82,6 @@ Cost write_result(FileOps& ops, const fs::path& folder) {
       {"eval", read_json_object(folder / "eval.json")}};
   write_file_atomically(ops, folder / "result.json", result.dump(2) + "\n");
   return cost;
-}
-
-std::optional<double> number_at(const json& object, std::string_view path) {
-  if (object.is_number() && path.empty()) return object.get<double>();
-  if (!object.is_object()) return std::nullopt;
-  for (const auto& [key, value] : object.items()) {
-    if (!path.starts_with(key)) continue;
-    std::string_view rest = path.substr(key.size());
-    if (!rest.empty() && rest.front() != '.') continue;
-    if (!rest.empty()) rest.remove_prefix(1);
-    if (const auto found = number_at(value, rest)) return found;
-  }
-  return std::nullopt;
 }
 
 std::optional<double> measure_of(const CellResult& result, std::string_view measure) {

@@ -80,9 +80,6 @@ struct CellResult {
 /// @return those costs
 Cost write_result(FileOps& ops, const fs::path& folder);
 
-/// The number at a dotted path such as `all.roc_auc`, whose names may hold dots themselves; none if there is no number.
-[[nodiscard]] std::optional<double> number_at(const nlohmann::json& object, std::string_view path);
-
 /// A measure of a finished cell: of the trained model, by `domain.measure` or `retrieval.collection.measure`.
 [[nodiscard]] std::optional<double> measure_of(const CellResult& result, std::string_view measure);
 

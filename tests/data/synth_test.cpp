@@ -8,8 +8,8 @@
 #include <numeric>
 #include <set>
 
+#include "base/text.h"
 #include "data/import.h"
-#include "data/import_text.h"
 #include "data/synth_words.h"
 
 namespace coterie::data {

@@ -3,8 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include "base/error.h"
+#include "tests/harness/messages.h"
 #include "tests/report/page_checks.h"
-#include "tests/report/refusal.h"
 
 namespace coterie::report {
 namespace {
@@ -35,7 +36,7 @@ TEST(LastDomainLoad, is_that_of_the_last_line_that_has_one) {
 
 TEST(LastDomainLoad, that_cannot_be_is_refused_with_step_and_layer) {
   const auto refused = [](const std::string& layers) {
-    return refusal([&] { (void)last_domain_load({line(20, 5, layers)}, "m.jsonl"); });
+    return test::message_of<DataError>([&] { (void)last_domain_load({line(20, 5, layers)}, "m.jsonl"); });
   };
   const auto layer = [&](const std::string& domains, const std::string& load) {
     return refused(R"([{"layer":4,"domains":)" + domains + R"(,"load":)" + load + "}]");
@@ -57,7 +58,7 @@ TEST(LastDomainLoad, that_cannot_be_is_refused_with_step_and_layer) {
 
 TEST(LastDomainLoad, is_over_at_least_one_step_and_no_more_than_there_were) {
   for (const std::int64_t steps : {0, 21, -1})
-    EXPECT_THAT(refusal([&] { (void)last_domain_load({line(20, steps, kLayers)}, "m.jsonl"); }),
+    EXPECT_THAT(test::message_of<DataError>([&] { (void)last_domain_load({line(20, steps, kLayers)}, "m.jsonl"); }),
                 HasSubstr("must be in 1..20"));
 }
 

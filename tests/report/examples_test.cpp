@@ -5,10 +5,11 @@
 
 #include <fstream>
 
+#include "base/error.h"
 #include "base/str.h"
+#include "tests/harness/messages.h"
 #include "tests/harness/temporary_folder.h"
 #include "tests/report/page_checks.h"
-#include "tests/report/refusal.h"
 
 namespace coterie::report {
 namespace {
@@ -24,7 +25,8 @@ class ExamplesFile : public testing::Test {
     return read_examples(path);
   }
   std::string refused_document(const std::string& document) {
-    return refusal([&] { (void)read(str(R"([{"id":"q","text":"t","found":[)", kDocument, ",", document, "]}]")); });
+    return test::message_of<DataError>(
+        [&] { (void)read(str(R"([{"id":"q","text":"t","found":[)", kDocument, ",", document, "]}]")); });
   }
 
   static constexpr const char* kDocument = R"({"id":"d","score":0.5,"text":"x","relevant":true})";
@@ -53,7 +55,7 @@ TEST_F(ExamplesFile, that_is_damaged_is_refused_with_query_and_document) {
               HasSubstr("'id' must be text, got '3'"));
   EXPECT_THAT(refused_document(R"({"id":"d","score":1,"relevant":true})"), HasSubstr("'text' is missing"));
   EXPECT_THAT(refused_document("7"), HasSubstr("there must be an object with 'id', got number"));
-  EXPECT_THAT(refusal([&] { (void)read("{}"); }), HasSubstr("'queries' must be a list, got '{}'"));
+  EXPECT_THAT(test::message_of<DataError>([&] { (void)read("{}"); }), HasSubstr("'queries' must be a list, got '{}'"));
 }
 
 TEST(ExamplesTable, has_the_query_beside_its_best_document) {

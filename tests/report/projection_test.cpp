@@ -5,10 +5,11 @@
 
 #include <fstream>
 
+#include "base/error.h"
 #include "base/str.h"
+#include "tests/harness/messages.h"
 #include "tests/harness/temporary_folder.h"
 #include "tests/report/page_checks.h"
-#include "tests/report/refusal.h"
 
 namespace coterie::report {
 namespace {
@@ -27,7 +28,7 @@ class ProjectionFile : public testing::Test {
     return read_projection(path, "m");
   }
   std::string refused(const std::string& rows) {
-    return refusal([&] { (void)read(kHeader + rows); });
+    return test::message_of<DataError>([&] { (void)read(kHeader + rows); });
   }
 
   test::TemporaryFolder temporary_;
@@ -47,12 +48,12 @@ TEST_F(ProjectionFile, is_read_with_domains_in_their_order) {
 
 TEST_F(ProjectionFile, that_is_damaged_is_refused_with_its_line) {
   EXPECT_THAT(refused("1,2,a,i,0.5,0.25\n1,inf,a,i,0.5,0.25\n"),
-              AllOf(HasSubstr("finite numbers, got 'inf'"), HasSubstr("projection.m.csv:3)")));
+              AllOf(HasSubstr("finite numbers, got 'inf'"), HasSubstr("projection.m.csv:3:3)")));
   EXPECT_THAT(refused("1,,a,i,0.5,0.25\n"), HasSubstr("got ''"));
   EXPECT_THAT(refused("1,2,a,i,1.5,0.25\n"), HasSubstr("in 0..1, got '1.5'"));
   EXPECT_THAT(refused("1,2,a,i,0.5,0.25\n1,2,a,i,0.5,0.5\n"), HasSubstr("must be 0.5 and 0.25 on every line"));
   EXPECT_THAT(refused("1,2,a\n"), HasSubstr("6 cells"));
-  EXPECT_THAT(refusal([&] { (void)read("x,y\n1,2\n"); }), HasSubstr("column 'domain' is missing"));
+  EXPECT_THAT(test::message_of<DataError>([&] { (void)read("x,y\n1,2\n"); }), HasSubstr("column 'domain' is missing"));
 }
 
 TEST(ProjectionFigure, has_a_dot_for_each_document_and_a_name_for_each_domain) {

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "report/report.h"
 #include "report/run_files.h"
+#include "tests/harness/messages.h"
 #include "tests/harness/temporary_folder.h"
 #include "tests/report/page_checks.h"
 
@@ -62,13 +63,8 @@ class ReportFiles : public testing::Test {
     }
   }
 
-  [[nodiscard]] std::string refusal(const std::function<void()>& act) const {
-    try {
-      act();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "not refused";
+  [[nodiscard]] std::string refusal(const std::string& of) const {
+    return test::message_of<Error>([&] { (void)report(folder() / of); });
   }
 
   test::TemporaryFolder temporary_;
@@ -134,11 +130,11 @@ TEST_F(ReportFiles, of_a_run_are_read_in_their_order) {
   ASSERT_EQ(run.pairs.size(), 2U);
   EXPECT_EQ(run.pairs[0].model, "untouched");
   EXPECT_THAT(run.pairs[0].scores, ElementsAre(0.9, 0.5, 0.5, 0.1));
-  const Series loss = curve(run.metrics, {"loss"}, "loss");
+  const Series loss = curve(run.metrics, "loss", "loss");
   EXPECT_EQ(loss.points.size(), 2U);
   EXPECT_EQ(loss.points[1].y, 1.5);
-  EXPECT_EQ(curve(run.metrics, {"validation", "cisi", "roc_auc"}, "").points.size(), 2U);
-  EXPECT_EQ(curve(run.metrics, {"loss", "x"}, "").points.size(), 0U);
+  EXPECT_EQ(curve(run.metrics, "validation.cisi.roc_auc", "").points.size(), 2U);
+  EXPECT_EQ(curve(run.metrics, "loss.x", "").points.size(), 0U);
   EXPECT_EQ(provenance_of(run.config), "command: coterie train <x>\n2 ranks on vm with 2 cores\n");
 }
 
@@ -174,44 +170,35 @@ TEST_F(ReportFiles, of_a_sweep_are_compared) {
   EXPECT_THAT(html, HasSubstr("<td>failed</td><td class=\"number\">-</td>"));
 }
 
+/// A file of a run with something wrong in it, and what is said of it.
+struct Damage {
+  std::string file;
+  std::string content;
+  std::string said;
+};
+
 TEST_F(ReportFiles, that_are_damaged_are_named_with_their_line) {
-  put_run("r");
-  put("r/metrics.jsonl", "{\"step\":1}\n[]\n");
-  EXPECT_THAT(refusal([&] { (void)report(folder() / "r"); }), HasSubstr("metrics.jsonl:2)"));
-
-  put_run("r");
-  put("r/pairs.trained.csv", "prediction,label\n0.5,2\n");
-  EXPECT_THAT(refusal([&] { (void)report(folder() / "r"); }), HasSubstr("pairs.trained.csv:2)"));
-  for (const char* score : {"nan", "inf", "-inf", "1e999", ""}) {
-    put("r/pairs.trained.csv", str("prediction,label\n0.5,1\n", score, ",0\n"));
-    EXPECT_THAT(refusal([&] { (void)report(folder() / "r"); }), HasSubstr("pairs.trained.csv:3)")) << score;
+  std::vector<Damage> damages = {
+      {"metrics.jsonl", "{\"step\":1}\n[]\n", "metrics.jsonl:2)"},
+      {"metrics.jsonl", "{\"step\":1,\"domain_load\":{\"steps\":1}}\n", "metrics.jsonl, step 1, domain_load"},
+      {"pairs.trained.csv", "prediction,label\n0.5,2\n", "pairs.trained.csv:2:5)"},
+      {"pairs.trained.csv", "score,label\n", "column 'prediction' is missing"},
+      {"projection.trained.csv", "x,y,domain,id,x_share,y_share\n0,nan,a,1,0.5,0.5\n", "projection.trained.csv:2:3)"},
+      {"examples.trained.cisi.json", "[]", "examples.trained.cisi.json"},
+      {"eval.json", "{", "eval.json"}};
+  for (const char* score : {"nan", "inf", "-inf", "1e999", ""})
+    damages.push_back({"pairs.trained.csv", str("prediction,label\n0.5,1\n", score, ",0\n"), "pairs.trained.csv:3:1)"});
+  for (std::size_t i = 0; i < damages.size(); ++i) {
+    const std::string run = str("r", i);
+    put_run(run);
+    put(str(run, "/", damages[i].file), damages[i].content);
+    EXPECT_THAT(refusal(run), HasSubstr(damages[i].said)) << damages[i].content;
   }
-  put("r/pairs.trained.csv", "score,label\n");
-  EXPECT_THAT(refusal([&] { (void)report(folder() / "r"); }), HasSubstr("column 'prediction' is missing"));
-
-  put_run("r");
-  put("r/projection.trained.csv", "x,y,domain,id,x_share,y_share\n0,nan,a,1,0.5,0.5\n");
-  EXPECT_THAT(refusal([&] { (void)report(folder() / "r"); }), HasSubstr("projection.trained.csv:2)"));
-
-  put_run("r");
-  put("r/examples.trained.cisi.json", "[]");
-  EXPECT_THAT(refusal([&] { (void)report(folder() / "r"); }), HasSubstr("examples.trained.cisi.json"));
-
-  put_run("r");
-  put("r/metrics.jsonl", "{\"step\":1,\"domain_load\":{\"steps\":1}}\n");
-  EXPECT_THAT(refusal([&] { (void)report(folder() / "r"); }), HasSubstr("metrics.jsonl, step 1, domain_load"));
-
-  put_run("r");
-  put("r/eval.json", "{");
-  EXPECT_THAT(refusal([&] { (void)report(folder() / "r"); }), HasSubstr("eval.json"));
-
   put("s/table.json", "{\"name\": 3}");
-  EXPECT_THAT(refusal([&] { (void)report(folder() / "s"); }), HasSubstr("table.json"));
+  EXPECT_THAT(refusal("s"), HasSubstr("table.json"));
 }
 
-TEST_F(ReportFiles, of_anything_else_are_refused) {
-  EXPECT_THAT(refusal([&] { (void)report(folder() / "absent"); }), HasSubstr("got neither"));
-}
+TEST_F(ReportFiles, of_anything_else_are_refused) { EXPECT_THAT(refusal("absent"), HasSubstr("got neither")); }
 
 }  // namespace
 }  // namespace coterie::report

@@ -113,15 +113,5 @@ TEST(Baseline, is_the_named_one_or_the_first) {
   }
 }
 
-TEST(NumberAt, finds_names_with_dots_and_nothing_else) {
-  const auto object = nlohmann::json::parse(R"({"a": {"b.c": {"d": 1}, "b": 2}, "e": "text"})");
-
-  EXPECT_EQ(number_at(object, "a.b.c.d"), 1.0);
-  EXPECT_EQ(number_at(object, "a.b"), 2.0);
-  EXPECT_FALSE(number_at(object, "a").has_value());
-  EXPECT_FALSE(number_at(object, "e").has_value());
-  EXPECT_FALSE(number_at(object, "a.bb").has_value());
-}
-
 }  // namespace
 }  // namespace coterie::sweep

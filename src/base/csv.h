@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace coterie::data {
+namespace coterie {
 
 /// Where a cell begins.
 struct CsvPlace {
@@ -52,4 +52,4 @@ class Csv {
   std::vector<CsvRow> rows_;
 };
 
-}  // namespace coterie::data
+}  // namespace coterie

@@ -1,14 +1,16 @@
-// Lines, blanks and encodings of imported text.
-#include "data/import_text.h"
+// Lines, blanks and encodings of text.
+#include "base/text.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/error.h"
-#include "data/import_graph.h"
-#include "tests/data/import_fixture.h"
+#include <fstream>
 
-namespace coterie::data {
+#include "base/error.h"
+#include "tests/harness/messages.h"
+#include "tests/harness/temporary_folder.h"
+
+namespace coterie {
 namespace {
 
 using testing::ElementsAre;
@@ -38,34 +40,15 @@ TEST(Trimmed, takes_unicode_blanks_from_both_ends_only) {
   EXPECT_EQ(trimmed("\x19"), "\x19");
 }
 
-TEST(DocumentText, joins_title_and_abstract_with_one_full_stop) {
-  EXPECT_EQ(document_text("Title", "abstract"), "Title. abstract");
-  EXPECT_EQ(document_text(" Title. ", " abstract "), "Title. abstract");
-  EXPECT_EQ(document_text("Why?", "abstract"), "Why?. abstract");
-  EXPECT_EQ(document_text(" ", " abstract "), "abstract");
-}
-
 TEST(ReadUtf8, names_line_and_column_of_the_first_bad_byte) {
-  const SourceFolder folder;
+  const test::TemporaryFolder folder;
+  const auto file = folder.path() / "t";
   // A stray lead byte, a surrogate, an overlong slash, a code point beyond the last, a sequence cut short.
   for (const std::string_view bad : {"\xC3x", "\xED\xA0\x80", "\xC0\xAF", "\xF4\x90\x80\x80", "\xE2\x82"}) {
-    const auto file = folder.write("t", str("ok\r\n\xC3\xA9", bad));
-    EXPECT_THAT(message_of<DataError>([&] { (void)read_utf8(file); }), HasSubstr("t:2:3)"));
+    std::ofstream(file) << "ok\r\n\xC3\xA9" << bad;
+    EXPECT_THAT(test::message_of<DataError>([&] { (void)read_utf8(file); }), HasSubstr("t:2:3)"));
   }
 }
 
-TEST(CoCitations, count_the_lists_that_cite_both) {
-  const auto pairs = co_citations({{"p", {3, 1, 1}}, {"q", {1, 3, 2}}, {"r", {0}}, {"s", {}}});
-
-  EXPECT_THAT(pairs, ElementsAre(Pair{1, 2, 1}, Pair{1, 3, 2}, Pair{2, 3, 1}));
-}
-
-TEST(CoCitations, an_absurd_reference_list_is_an_error) {
-  ReferenceList list{"paper 7", {}};
-  for (std::uint32_t i = 0; i <= kMaxReferences; ++i) list.documents.push_back(i);
-
-  EXPECT_THAT(message_of<DataError>([&] { (void)co_citations({list}); }), HasSubstr("paper 7 cites 5001"));
-}
-
 }  // namespace
-}  // namespace coterie::data
+}  // namespace coterie

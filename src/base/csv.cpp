@@ -1,14 +1,14 @@
 // Reading of comma-separated values.
-#include "data/csv.h"
+#include "base/csv.h"
 
 #include <algorithm>
 #include <optional>
 
 #include "base/error.h"
 #include "base/excerpt.h"
-#include "data/import_text.h"
+#include "base/text.h"
 
-namespace coterie::data {
+namespace coterie {
 namespace {
 
 class CsvParser {
@@ -128,4 +128,4 @@ std::size_t Csv::column(std::string_view name) const {
   return *found;
 }
 
-}  // namespace coterie::data
+}  // namespace coterie

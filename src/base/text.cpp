@@ -1,5 +1,5 @@
-// Lines, blanks and encodings of imported text.
-#include "data/import_text.h"
+// Lines, blanks and encodings of text.
+#include "base/text.h"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 #include "base/file_ops.h"
 #include "base/utf8.h"
 
-namespace coterie::data {
+namespace coterie {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
@@ -133,7 +133,7 @@ std::string read_utf8(const std::filesystem::path& path) {
     if (!next.well_formed) {
       std::ostringstream byte;
       byte << "0x" << std::hex << std::uppercase << static_cast<int>(static_cast<unsigned char>(content[at]));
-      throw DataError(str("import: the text must be UTF-8, got the byte ", byte.str(), " (",
+      throw DataError(str("text: must be UTF-8, got the byte ", byte.str(), " (",
                           place(path, line, static_cast<std::int64_t>(at - line_start) + 1), ")"));
     }
     if (content[at] == '\n' || (content[at] == '\r' && (at + 1 == content.size() || content[at + 1] != '\n'))) {
@@ -145,14 +145,4 @@ std::string read_utf8(const std::filesystem::path& path) {
   return content;
 }
 
-std::string document_text(std::string_view title, std::string_view abstract) {
-  const std::string_view head = trimmed(title);
-  const std::string_view tail = trimmed(abstract);
-  if (head.empty()) return std::string(tail);
-  std::string text(head);
-  text += head.back() == '.' ? " " : ". ";
-  text += tail;
-  return std::string(trimmed(text));
-}
-
-}  // namespace coterie::data
+}  // namespace coterie

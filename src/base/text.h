@@ -1,4 +1,4 @@
-// What every importer needs of text: lines, blanks, encodings, and the text of a document.
+// Text from files: lines, blanks, numbers and encodings.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace coterie::data {
+namespace coterie {
 
 /// `path:line`, as messages name a place.
 [[nodiscard]] std::string place(const std::filesystem::path& path, std::int64_t line);
@@ -52,8 +52,4 @@ class LineReader {
 /// @throws IoError if it cannot be read; DataError with line and column of the first byte that is not UTF-8
 [[nodiscard]] std::string read_utf8(const std::filesystem::path& path);
 
-/// The text that the encoder sees: title + ". " + abstract, both trimmed. A title that ends with a full stop gets no
-/// second one, and without a title the abstract stands alone.
-[[nodiscard]] std::string document_text(std::string_view title, std::string_view abstract);
-
-}  // namespace coterie::data
+}  // namespace coterie
