@@ -37,9 +37,8 @@ struct GlobalBatch {
   [[nodiscard]] std::int64_t pairs() const { return static_cast<std::int64_t>(a.size()); }
 };
 
-/// Packed sequences: what the encoder runs on.
-struct PackedSequences {
-  std::vector<std::int32_t> tokens;          ///< [T] ids, each sequence with its [CLS] and [SEP]
+/// All about packed sequences but their tokens.
+struct SequenceLayout {
   std::vector<std::int64_t> offsets = {0};   ///< [B + 1] first token of each sequence, and T ("cu_seqlens")
   std::vector<std::int32_t> domain;          ///< [B] domain of each sequence; -1 is unknown
   std::vector<std::int64_t> sequence_index;  ///< [B] index among all sequences of the global batch
@@ -47,7 +46,16 @@ struct PackedSequences {
   [[nodiscard]] std::int64_t sequences() const { return static_cast<std::int64_t>(offsets.size()) - 1; }
 };
 
+/// Packed sequences: what the encoder runs on.
+struct PackedSequences : SequenceLayout {
+  std::vector<std::int32_t> tokens;  ///< [T] ids, each sequence with its [CLS] and [SEP]
+  /// Those of each rank of the expert group in the same pass, this one's among them; empty: the ranks do not know.
+  std::vector<SequenceLayout> peers;
+};
+
 /// The chosen sequences, in the order given.
+[[nodiscard]] SequenceLayout select(const SequenceLayout& from, std::span<const std::size_t> chosen);
+/// The same with their tokens; what peers have is not known.
 [[nodiscard]] PackedSequences select(const PackedSequences& from, std::span<const std::size_t> chosen);
 
 /// One rank's share of a global batch.
@@ -58,6 +66,7 @@ struct Batch {
   /// B = 2 m + g sequences: the a sides in order of `positions`, the b sides, the hard negatives. With n pairs in the
   /// global batch the index of a side a is its position p, of a side b n + p, of the hard negative at place k 2 n + k.
   PackedSequences sequences;
+  std::vector<SequenceLayout> shares;  ///< [ranks] of the sequences of every rank: each knows them all without asking
 };
 
 }  // namespace coterie::data

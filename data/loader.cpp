@@ -11,27 +11,53 @@
 namespace coterie::data {
 namespace {
 
+/// The documents of one share of a global batch, in the order of `Batch::sequences`.
+struct ShareDocuments {
+  std::vector<std::int64_t> negatives;       ///< [g] places in the global list
+  std::vector<std::uint32_t> documents;      ///< [B]
+  std::vector<std::int64_t> sequence_index;  ///< [B]
+};
+
+ShareDocuments documents_of(const std::vector<std::int64_t>& positions, const GlobalBatch& global) {
+  ShareDocuments share;
+  const auto add = [&](std::uint32_t document, std::int64_t index) {
+    share.documents.push_back(document);
+    share.sequence_index.push_back(index);
+  };
+  for (const std::int64_t p : positions) add(global.a[static_cast<std::size_t>(p)], p);
+  for (const std::int64_t p : positions) add(global.b[static_cast<std::size_t>(p)], global.pairs() + p);
+  for (std::size_t k = 0; k < global.negatives.size(); ++k) {
+    if (!std::binary_search(positions.begin(), positions.end(), global.negative_of[k])) continue;
+    const auto place = static_cast<std::int64_t>(k);
+    share.negatives.push_back(place);
+    add(global.negatives[k], 2 * global.pairs() + place);
+  }
+  return share;
+}
+
+SequenceLayout layout_of(const Corpus& corpus, const ShareDocuments& share, std::int64_t max_length) {
+  SequenceLayout layout;
+  layout.sequence_index = share.sequence_index;
+  for (const std::uint32_t document : share.documents) {
+    layout.offsets.push_back(layout.offsets.back() + std::min(corpus.length(document), max_length));
+    layout.domain.push_back(corpus.domain(document));
+    if (corpus.names_experts()) layout.expert.push_back(corpus.expert(document));
+  }
+  return layout;
+}
+
 Batch make_batch(const Corpus& corpus, GlobalBatch global, const LoaderOptions& options) {
   Batch batch;
   auto shares = share(corpus, global, options.max_length, options.share_count);
-  batch.positions = std::move(shares[static_cast<std::size_t>(options.share_index)]);
-  std::vector<std::uint32_t> documents;
-  for (const auto* side : {&global.a, &global.b})
-    for (const std::int64_t position : batch.positions)
-      documents.push_back((*side)[static_cast<std::size_t>(position)]);
-  for (std::size_t k = 0; k < global.negatives.size(); ++k) {
-    if (!std::binary_search(batch.positions.begin(), batch.positions.end(), global.negative_of[k])) continue;
-    batch.negatives.push_back(static_cast<std::int64_t>(k));
-    documents.push_back(global.negatives[k]);
+  for (std::size_t rank = 0; rank < shares.size(); ++rank) {
+    ShareDocuments share = documents_of(shares[rank], global);
+    batch.shares.push_back(layout_of(corpus, share, options.max_length));
+    if (static_cast<std::int64_t>(rank) != options.share_index) continue;
+    batch.sequences = pack(corpus, share.documents, options.max_length);
+    batch.sequences.sequence_index = std::move(share.sequence_index);
+    batch.positions = std::move(shares[rank]);
+    batch.negatives = std::move(share.negatives);
   }
-  batch.sequences = pack(corpus, documents, options.max_length);
-  const std::size_t pairs = batch.positions.size();
-  for (std::size_t i = 0; i < pairs; ++i) {
-    batch.sequences.sequence_index[i] = batch.positions[i];
-    batch.sequences.sequence_index[pairs + i] = global.pairs() + batch.positions[i];
-  }
-  for (std::size_t k = 0; k < batch.negatives.size(); ++k)
-    batch.sequences.sequence_index[2 * pairs + k] = 2 * global.pairs() + batch.negatives[k];
   batch.global = std::move(global);
   return batch;
 }

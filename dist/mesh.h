@@ -34,6 +34,8 @@ class MeshShape {
   [[nodiscard]] int data_size() const noexcept { return data_size_; }
   /// Place on the expert axis: which part of the experts this rank holds.
   [[nodiscard]] int expert_rank() const noexcept { return rank_ % expert_size_; }
+  /// World rank of the first of the ranks that share one set of experts with this one.
+  [[nodiscard]] int first_of_expert_group() const noexcept { return rank_ - expert_rank(); }
   /// Place on the data axis: which of the copies of that part.
   [[nodiscard]] int data_rank() const noexcept { return rank_ / expert_size_; }
 

@@ -2,6 +2,8 @@
 
 #include <ATen/Functions.h>
 
+#include <utility>
+
 #include "base/error.h"
 #include "dist/autograd.h"
 #include "kernels/permute.h"
@@ -9,8 +11,8 @@
 
 namespace coterie::experts {
 
-Plan Dispatcher::plan(const Choice& choice, std::int64_t tokens) const {
-  return make_plan(choice, tokens, experts_, group_);
+Plan Dispatcher::plan(const Choice& choice, std::int64_t tokens, std::vector<std::int64_t> counts_RE) const {
+  return make_plan(choice, tokens, experts_, group_, std::move(counts_RE));
 }
 
 at::Tensor Dispatcher::dispatch(const at::Tensor& tokens_TD, const Plan& plan) const {

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "dist/process_group.h"
 #include "experts/plan.h"
@@ -19,8 +20,9 @@ class Dispatcher {
   /// @param experts  E, divisible by the size of the group
   Dispatcher(const dist::ProcessGroup& group, std::int64_t experts) : group_(group), experts_(experts) {}
 
-  /// @note collective over the group
-  [[nodiscard]] Plan plan(const Choice& choice, std::int64_t tokens) const;
+  /// @param counts_RE  as `make_plan`
+  /// @note collective over the group where there are no counts
+  [[nodiscard]] Plan plan(const Choice& choice, std::int64_t tokens, std::vector<std::int64_t> counts_RE = {}) const;
 
   /// @param tokens_TD  [T, D]
   /// @return           [R, D], the rows of local expert 0 first

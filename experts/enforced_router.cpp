@@ -37,10 +37,15 @@ void EnforcedRouter::check(std::int64_t label, std::size_t place) const {
                       label < 0 ? "none" : std::to_string(label), " (", words.unit, " ", place, " of the batch)"));
 }
 
-at::Tensor EnforcedRouter::of_sequences(const BatchLayout& layout) const {
+std::span<const std::int32_t> EnforcedRouter::labels_of(const BatchLayout& layout) const {
   const std::span<const std::int32_t> labels = by_ == Enforced::index ? layout.expert : layout.domain;
   COTERIE_CHECK(ShapeError, labels.size() + 1 == layout.offsets.size(), "router: ", labels.size(), " ",
                 words_of(by_).labels, " for ", static_cast<std::int64_t>(layout.offsets.size()) - 1, " sequences");
+  return labels;
+}
+
+at::Tensor EnforcedRouter::of_sequences(const BatchLayout& layout) const {
+  const std::span<const std::int32_t> labels = labels_of(layout);
   at::Tensor expert_T = at::empty({layout.offsets.back()}, at::kLong);
   auto* expert = expert_T.mutable_data_ptr<std::int64_t>();
   for (std::size_t b = 0; b < labels.size(); ++b) {
@@ -62,6 +67,18 @@ at::Tensor EnforcedRouter::of_tokens(const BatchLayout& layout) const {
     expert[t] = layout.token_type[t];
   }
   return expert_T;
+}
+
+std::vector<std::int64_t> EnforcedRouter::counts(const BatchLayout& layout, const RouterNoise& /*noise*/) const {
+  if (by_ == Enforced::token_type) return {};
+  if (by_ == Enforced::one) return {layout.offsets.back()};
+  std::vector<std::int64_t> counts_E(static_cast<std::size_t>(experts_), 0);
+  const std::span<const std::int32_t> labels = labels_of(layout);
+  for (std::size_t b = 0; b < labels.size(); ++b) {
+    check(labels[b], b);
+    counts_E[static_cast<std::size_t>(labels[b])] += layout.offsets[b + 1] - layout.offsets[b];
+  }
+  return counts_E;
 }
 
 Routing EnforcedRouter::route(const at::Tensor& tokens_TD, const BatchLayout& layout, const RouterNoise& /*noise*/,

@@ -27,9 +27,12 @@ class EnforcedRouter final : public Router {
   /// @throws DataError if a label is missing or not below E; ShapeError if the layout does not fit
   [[nodiscard]] Routing route(const at::Tensor& tokens_TD, const BatchLayout& layout, const RouterNoise& noise,
                               const Choice* replay) const override;
+  /// Of everything but token types.
+  [[nodiscard]] std::vector<std::int64_t> counts(const BatchLayout& layout, const RouterNoise& noise) const override;
   [[nodiscard]] bool fixed_by_layout() const noexcept override { return true; }
 
  private:
+  [[nodiscard]] std::span<const std::int32_t> labels_of(const BatchLayout& layout) const;
   [[nodiscard]] at::Tensor of_sequences(const BatchLayout& layout) const;
   [[nodiscard]] at::Tensor of_tokens(const BatchLayout& layout) const;
   void check(std::int64_t label, std::size_t place) const;

@@ -7,6 +7,19 @@
 #include "kernels/linear.h"
 
 namespace coterie::experts {
+namespace {
+
+// What each rank of the expert group assigns to each expert, where all ranks know it.
+std::vector<std::int64_t> known_counts(const Router& router, const BatchLayout& layout, const RouterNoise& noise) {
+  std::vector<std::int64_t> counts_RE;
+  for (const BatchLayout& peer : layout.peers) {
+    const std::vector<std::int64_t> counts_E = router.counts(peer, noise);
+    counts_RE.insert(counts_RE.end(), counts_E.begin(), counts_E.end());
+  }
+  return counts_RE;
+}
+
+}  // namespace
 
 at::Tensor MoeLayer::forward(const at::Tensor& tokens_TD, const BatchLayout& layout, const RouterNoise& noise,
                              Plans& plans) const {
@@ -19,7 +32,9 @@ at::Tensor MoeLayer::routed(const at::Tensor& tokens_TD, const BatchLayout& layo
                             Plans& plans) const {
   std::optional<Plan>& plan = plans.of(*this);
   const Routing routing = parts_.router->route(tokens_TD, layout, noise, plan ? &plan->choice : nullptr);
-  if (!plan) plan = parts_.dispatcher.plan(routing.choice, tokens_TD.size(0)).on(tokens_TD.device());
+  if (!plan)
+    plan = parts_.dispatcher.plan(routing.choice, tokens_TD.size(0), known_counts(*parts_.router, layout, noise))
+               .on(tokens_TD.device());
   const at::Tensor& unit_S = routing.choice.token_S;
   plans.record({parts_.layer,
                 routing.scores,

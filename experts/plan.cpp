@@ -2,7 +2,9 @@
 
 #include <ATen/Functions.h>
 
+#include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "base/error.h"
 #include "dist/mesh.h"
@@ -58,7 +60,8 @@ Plan Plan::on(const at::Device& device) const {
   return placed;
 }
 
-Plan make_plan(const Choice& made, std::int64_t tokens, std::int64_t experts, const dist::ProcessGroup& group) {
+Plan make_plan(const Choice& made, std::int64_t tokens, std::int64_t experts, const dist::ProcessGroup& group,
+               std::vector<std::int64_t> counts_RE) {
   const Choice choice{made.token_S.cpu(), made.expert_S.cpu()};
   const std::int64_t ranks = group.size();
   const dist::ExpertBlocks blocks = dist::expert_blocks(experts, group.size());
@@ -82,7 +85,12 @@ Plan make_plan(const Choice& made, std::int64_t tokens, std::int64_t experts, co
   const at::Tensor counts_E = at::bincount(choice.expert_S, {}, experts);
   COTERIE_CHECK(ShapeError, counts_E.size(0) == experts, "plan: an expert above ", experts - 1, " was assigned");
   const std::span mine(counts_E.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(experts));
-  const CountMatrix matrix{group.all_gather_counts(mine), experts};
+  if (counts_RE.empty()) counts_RE = group.all_gather_counts(mine);
+  COTERIE_CHECK(ShapeError, static_cast<std::int64_t>(counts_RE.size()) == ranks * experts, "plan: ", counts_RE.size(),
+                " counts for ", ranks, " ranks and ", experts, " experts");
+  COTERIE_CHECK(ShapeError, std::equal(mine.begin(), mine.end(), counts_RE.begin() + group.rank() * experts),
+                "plan: what this rank assigns is not what its peers expect");
+  const CountMatrix matrix{std::move(counts_RE), experts};
   plan.send.assign(static_cast<std::size_t>(ranks), 0);
   plan.receive.assign(static_cast<std::size_t>(ranks), 0);
   plan.rows_per_expert.assign(static_cast<std::size_t>(local), 0);

@@ -22,6 +22,8 @@ struct BatchLayout {
   std::span<const std::int64_t> sequence_index;   ///< [B] index of each among all sequences of the global batch
   std::span<const std::int32_t> expert = {};      ///< [B] the expert named for each sequence; empty: none was
   std::span<const std::int32_t> token_type = {};  ///< [T] the type of each token: its segment of the text
+  /// Of each rank of the expert group, this one's among them, without token types; empty: the ranks do not know.
+  std::vector<BatchLayout> peers = {};
 };
 
 /// How the router of one layer is disturbed in one step. Rates of zero, the default, are evaluation.
@@ -69,6 +71,15 @@ class Router {
   /// @throws DataError if a sequence cannot be routed; ShapeError if tokens or layout do not fit
   [[nodiscard]] virtual Routing route(const at::Tensor& tokens_TD, const BatchLayout& layout, const RouterNoise& noise,
                                       const Choice* replay) const = 0;
+
+  /// How many assignments each expert gets of a layout, where that follows from what ranks know of each other.
+  ///
+  /// @return  [E]; empty: a rank must ask
+  /// @throws DataError if a sequence cannot be routed
+  [[nodiscard]] virtual std::vector<std::int64_t> counts(const BatchLayout& /*layout*/,
+                                                         const RouterNoise& /*noise*/) const {
+    return {};
+  }
 
   /// Whether the route follows from the layout alone: one plan then serves every layer and the backward pass.
   [[nodiscard]] virtual bool fixed_by_layout() const noexcept = 0;

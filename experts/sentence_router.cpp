@@ -44,6 +44,15 @@ std::int64_t random_expert(std::int64_t sequence_index, std::int64_t experts, Ra
       random_below(key, static_cast<std::uint64_t>(sequence_index), static_cast<std::uint64_t>(experts)));
 }
 
+std::vector<std::int64_t> RandomRouter::counts(const BatchLayout& layout, const RouterNoise& noise) const {
+  std::vector<std::int64_t> counts_E(static_cast<std::size_t>(experts_), 0);
+  for (std::size_t b = 0; b < layout.sequence_index.size(); ++b) {
+    const std::int64_t expert = random_expert(layout.sequence_index[b], experts_, noise.key);
+    counts_E[static_cast<std::size_t>(expert)] += layout.offsets[b + 1] - layout.offsets[b];
+  }
+  return counts_E;
+}
+
 Routing RandomRouter::route(const at::Tensor& /*tokens_TD*/, const BatchLayout& layout, const RouterNoise& noise,
                             const Choice* replay) const {
   if (replay != nullptr) return {*replay, {}, {}};

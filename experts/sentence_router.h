@@ -37,6 +37,7 @@ class RandomRouter final : public Router {
 
   [[nodiscard]] Routing route(const at::Tensor& tokens_TD, const BatchLayout& layout, const RouterNoise& noise,
                               const Choice* replay) const override;
+  [[nodiscard]] std::vector<std::int64_t> counts(const BatchLayout& layout, const RouterNoise& noise) const override;
   [[nodiscard]] bool fixed_by_layout() const noexcept override { return false; }
 
  private:

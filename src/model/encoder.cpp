@@ -47,7 +47,7 @@ std::vector<std::int32_t> segments_of(const data::PackedSequences& sequences) {
   return segments;
 }
 
-experts::BatchLayout layout_of(const data::PackedSequences& sequences) {
+experts::BatchLayout layout_of(const data::SequenceLayout& sequences) {
   return {sequences.offsets, sequences.domain, sequences.sequence_index, sequences.expert};
 }
 
@@ -131,6 +131,7 @@ at::Tensor Encoder::feed_forward(const Layer& layer, const at::Tensor& tokens_TD
   if (const auto* dense = std::get_if<experts::Mlp>(&layer.mlp))
     return dense->forward(tokens_TD, spec_.bert.activation);
   experts::BatchLayout layout = layout_of(pass.sequences);
+  for (const data::SequenceLayout& peer : pass.sequences.peers) layout.peers.push_back(layout_of(peer));
   layout.token_type = pass.segments;
   return std::get<experts::MoeLayer>(layer.mlp).forward(tokens_TD, layout, {pass.noise.jitter, pass.noise.logits, key},
                                                         plans);

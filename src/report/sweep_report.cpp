@@ -28,12 +28,12 @@ std::string seeds_text(const json& row) {
 
 std::string comparison_table(const json& table) {
   Table out({"cell", "measure", "seeds", "mean", "sd", "difference", "p (t)", "p (sign)", "detectable", "seconds",
-             "peak MiB"});
+             "core s", "peak MiB"});
   for (const json& row : table.at("comparisons"))
     out.add_row({row.at("cell"), row.at("measure"), seeds_text(row), number(row, "mean", 4),
                  number(row, "deviation", 4), number(row, "difference", 4), number(row, "p_paired_t", 3),
                  number(row, "p_sign_flip", 3), number(row, "detectable", 4), number(row, "seconds", 1),
-                 number(row, "peak_mib", 0)});
+                 number(row, "core_seconds", 1), number(row, "peak_mib", 0)});
   return html_table(out, str("Baseline: ", table.at("baseline").get<std::string>()));
 }
 
@@ -100,14 +100,14 @@ std::string curves(const fs::path& folder, const json& table) {
 std::string cells_table(const json& table) {
   std::vector<std::string> header = {"cell", "seed", "ranks", "state"};
   for (const std::string measure : table.at("measures")) header.push_back(measure);
-  header.insert(header.end(), {"seconds", "peak MiB", "starts"});
+  header.insert(header.end(), {"seconds", "core s", "peak MiB", "starts"});
   Table out(header);
   for (const json& cell : table.at("cells")) {
     std::vector<std::string> row = {cell.at("name"), cell.at("seed"), str(cell.at("ranks").get<std::int64_t>()),
                                     cell.at("state")};
     for (const std::string measure : table.at("measures")) row.push_back(number(cell.at("values"), measure.c_str(), 4));
-    row.insert(row.end(),
-               {number(cell, "seconds", 1), number(cell, "peak_mib", 0), str(cell.at("starts").get<std::int64_t>())});
+    row.insert(row.end(), {number(cell, "seconds", 1), number(cell, "core_seconds", 1), number(cell, "peak_mib", 0),
+                           str(cell.at("starts").get<std::int64_t>())});
     out.add_row(std::move(row));
   }
   return html_table(out, "Every cell");

@@ -31,6 +31,7 @@ Cost read_cost(const fs::path& folder) {
       }
       cost.open = false;
       cost.seconds += line.at("seconds").get<double>();
+      cost.core_seconds += line.at("core_seconds").get<double>();
       cost.peak_mib = std::max(cost.peak_mib, line.at("peak_mib").get<double>());
       cost.last_code = line.at("code").get<std::int64_t>();
     }
@@ -48,9 +49,13 @@ void Attempts::started(const std::string& command) {
   log_.append(count_++, {{"event", "start"}, {"command", command}});
 }
 
-void Attempts::ended(const std::string& command, int code, double seconds, double peak_mib) {
-  log_.append(count_++,
-              {{"event", "end"}, {"command", command}, {"code", code}, {"seconds", seconds}, {"peak_mib", peak_mib}});
+void Attempts::ended(const std::string& command, const Ended& how) {
+  log_.append(count_++, {{"event", "end"},
+                         {"command", command},
+                         {"code", how.code},
+                         {"seconds", how.seconds},
+                         {"core_seconds", how.core_seconds},
+                         {"peak_mib", how.peak_mib}});
 }
 
 bool is_finished(const fs::path& folder) {
@@ -65,6 +70,7 @@ std::optional<CellResult> read_result(const fs::path& folder) {
   try {
     const json& cost = result.at("cost");
     return CellResult{{.seconds = cost.at("seconds"),
+                       .core_seconds = cost.at("core_seconds"),
                        .peak_mib = cost.at("peak_mib"),
                        .starts = cost.at("starts"),
                        .unknown = cost.at("unknown")},
@@ -76,10 +82,13 @@ std::optional<CellResult> read_result(const fs::path& folder) {
 
 Cost write_result(FileOps& ops, const fs::path& folder) {
   const Cost cost = read_cost(folder);
-  const ordered_json result = {
-      {"cost",
-       {{"seconds", cost.seconds}, {"peak_mib", cost.peak_mib}, {"starts", cost.starts}, {"unknown", cost.unknown}}},
-      {"eval", read_json_object(folder / "eval.json")}};
+  const ordered_json result = {{"cost",
+                                {{"seconds", cost.seconds},
+                                 {"core_seconds", cost.core_seconds},
+                                 {"peak_mib", cost.peak_mib},
+                                 {"starts", cost.starts},
+                                 {"unknown", cost.unknown}}},
+                               {"eval", read_json_object(folder / "eval.json")}};
   write_file_atomically(ops, folder / "result.json", result.dump(2) + "\n");
   return cost;
 }

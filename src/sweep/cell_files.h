@@ -20,6 +20,7 @@
 #include "base/file_ops.h"
 #include "base/metrics_log.h"
 #include "sweep/cells.h"
+#include "sweep/processes.h"
 
 namespace coterie::sweep {
 
@@ -40,6 +41,7 @@ struct PlannedCell {
 /// What the commands of a cell cost, as far as it is known.
 struct Cost {
   double seconds = 0.0;        ///< of all commands that ended
+  double core_seconds = 0.0;   ///< that they were computing
   double peak_mib = 0.0;       ///< of the largest process
   std::int64_t starts = 0;     ///< of `train`: 1 for a cell that was never interrupted
   std::int64_t unknown = 0;    ///< commands whose end nobody saw
@@ -56,7 +58,7 @@ class Attempts {
  public:
   Attempts(std::shared_ptr<FileOps> ops, const fs::path& folder);
   void started(const std::string& command);
-  void ended(const std::string& command, int code, double seconds, double peak_mib);
+  void ended(const std::string& command, const Ended& how);
 
  private:
   MetricsLog log_;

@@ -65,12 +65,16 @@ std::vector<double> plain(const BySeed& values) {
 void add_cost(Comparison& row, const Group& group) {
   if (group.results.empty()) return;
   double seconds = 0.0;
+  double core_seconds = 0.0;
   double peak_mib = 0.0;
   for (const auto& [seed, result] : group.results) {
     seconds += result->cost.seconds;
+    core_seconds += result->cost.core_seconds;
     peak_mib = std::max(peak_mib, result->cost.peak_mib);
   }
-  row.seconds = seconds / static_cast<double>(group.results.size());
+  const auto cells = static_cast<double>(group.results.size());
+  row.seconds = seconds / cells;
+  row.core_seconds = core_seconds / cells;
   row.peak_mib = peak_mib;
 }
 
@@ -143,20 +147,20 @@ Results compare(const Plan& plan, const std::string& baseline, const std::vector
 
 Table comparison_table(const std::vector<Comparison>& comparisons) {
   Table table({"cell", "measure", "seeds", "mean", "sd", "difference", "p (t)", "p (sign)", "detectable", "seconds",
-               "peak MiB"});
+               "core s", "peak MiB"});
   for (const Comparison& row : comparisons)
     table.add_row({row.cell, row.measure,
                    row.seeds == row.planned ? str(row.seeds) : str(row.seeds, " of ", row.planned),
                    cell_text(row.mean, 4), cell_text(row.deviation, 4), signed_text(row.difference, 4),
                    cell_text(row.p_t, 3), cell_text(row.p_sign, 3), cell_text(row.detectable, 4),
-                   cell_text(row.seconds, 1), cell_text(row.peak_mib, 0)});
+                   cell_text(row.seconds, 1), cell_text(row.core_seconds, 1), cell_text(row.peak_mib, 0)});
   return table;
 }
 
 Table cells_table(const Results& results) {
   std::vector<std::string> header = {"job", "cell", "seed", "ranks", "state", "step"};
   header.insert(header.end(), results.measures.begin(), results.measures.end());
-  header.insert(header.end(), {"seconds", "peak MiB", "starts"});
+  header.insert(header.end(), {"seconds", "core s", "peak MiB", "starts"});
   Table table(header);
   for (std::size_t job = 0; job < results.states.size(); ++job) {
     const PlannedCell& planned = results.plan.cells[job];
@@ -169,7 +173,8 @@ Table cells_table(const Results& results) {
                                     str(name_of(state.stage), note),
                                     str(state.step, " of ", planned.steps)};
     for (const std::string& measure : results.measures) row.push_back(cell_text(measure_of(state, measure), 4));
-    row.insert(row.end(), {decimal(state.cost.seconds, 1), decimal(state.cost.peak_mib, 0), str(state.cost.starts)});
+    row.insert(row.end(), {decimal(state.cost.seconds, 1), decimal(state.cost.core_seconds, 1),
+                           decimal(state.cost.peak_mib, 0), str(state.cost.starts)});
     table.add_row(std::move(row));
   }
   return table;
@@ -181,8 +186,8 @@ std::string reading(const std::string& baseline) {
       "' at the same seed. p (t): two-sided paired t-test over seeds; p (sign): two-sided sign-flip permutation ",
       "test over seeds, exact up to 20, never below 2 / 2^seeds. detectable: the difference that the t-test ",
       "finds with probability 0.8 at level 0.05. No correction is made for several comparisons. seconds: wall ",
-      "time of the commands of a cell, mean, those left out whose driver was killed; peak MiB: of the largest "
-      "process.");
+      "time of the commands of a cell, mean, those left out whose driver was killed; core s: the time that they were ",
+      "computing on one core, whatever else the machine did; peak MiB: of the largest process.");
 }
 
 ordered_json results_json(const Results& results) {
@@ -199,6 +204,7 @@ ordered_json results_json(const Results& results) {
                            {"p_sign_flip", json_of(row.p_sign)},
                            {"detectable", json_of(row.detectable)},
                            {"seconds", json_of(row.seconds)},
+                           {"core_seconds", json_of(row.core_seconds)},
                            {"peak_mib", json_of(row.peak_mib)}});
   ordered_json cells = ordered_json::array();
   for (std::size_t i = 0; i < results.states.size(); ++i) {
@@ -213,6 +219,7 @@ ordered_json results_json(const Results& results) {
                      {"state", name_of(state.stage)},
                      {"values", values},
                      {"seconds", state.cost.seconds},
+                     {"core_seconds", state.cost.core_seconds},
                      {"peak_mib", state.cost.peak_mib},
                      {"starts", state.cost.starts},
                      {"unknown_costs", state.cost.unknown}});

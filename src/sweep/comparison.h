@@ -20,13 +20,14 @@ struct Comparison {
   std::int64_t seeds = 0;    ///< finished ones with this measure
   std::int64_t planned = 0;  ///< seeds of the plan
   std::optional<double> mean;
-  std::optional<double> deviation;   ///< over seeds, divisor n - 1
-  std::optional<double> difference;  ///< mean over the seeds that the baseline has too; none for the baseline
-  std::optional<double> p_t;         ///< paired t-test
-  std::optional<double> p_sign;      ///< sign-flip permutation test
-  std::optional<double> detectable;  ///< smallest difference found with probability 0.8 at level 0.05
-  std::optional<double> seconds;     ///< mean of a cell
-  std::optional<double> peak_mib;    ///< most of all cells
+  std::optional<double> deviation;     ///< over seeds, divisor n - 1
+  std::optional<double> difference;    ///< mean over the seeds that the baseline has too; none for the baseline
+  std::optional<double> p_t;           ///< paired t-test
+  std::optional<double> p_sign;        ///< sign-flip permutation test
+  std::optional<double> detectable;    ///< smallest difference found with probability 0.8 at level 0.05
+  std::optional<double> seconds;       ///< mean of a cell
+  std::optional<double> core_seconds;  ///< mean of a cell
+  std::optional<double> peak_mib;      ///< most of all cells
 };
 
 /// The baseline's name: the study's, or the first combination.

@@ -168,7 +168,9 @@ void Driver::on_end(const Ended& ended) {
   Work work = std::move(node.mapped());
   // A command that knows no USR1 dies of it; it was interrupted all the same.
   const int code = outcome_.stopped && ended.code != 0 ? kPreempted : ended.code;
-  work.attempts->ended(name_of_phase(static_cast<int>(work.phase)), code, ended.seconds, ended.peak_mib);
+  Ended seen = ended;
+  seen.code = code;
+  work.attempts->ended(name_of_phase(static_cast<int>(work.phase)), seen);
   if (code == 0 && !(outcome_.stopped && work.phase != Phase::evaluate)) return go_on(std::move(work));
   used_cores_ -= cores_of(work.cell);
   if (outcome_.stopped) return;

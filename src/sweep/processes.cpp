@@ -64,6 +64,10 @@ std::vector<char*> pointers_to(std::vector<std::string>& words) {
   ::_exit(kCannotExecute);
 }
 
+double seconds_of(const struct timeval& time) {
+  return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+}
+
 class SystemProcesses final : public Processes {
  public:
   SystemProcesses() = default;
@@ -120,6 +124,7 @@ class SystemProcesses final : public Processes {
     return Ended{.id = child.process,
                  .code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
                  .seconds = span.count(),
+                 .core_seconds = seconds_of(used.ru_utime) + seconds_of(used.ru_stime),
                  .peak_mib = static_cast<double>(used.ru_maxrss) / 1024.0};
   }
 

@@ -19,9 +19,10 @@ struct Command {
 /// How a command ended.
 struct Ended {
   int id = 0;
-  int code = 0;           ///< 128 + the signal's number if one ended it
-  double seconds = 0.0;   ///< from its start
-  double peak_mib = 0.0;  ///< of the largest process among it and those it waited for
+  int code = 0;               ///< 128 + the signal's number if one ended it
+  double seconds = 0.0;       ///< from its start
+  double core_seconds = 0.0;  ///< that it and those it waited for were computing
+  double peak_mib = 0.0;      ///< of the largest process among these
 };
 
 /// The commands that a driver has started and not yet seen the end of. Virtual so that tests need no processes.

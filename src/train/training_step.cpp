@@ -81,7 +81,7 @@ at::Tensor TrainingStep::embed(const data::PackedSequences& sequences, const mod
 StepResult TrainingStep::gradients(const data::Batch& batch, const NegativeMask& mask, const model::Noise& noise) {
   Stopwatch watch;
   model_.parameters->zero_gradients();
-  const auto pieces = micro_batches(batch.sequences, micro_batch_tokens_, mesh_.expert_group());
+  const auto pieces = micro_batches(batch, micro_batch_tokens_, mesh_.shape());
   // The last piece keeps its graph: the first to go backwards, it is embedded only once.
   const std::size_t last = pieces.size() - 1;
   std::vector<experts::Plans> plans(pieces.size());

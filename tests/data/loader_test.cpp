@@ -71,10 +71,12 @@ TEST_F(LoaderTest, packs_the_documents_of_its_share) {
   EXPECT_EQ(batch.sequences.tokens, tokens);
 }
 
-TEST_F(LoaderTest, gives_all_pairs_over_any_number_of_ranks) {
+TEST_F(LoaderTest, gives_all_pairs_over_any_number_of_ranks_and_tells_each_what_all_have) {
   for (const std::int64_t ranks : {1, 2, 3, 4}) {
     std::vector<std::int64_t> positions;
     std::vector<std::uint32_t> order;
+    std::vector<std::vector<SequenceLayout>> tell;  // what each rank is told of all
+    std::vector<SequenceLayout> have;
     for (std::int64_t rank = 0; rank < ranks; ++rank) {
       options_.share_index = rank;
       options_.share_count = ranks;
@@ -82,6 +84,16 @@ TEST_F(LoaderTest, gives_all_pairs_over_any_number_of_ranks) {
       positions.insert(positions.end(), batch.positions.begin(), batch.positions.end());
       if (rank == 0) order = batch.global.a;
       EXPECT_EQ(batch.global.a, order);
+      tell.push_back(batch.shares);
+      have.push_back(batch.sequences);
+    }
+    for (const auto& shares : tell) {
+      ASSERT_EQ(shares.size(), have.size());
+      for (std::size_t rank = 0; rank < have.size(); ++rank) {
+        EXPECT_EQ(shares[rank].offsets, have[rank].offsets);
+        EXPECT_EQ(shares[rank].domain, have[rank].domain);
+        EXPECT_EQ(shares[rank].sequence_index, have[rank].sequence_index);
+      }
     }
     std::sort(positions.begin(), positions.end());
     EXPECT_EQ(positions, (std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7}));

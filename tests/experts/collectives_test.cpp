@@ -67,6 +67,11 @@ class InTurn final : public Router {
     const at::Tensor token_T = at::arange(tokens_TD.size(0), at::kLong);
     return {{token_T, token_T.remainder(kExperts)}, {}, {}};
   }
+  [[nodiscard]] std::vector<std::int64_t> counts(const BatchLayout& layout, const RouterNoise&) const override {
+    std::vector<std::int64_t> counts_E(kExperts, 0);
+    for (std::int64_t t = 0; t < layout.offsets.back(); ++t) ++counts_E[static_cast<std::size_t>(t % kExperts)];
+    return counts_E;
+  }
   [[nodiscard]] bool fixed_by_layout() const noexcept override { return fixed_; }
 
  private:
@@ -87,7 +92,7 @@ class Collectives : public testing::TestWithParam<int> {
   [[nodiscard]] at::Tensor forward() {
     plans_.begin_pass();
     at::Tensor x_TD = tokens_TD_;
-    for (const MoeLayer& layer : layers_) x_TD = layer.forward(x_TD, {}, {}, plans_);
+    for (const MoeLayer& layer : layers_) x_TD = layer.forward(x_TD, layout_, {}, plans_);
     return x_TD.sum();
   }
   /// Of one forward, one backward and another forward pass; a rank alone communicates nothing.
@@ -105,6 +110,7 @@ class Collectives : public testing::TestWithParam<int> {
   CountingGroup group_{mesh_.expert_group()};
   std::vector<MoeLayer> layers_;
   Plans plans_;
+  BatchLayout layout_;
   at::Tensor tokens_TD_ = test::random_leaf({8, kWidth}, 17);
 };
 
@@ -117,6 +123,18 @@ TEST_P(Collectives, layers_whose_route_follows_from_the_layout_ask_for_counts_on
 
   expect({{Collective::all_gather, 1}, {Collective::all_to_all, 4}}, {{Collective::all_to_all, 4}},
          {{Collective::all_to_all, 4}});
+}
+
+TEST_P(Collectives, layers_whose_ranks_know_each_others_tokens_never_ask) {
+  const std::vector<std::int64_t> offsets = {0, 8};
+  for (const bool fixed : {true, false}) {
+    layers_.clear();
+    plans_ = {};
+    stack(fixed);
+    layout_.peers.assign(static_cast<std::size_t>(group_.size()), {offsets, {}, {}});
+
+    expect({{Collective::all_to_all, 4}}, {{Collective::all_to_all, 4}}, {{Collective::all_to_all, 4}});
+  }
 }
 
 TEST_P(Collectives, a_layer_that_routes_tokens_asks_for_counts_in_the_first_pass_alone) {

@@ -9,7 +9,9 @@
 namespace coterie::experts {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 struct Batch {
   std::vector<std::int64_t> offsets;
@@ -49,6 +51,20 @@ TEST(DomainRouter, routes_an_empty_batch) {
 
 TEST(DomainRouter, follows_from_the_layout) { EXPECT_TRUE(EnforcedRouter(Enforced::domain, 4).fixed_by_layout()); }
 
+TEST(DomainRouter, counts_the_tokens_of_each_domain) {
+  const std::vector<std::int64_t> offsets = {0, 2, 3, 3, 6};
+  const std::vector<std::int32_t> domain = {3, 0, 2, 3};
+
+  EXPECT_THAT(EnforcedRouter(Enforced::domain, 4).counts({offsets, domain, {}}, {}), ElementsAre(1, 0, 0, 5));
+  EXPECT_THAT(EnforcedRouter(Enforced::one, 1).counts({offsets, domain, {}}, {}), ElementsAre(6));
+  // What the types of another rank's tokens are would have to be asked.
+  EXPECT_THAT(EnforcedRouter(Enforced::token_type, 2).counts({offsets, domain, {}}, {}), IsEmpty());
+  EXPECT_THAT(test::error_of<DataError>([&] {
+                (void)EnforcedRouter(Enforced::domain, 3).counts({offsets, domain, {}}, {});
+              }),
+              HasSubstr("router: the domain of a text must be in 0..2, got 3 (sequence 0 of the batch)"));
+}
+
 TEST(DomainRouter, refuses_a_text_without_a_domain) {
   EXPECT_THAT(error_of<DataError>({{0, 2, 3}, {1, -1}}),
               HasSubstr("router: the domain of a text must be in 0..3, got none (sequence 1 of the batch)"));
@@ -79,6 +95,7 @@ TEST(IndexRouter, sends_every_token_of_a_sequence_to_the_expert_that_was_named_f
   const Choice choice = router.route(at::empty({5, 2}), {offsets, domain, {}, expert}, {}, nullptr).choice;
 
   EXPECT_TRUE(at::equal(choice.expert_S, at::tensor({3, 3, 1, 1, 1}, at::kLong)));
+  EXPECT_THAT(router.counts({offsets, domain, {}, expert}, {}), ElementsAre(0, 3, 0, 2));
   EXPECT_TRUE(router.fixed_by_layout());
 }
 

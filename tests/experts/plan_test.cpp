@@ -42,6 +42,19 @@ TEST_F(PlanAlone, sorts_assignments_by_expert_and_keeps_their_order_within_one) 
   EXPECT_EQ(made.tokens, 4);
 }
 
+TEST_F(PlanAlone, is_that_of_the_counts_that_ranks_know_and_minds_others) {
+  const Choice choice{at::arange(3, at::kLong), at::tensor({2, 0, 2}, at::kLong)};
+  EXPECT_THAT(make_plan(choice, 3, 4, *solo_, {1, 0, 2, 0}).rows_per_expert, ElementsAre(1, 0, 2, 0));
+  EXPECT_THAT(test::error_of<ShapeError>([&] {
+                (void)make_plan(choice, 3, 4, *solo_, {1, 1, 1, 0});
+              }),
+              HasSubstr("plan: what this rank assigns is not what its peers expect"));
+  EXPECT_THAT(test::error_of<ShapeError>([&] {
+                (void)make_plan(choice, 3, 4, *solo_, {1, 2});
+              }),
+              HasSubstr("plan: 2 counts for 1 ranks and 4 experts"));
+}
+
 TEST_F(PlanAlone, knows_when_each_token_has_one_expert) {
   EXPECT_TRUE(plan({at::arange(3, at::kLong), at::tensor({2, 0, 2}, at::kLong)}, 3, 4).one_expert_each);
   EXPECT_FALSE(plan({at::arange(2, at::kLong), at::tensor({2, 0}, at::kLong)}, 3, 4).one_expert_each);

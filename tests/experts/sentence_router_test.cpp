@@ -146,6 +146,8 @@ TEST(RandomRouter, sends_a_sequence_to_an_expert_that_depends_on_its_place_in_th
     expected.insert(expected.end(), static_cast<std::size_t>(offsets[b + 1] - offsets[b]),
                     random_expert(index[b], 6, {8}));
   EXPECT_TRUE(at::equal(choice.expert_S, at::tensor(expected, at::kLong)));
+  const std::vector<std::int64_t> counts = router.counts({offsets, {}, index}, noise);
+  EXPECT_TRUE(at::equal(at::tensor(counts, at::kLong), choice.expert_S.bincount({}, 6)));
   const std::vector<std::int64_t> alone = {0, 3};
   const std::vector<std::int64_t> third = {30};
   EXPECT_EQ(router.route(at::empty({3, 2}), {alone, {}, third}, noise, nullptr).choice.expert_S[0].item<std::int64_t>(),

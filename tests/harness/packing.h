@@ -31,4 +31,15 @@ inline data::PackedSequences pack_texts(const data::Tokenizer& tokenizer, const 
   return packed;
 }
 
+/// The batch of one rank, told what every rank has: `make(rank)` is that of each.
+template <class Make>
+data::Batch dealt(std::int64_t rank, std::int64_t ranks, const Make& make) {
+  data::Batch batch = make(rank);
+  for (std::int64_t other = 0; other < ranks; ++other) {
+    const data::Batch of_other = make(other);
+    batch.shares.emplace_back(of_other.sequences);
+  }
+  return batch;
+}
+
 }  // namespace coterie::test

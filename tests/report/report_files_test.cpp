@@ -144,15 +144,17 @@ TEST_F(ReportFiles, of_a_sweep_are_compared) {
   put("s/table.json",
       R"({"name":"s","baseline":"a","measures":["all.roc_auc"],"reading":"p (t): two-sided","comparisons":[)"
       R"({"cell":"a","measure":"all.roc_auc","seeds":1,"planned":1,"mean":0.5,"deviation":null,"difference":null,)"
-      R"("p_paired_t":null,"p_sign_flip":null,"detectable":null,"seconds":3.0,"peak_mib":100.0},)"
+      R"("p_paired_t":null,"p_sign_flip":null,"detectable":null,"seconds":3.0,"core_seconds":3.0,"peak_mib":100.0},)"
       R"({"cell":"b","measure":"all.roc_auc","seeds":1,"planned":2,"mean":0.75,"deviation":0.1,"difference":0.25,)"
-      R"("p_paired_t":0.01,"p_sign_flip":0.5,"detectable":0.2,"seconds":4.0,"peak_mib":120.0}],"cells":[)"
+      R"("p_paired_t":0.01,"p_sign_flip":0.5,"detectable":0.2,)"
+      R"("seconds":4.0,"core_seconds":7.5,"peak_mib":120.0}],"cells":[)"
       R"({"name":"a","seed":"0","folder":"a,seed=0","ranks":1,"state":"finished","values":{"all.roc_auc":0.5},)"
-      R"("seconds":3.0,"peak_mib":100.0,"starts":1,"unknown_costs":0},)"
+      R"("seconds":3.0,"core_seconds":3.0,"peak_mib":100.0,"starts":1,"unknown_costs":0},)"
       R"({"name":"b","seed":"0","folder":"b,seed=0","ranks":1,"state":"finished","values":{"all.roc_auc":0.75},)"
-      R"("seconds":4.0,"peak_mib":120.0,"starts":1,"unknown_costs":0},)"
+      R"("seconds":4.0,"core_seconds":7.5,"peak_mib":120.0,"starts":1,"unknown_costs":0},)"
       R"({"name":"c","seed":"0","folder":"c,seed=0","ranks":1,"state":"failed",)"
-      R"("values":{"all.roc_auc":null},"seconds":0.0,"peak_mib":0.0,"starts":1,"unknown_costs":0}]})");
+      R"("values":{"all.roc_auc":null},)"
+      R"("seconds":0.0,"core_seconds":0.0,"peak_mib":0.0,"starts":1,"unknown_costs":0}]})");
 
   const std::string html = report(folder() / "s");
 
@@ -164,9 +166,10 @@ TEST_F(ReportFiles, of_a_sweep_are_compared) {
   EXPECT_THAT(html, HasSubstr("<td>b</td><td>all.roc_auc</td><td>1 of 2</td><td class=\"number\">0.7500</td>"
                               "<td class=\"number\">0.1000</td><td class=\"number\">0.2500</td>"
                               "<td class=\"number\">0.010</td><td class=\"number\">0.500</td>"));
-  EXPECT_THAT(html, HasSubstr("<td>b</td><td class=\"number\">0</td><td class=\"number\">1</td><td>finished</td>"
-                              "<td class=\"number\">0.7500</td><td class=\"number\">4.0</td>"
-                              "<td class=\"number\">120</td><td class=\"number\">1</td>"));
+  EXPECT_THAT(html,
+              HasSubstr("<td>b</td><td class=\"number\">0</td><td class=\"number\">1</td><td>finished</td>"
+                        "<td class=\"number\">0.7500</td><td class=\"number\">4.0</td><td class=\"number\">7.5</td>"
+                        "<td class=\"number\">120</td><td class=\"number\">1</td>"));
   EXPECT_THAT(html, HasSubstr("<td>failed</td><td class=\"number\">-</td>"));
 }
 

@@ -18,7 +18,7 @@ class ComparisonTest : public SweepTest {
     write_plan(*ops, folder(cell), plan_.cells[cell]);
     Attempts attempts(ops, folder(cell));
     attempts.started("train");
-    attempts.ended("train", 0, seconds, peak_mib);
+    attempts.ended("train", {.seconds = seconds, .core_seconds = 2 * seconds, .peak_mib = peak_mib});
     std::ofstream(folder(cell) / "eval.json") << nlohmann::json{{"trained", {{"all", {{"roc_auc", value}}}}}};
     write_result(*ops, folder(cell));
   }
@@ -39,6 +39,7 @@ TEST_F(ComparisonTest, pairs_seeds_with_those_of_the_baseline) {
   EXPECT_DOUBLE_EQ(*all[0].deviation, 0.125 / std::sqrt(2.0));
   EXPECT_FALSE(all[0].difference.has_value());
   EXPECT_EQ(all[0].seconds, 15.0);
+  EXPECT_EQ(all[0].core_seconds, 30.0);
   EXPECT_EQ(all[0].peak_mib, 300.0);
   EXPECT_EQ(all[1].difference, 0.0234375);
   // Differences 1/32 and 1/64: t = 3 with one degree of freedom, 1 - 2 atan(3) / pi.
@@ -64,7 +65,7 @@ TEST_F(ComparisonTest, of_nothing_is_a_table_of_dashes) {
   const auto all = rows();
 
   EXPECT_FALSE(all[0].mean.has_value());
-  EXPECT_THAT(comparison_table(all).csv(), HasSubstr("a,all.roc_auc,0 of 2,-,-,-,-,-,-,-,-\n"));
+  EXPECT_THAT(comparison_table(all).csv(), HasSubstr("a,all.roc_auc,0 of 2,-,-,-,-,-,-,-,-,-\n"));
 }
 
 TEST_F(ComparisonTest, a_measure_that_a_cell_lacks_is_none) {
@@ -80,7 +81,7 @@ TEST_F(ComparisonTest, the_files_hold_the_table_the_cells_and_how_to_read_them) 
 
   EXPECT_THAT(read_file(plan_.folder / "table.md"), HasSubstr("two-sided paired t-test"));
   EXPECT_THAT(read_file(plan_.folder / "table.csv"), HasSubstr("a,all.roc_auc,1 of 2,0.5000,-,-"));
-  EXPECT_THAT(read_file(plan_.folder / "cells.csv"), HasSubstr("0,a,0,1,finished,0 of 3,0.5000,1.2,10,1\n"));
+  EXPECT_THAT(read_file(plan_.folder / "cells.csv"), HasSubstr("0,a,0,1,finished,0 of 3,0.5000,1.2,2.5,10,1\n"));
   const auto json = nlohmann::json::parse(read_file(plan_.folder / "table.json"));
   EXPECT_EQ(json["baseline"], "a");
   EXPECT_EQ(json["cells"].size(), 4U);

@@ -35,6 +35,7 @@ TEST_F(DriverTest, each_cell_is_trained_and_then_evaluated) {
     const auto result = read_result(folder(cell));
     ASSERT_TRUE(result.has_value());
     EXPECT_EQ(result->cost.seconds, 4.0);
+    EXPECT_EQ(result->cost.core_seconds, 6.0);
     EXPECT_EQ(result->cost.starts, 1);
     EXPECT_EQ(measure_of(*result, "all.roc_auc"), measured(plan_.cells[cell].cell.folder));
     EXPECT_EQ(measure_of(*result, "a.b.roc_auc"), measured(plan_.cells[cell].cell.folder) / 2);

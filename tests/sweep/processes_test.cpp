@@ -40,6 +40,7 @@ TEST_F(ProcessesTest, each_end_has_its_code_and_what_was_printed_is_kept) {
   EXPECT_EQ(first.id, good);
   EXPECT_EQ(first.code, 0);
   EXPECT_GT(first.peak_mib, 0.0);
+  EXPECT_GT(first.core_seconds, 0.0);
   EXPECT_EQ(second.id, bad);
   EXPECT_EQ(second.code, 65);
   EXPECT_EQ(read_file(folder_.path() / "log.txt"), "one\ntwo\n");

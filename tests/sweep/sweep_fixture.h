@@ -47,7 +47,7 @@ class StandIns final : public Processes {
     if (name == "train") std::ofstream(folder / "metrics.jsonl") << "{\"step\":3,\"loss\":1.0}\n";
     if (name == "eval" && code == 0) write_evaluation(folder);
     if (name == "data" && code == 0) std::ofstream(corpus) << "";
-    ended_.push_back({.id = ++last_, .code = code, .seconds = 2.0, .peak_mib = 100.0});
+    ended_.push_back({.id = ++last_, .code = code, .seconds = 2.0, .core_seconds = 3.0, .peak_mib = 100.0});
     most_at_once = std::max(most_at_once, ended_.size());
     return last_;
   }

@@ -39,13 +39,17 @@ class GoldenTraining : public testing::TestWithParam<Trajectory> {
     COTERIE_REQUIRE_PATH(test::minilm_path());
   }
 
-  // This rank's share of a batch: every world-size-th pair.
   data::Batch batch_of(const nlohmann::json& line, const data::Tokenizer& tokenizer) const {
+    return test::dealt(mesh_.world().rank(), mesh_.world().size(),
+                       [&](std::int64_t rank) { return share_of(rank, line, tokenizer); });
+  }
+  // A rank's share of a batch: every world-size-th pair.
+  data::Batch share_of(std::int64_t rank, const nlohmann::json& line, const data::Tokenizer& tokenizer) const {
     data::Batch batch;
     const auto pairs = static_cast<std::int64_t>(line.at("a").size());
     batch.global.a.resize(static_cast<std::size_t>(pairs));
     batch.global.b.resize(static_cast<std::size_t>(pairs));
-    for (std::int64_t i = mesh_.world().rank(); i < pairs; i += mesh_.world().size()) batch.positions.push_back(i);
+    for (std::int64_t i = rank; i < pairs; i += mesh_.world().size()) batch.positions.push_back(i);
     for (const char* side : {"a", "b"})
       for (const std::int64_t i : batch.positions)
         test::append(batch.sequences,

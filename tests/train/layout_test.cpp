@@ -28,8 +28,7 @@ class Layout : public testing::Test {
                          Shares shares = Shares::uneven, const model::ModelSpec& model_spec = spec()) {
     const StepSettings& settings = settings_;
     const auto batch_of = [&](std::int64_t rank, std::int64_t ranks, Shares how) {
-      const data::Batch batch = batch_for(rank, ranks, how);
-      return settings.hard_negatives ? with_hard_negatives(batch, rank, ranks, how) : batch;
+      return settings.hard_negatives ? batch_with_hard_negatives(rank, ranks, how) : batch_for(rank, ranks, how);
     };
     const NegativeMask mask = some_mask(kPairs + (settings.hard_negatives ? kHardNegatives : 0));
     const dist::Mesh solo = dist::Mesh::solo();

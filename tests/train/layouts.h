@@ -37,7 +37,7 @@ inline std::int64_t owner(std::int64_t pair, std::int64_t ranks, Shares shares) 
   return ranks == 4 && shares == Shares::uneven ? kUneven[pair] : pair % ranks;
 }
 
-inline data::Batch batch_for(std::int64_t rank, std::int64_t ranks, Shares shares = Shares::uneven) {
+inline data::Batch share_of(std::int64_t rank, std::int64_t ranks, Shares shares) {
   data::Batch batch;
   batch.global.a.resize(kPairs);
   batch.global.b.resize(kPairs);
@@ -54,7 +54,12 @@ inline data::Batch batch_for(std::int64_t rank, std::int64_t ranks, Shares share
   return batch;
 }
 
-inline data::Batch with_hard_negatives(data::Batch batch, std::int64_t rank, std::int64_t ranks, Shares shares) {
+inline data::Batch batch_for(std::int64_t rank, std::int64_t ranks, Shares shares = Shares::uneven) {
+  return test::dealt(rank, ranks, [&](std::int64_t each) { return share_of(each, ranks, shares); });
+}
+
+inline data::Batch share_with_hard_negatives(std::int64_t rank, std::int64_t ranks, Shares shares) {
+  data::Batch batch = share_of(rank, ranks, shares);
   for (std::int64_t k = 0; k < kHardNegatives; ++k) {
     batch.global.negatives.push_back(0);
     batch.global.negative_of.push_back(pair_of_negative(k));
@@ -65,6 +70,10 @@ inline data::Batch with_hard_negatives(data::Batch batch, std::int64_t rank, std
     batch.sequences.expert.push_back(domain);
   }
   return batch;
+}
+
+inline data::Batch batch_with_hard_negatives(std::int64_t rank, std::int64_t ranks, Shares shares) {
+  return test::dealt(rank, ranks, [&](std::int64_t each) { return share_with_hard_negatives(each, ranks, shares); });
 }
 
 inline NegativeMask some_mask(std::int64_t columns = kPairs) {

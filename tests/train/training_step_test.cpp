@@ -31,10 +31,14 @@ class Step : public testing::Test {
 
   // The b side of pair i has the text of the a side of pair i + shift.
   [[nodiscard]] data::Batch batch(std::int64_t shift) const {
+    return test::dealt(mesh_.world().rank(), mesh_.world().size(),
+                       [&](std::int64_t rank) { return share_of(rank, shift); });
+  }
+  [[nodiscard]] data::Batch share_of(std::int64_t rank, std::int64_t shift) const {
     data::Batch batch;
     batch.global.a.resize(kPairs);
     batch.global.b.resize(kPairs);
-    for (std::int64_t i = mesh_.world().rank(); i < kPairs; i += mesh_.world().size()) batch.positions.push_back(i);
+    for (std::int64_t i = rank; i < kPairs; i += mesh_.world().size()) batch.positions.push_back(i);
     for (const std::int64_t side : {0, 1})
       for (const std::int64_t i : batch.positions) {
         const auto word = static_cast<std::int32_t>(5 + 5 * ((i + side * shift) % kPairs));
