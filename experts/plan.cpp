@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "dist/mesh.h"
+#include "kernels/upload.h"
 
 namespace coterie::experts {
 namespace {
@@ -52,17 +53,16 @@ at::Tensor order_by_expert(const CountMatrix& matrix, std::int64_t ranks, std::i
 }  // namespace
 
 Plan Plan::on(const at::Device& device) const {
-  if (device.is_cpu()) return *this;
   Plan placed = *this;
   for (at::Tensor* indices : {&placed.token_S, &placed.assigned_T, &placed.send_order_S, &placed.send_inverse_S,
                               &placed.expert_order_R, &placed.expert_inverse_R})
-    *indices = indices->pin_memory().to(device, /*non_blocking=*/true);
+    *indices = kernels::upload(*indices, device);
   return placed;
 }
 
 Plan make_plan(const Choice& made, std::int64_t tokens, std::int64_t experts, const dist::ProcessGroup& group,
                std::vector<std::int64_t> counts_RE) {
-  const Choice choice{made.token_S.cpu(), made.expert_S.cpu()};
+  const Choice choice{made.token_S, made.expert_S.cpu()};
   const std::int64_t ranks = group.size();
   const dist::ExpertBlocks blocks = dist::expert_blocks(experts, group.size());
   const std::int64_t local = blocks.size;

@@ -39,8 +39,8 @@ struct RouterNoise {
 ///
 /// A list, not a [T, K] table, so that every router fits: one expert per token, K of them, a number that differs.
 struct Choice {
-  at::Tensor token_S;   ///< int64, in [0, T), ascending
-  at::Tensor expert_S;  ///< int64, in [0, E); the experts of one token are distinct
+  at::Tensor token_S;   ///< int64, in [0, T), ascending; on the host, always
+  at::Tensor expert_S;  ///< int64, in [0, E); the experts of one token are distinct; where the route was found
 };
 
 /// The scores behind a choice, for auxiliary losses and measures; all undefined where the route is not learned.

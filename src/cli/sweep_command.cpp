@@ -130,13 +130,25 @@ sweep::Plan plan_of(const std::string& file, const std::string& name, const std:
   return plan;
 }
 
-Table list_table(const sweep::Plan& plan) {
+// What each cell has of its own in a table, what all have in common above it.
+std::string list_text(const sweep::Plan& plan) {
+  const auto in_all = [&](const std::string& setting) {
+    return plan.cells.size() > 1 && std::all_of(plan.cells.begin(), plan.cells.end(), [&](const auto& planned) {
+             return std::count(planned.cell.settings.begin(), planned.cell.settings.end(), setting) > 0;
+           });
+  };
+  std::vector<std::string> common;
   Table table({"job", "folder", "ranks", "settings"});
   for (std::size_t job = 0; job < plan.cells.size(); ++job) {
     const sweep::PlannedCell& planned = plan.cells[job];
-    table.add_row({str(job), planned.cell.folder, str(planned.ranks), joined(planned.cell.settings, " ")});
+    std::vector<std::string> own;
+    for (const std::string& setting : planned.cell.settings) {
+      const bool shared = in_all(setting);
+      if (!shared || job == 0) (shared ? common : own).push_back(setting);
+    }
+    table.add_row({str(job), planned.cell.folder, str(planned.ranks), joined(own, " ")});
   }
-  return table;
+  return (common.empty() ? "" : str("all cells: ", joined(common, " "), "\n\n")) + table.text();
 }
 
 std::int64_t own_cores() {
@@ -189,9 +201,8 @@ Exit sweep(const CommandLine& line) {
   const std::string baseline = sweep::baseline_of(options.sweep, cells);
   const sweep::Plan plan = plan_of(file, options.sweep.name, cells);
   if (line.list || line.status) {
-    std::cout << (line.list ? list_table(plan)
-                            : sweep::cells_table(sweep::compare(plan, baseline, options.sweep.measures)))
-                     .text();
+    std::cout << (line.list ? list_text(plan)
+                            : sweep::cells_table(sweep::compare(plan, baseline, options.sweep.measures)).text());
     return Exit::ok;
   }
   sweep::check_plan(plan);

@@ -14,4 +14,8 @@ at::Tensor upload(const std::vector<std::int64_t>& numbers, const at::Device& de
   return host.to(device, /*non_blocking=*/true);
 }
 
+at::Tensor upload(const at::Tensor& host, const at::Device& device) {
+  return device.is_cpu() ? host : host.pin_memory().to(device, /*non_blocking=*/true);
+}
+
 }  // namespace coterie::kernels

@@ -2,6 +2,8 @@
 
 #include <c10/core/GradMode.h>
 
+#include "kernels/upload.h"
+
 namespace coterie::train {
 
 void RouterStage::add(const data::PackedSequences& piece, const experts::Plans& plans) {
@@ -21,7 +23,7 @@ void RouterStage::append(const data::PackedSequences& piece, const experts::Plan
   const auto root = [&](const at::Tensor& sum, const at::Tensor& gradient) {
     if (!gradient.defined() || !sum.requires_grad()) return;
     roots.tensors.push_back(sum);
-    roots.gradients.push_back(gradient.to(sum.options()));
+    roots.gradients.push_back(kernels::upload(gradient.to(sum.scalar_type()), sum.device()));
   };
   for (std::size_t i = 0; i < loss_.gradients.size(); ++i) {
     const RouterGradient& gradient = loss_.gradients[i];

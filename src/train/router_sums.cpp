@@ -22,15 +22,20 @@ std::vector<std::int64_t> domain_rows(const std::vector<std::int32_t>& domain, s
   return rows;
 }
 
+// How often each of the numbers below `size` occurs. `bincount` would wait for a GPU.
+at::Tensor occurrences(const at::Tensor& numbers, std::int64_t size) {
+  return at::zeros({size}, numbers.options()).index_add(0, numbers, at::ones_like(numbers));
+}
+
 // Tokens assigned to each expert, by domain.
 at::Tensor assigned(const experts::Choice& choice, const data::PackedSequences& sequences, std::int64_t domains,
                     std::int64_t experts) {
   std::vector<std::int64_t> row = experts::sequence_of_tokens({sequences.offsets, {}, {}});
   const std::vector<std::int64_t> of_sequence = domain_rows(sequences.domain, domains);
   for (std::int64_t& sequence : row) sequence = of_sequence.at(static_cast<std::size_t>(sequence));
-  const at::Tensor row_S = at::tensor(row, at::kLong).index_select(0, choice.token_S.cpu());
-  return at::bincount(row_S * experts + choice.expert_S.cpu(), {}, (domains + 1) * experts)
-      .view({domains + 1, experts});
+  const at::Tensor row_S = at::tensor(row, at::kLong).index_select(0, choice.token_S);
+  const at::Tensor cell_S = kernels::upload(row_S, choice.expert_S.device()) * experts + choice.expert_S;
+  return occurrences(cell_S, (domains + 1) * experts).view({domains + 1, experts});
 }
 
 // Sum over the sequences that have an expert of their domain, and their number.
@@ -79,9 +84,9 @@ RouterSums router_sums(const experts::RouterRecord& record, const data::PackedSe
   sums.layer = record.layer;
   sums.assigned_DE = assigned(record.choice, sequences, domains, experts);
   if (!learned) return sums;
-  sums.chosen_E = at::bincount(scores.expert_UK.flatten().cpu(), {}, experts);
+  sums.chosen_E = occurrences(scores.expert_UK.flatten(), experts);
   sums.confidence = scores.probability_UE.detach().amax({1}).sum();
-  sums.units = at::full({}, scores.probability_UE.size(0), at::kLong);
+  sums.units = at::full({}, scores.probability_UE.size(0), sums.chosen_E.options());
   return sums;
 }
 
@@ -89,7 +94,7 @@ void add(std::vector<RouterSums>& sums, const std::vector<RouterSums>& more) {
   const c10::NoGradGuard no_grad;
   if (sums.empty())
     for (RouterSums zero : more) {
-      for (at::Tensor* field : fields(zero)) *field = at::zeros(field->sizes(), at::kDouble);
+      for (at::Tensor* field : fields(zero)) *field = at::zeros(field->sizes(), field->options().dtype(at::kDouble));
       sums.push_back(std::move(zero));
     }
   COTERIE_CHECK(ShapeError, sums.size() == more.size(), "routers: ", sums.size(), " layers, then ", more.size());
@@ -99,7 +104,7 @@ void add(std::vector<RouterSums>& sums, const std::vector<RouterSums>& more) {
     const std::vector<at::Tensor*> to = fields(sums[i]);
     COTERIE_CHECK(ShapeError, from.size() == to.size() && added.layer == sums[i].layer, "routers: layer ",
                   sums[i].layer, ", then layer ", added.layer);
-    for (std::size_t k = 0; k < from.size(); ++k) *to[k] += from[k]->detach().to(at::kCPU, at::kDouble);
+    for (std::size_t k = 0; k < from.size(); ++k) *to[k] += from[k]->detach().to(at::kDouble);
   }
 }
 
@@ -112,7 +117,7 @@ void all_reduce(const dist::ProcessGroup& group, std::vector<RouterSums>& sums) 
       sizes.push_back(field->numel());
     }
   if (parts.empty()) return;
-  at::Tensor flat = at::cat(parts);
+  at::Tensor flat = at::cat(parts).cpu();
   group.all_reduce(flat);
   std::size_t next = 0;
   const std::vector<at::Tensor> reduced = flat.split_with_sizes(sizes);

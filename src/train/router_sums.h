@@ -43,10 +43,10 @@ struct RouterSums {
 [[nodiscard]] RouterSums differentiable_sums(const experts::Scores& scores, const std::vector<std::int32_t>& domain,
                                              std::int64_t domains);
 
-/// Adds the values of `more` to `sums`, in double and without a graph; `sums` may be empty.
+/// Adds the values of `more` to `sums`, in double and without a graph, where they lie; `sums` may be empty.
 void add(std::vector<RouterSums>& sums, const std::vector<RouterSums>& more);
 
-/// Sums over all ranks.
+/// Sums over all ranks, then on the host: the only wait for a GPU that sums of routers take.
 /// @param sums  of the same layers on every rank, from `add`
 /// @note collective over the group; one all-reduce of (2 D + 3) E + 5 numbers for each layer
 void all_reduce(const dist::ProcessGroup& group, std::vector<RouterSums>& sums);

@@ -12,6 +12,8 @@ namespace {
 
 using sweep::Stage;
 using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
 
 class SweepCommand : public Workspace {
  protected:
@@ -74,6 +76,10 @@ TEST_F(SweepCommand, the_cells_and_their_states_can_be_listed) {
   const Outcome before = coterie({"sweep", "study.toml", "--list"});
   EXPECT_EQ(before.code, 0) << before;
   EXPECT_THAT(before.out, HasSubstr("  3  loss.kind=mnr,seed=1"));
+  EXPECT_THAT(before.out, Not(HasSubstr("all cells")));
+  const std::string more = coterie({"sweep", "study.toml", "--list", "optim.lr=0.5"}).out;
+  EXPECT_THAT(more, StartsWith("all cells: optim.lr=0.5\n\n"));
+  EXPECT_EQ(more.substr(more.find("job")), before.out);
   EXPECT_FALSE(exists("runs"));
   EXPECT_THAT(coterie({"sweep", "study.toml", "--status"}).out, HasSubstr("waiting"));
 

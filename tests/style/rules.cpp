@@ -11,7 +11,7 @@
 namespace coterie::test {
 namespace {
 
-constexpr std::size_t kMaxLines = 450;
+constexpr std::size_t kMaxLines = 400;
 constexpr std::size_t kMaxColumns = 120;
 
 using Layers = std::set<std::string, std::less<>>;

@@ -6,6 +6,8 @@
 
 #include "tests/harness/gpu.h"
 #include "tests/train/layouts.h"
+#include "train/micro_batches.h"
+#include "train/router_stage.h"
 
 namespace coterie::train {
 namespace {
@@ -51,21 +53,68 @@ TEST_F(GpuStep, in_micro_batches_is_that_of_the_cpu) { compare(spec(), at::kDoub
 
 TEST_F(GpuStep, under_learned_routes_is_that_of_the_cpu) { compare(learned_spec(2), at::kDouble, 1e-10); }
 
-// With routes that the host knows, nothing between the batch and its embeddings waits for the GPU, nor does backward.
-TEST_F(GpuStep, embeds_and_differentiates_without_waiting) {
+/// Counts the waits for a GPU that torch warns of while it lives, of this thread and of the backward passes it starts.
+class Waits final : public c10::WarningHandler {
+ public:
+  Waits() { c10::cuda::warning_state().set_sync_debug_mode(c10::cuda::SyncDebugMode::L_WARN); }
+  Waits(const Waits&) = delete;
+  Waits& operator=(const Waits&) = delete;
+  ~Waits() override { c10::cuda::warning_state().set_sync_debug_mode(before_); }
+  void process(const c10::Warning& warning) override {
+    if (warning.msg().find("synchronizing") != std::string::npos) ++count_;
+  }
+  /// Since the latest call.
+  [[nodiscard]] int take() { return std::exchange(count_, 0); }
+
+ private:
+  const c10::cuda::SyncDebugMode before_ = c10::cuda::warning_state().get_sync_debug_mode();
+  int count_ = 0;
+  const c10::WarningUtils::WarningHandlerGuard guard_{this};
+};
+
+/// The waits of a forward pass with the sums of its routers, and of the backward pass.
+std::pair<int, int> waits_of(const model::ModelSpec& model_spec, const dist::Mesh& mesh) {
+  const auto model = model::make_sentence_encoder(model_spec, test::tiny_weights(model_spec, 5), mesh, at::kFloat);
+  const data::Batch batch = batch_for(mesh.world().rank(), mesh.world().size(), Shares::on_all_ranks);
+  const std::vector<data::PackedSequences> pieces = micro_batches(batch, 0, mesh.shape());
+  RouterStage routers({}, kDomains, model_spec.expert_count);
+  experts::Plans plans;
+  Waits waits;
+  const at::Tensor rows_BD = model.encoder->embed(pieces[0], {0.1, 0.1, RandomKey{3}}, plans);
+  routers.add(pieces[0], plans);
+  const int forward = waits.take();
+  torch::autograd::backward({rows_BD}, {at::ones_like(rows_BD)});
+  return {forward, waits.take()};
+}
+
+// Where the host knows the routes nothing between the batch and its embeddings waits for the GPU, nor does backward. A
+// learned route is waited for once in each layer, here two: how many rows travel is up to it.
+TEST_F(GpuStep, waits_for_learned_routes_alone) {
   const dist::Mesh mesh({}, {.share_gpu = true}, dist::DeviceKind::cuda);
   if (mesh.device().shared()) GTEST_SKIP() << "ranks that share a GPU communicate through the host";
-  const auto model = model::make_sentence_encoder(spec(), test::tiny_weights(spec(), 5), mesh, at::kFloat);
-  const data::Batch batch = batch_for(mesh.world().rank(), mesh.world().size(), Shares::on_all_ranks);
-  auto& warnings = c10::cuda::warning_state();
-  const auto before = warnings.get_sync_debug_mode();
-  warnings.set_sync_debug_mode(c10::cuda::SyncDebugMode::L_ERROR);
 
-  EXPECT_NO_THROW({
-    const at::Tensor rows_BD = model.encoder->embed(batch.sequences, {0.1, 0.1, RandomKey{3}});
-    torch::autograd::backward({rows_BD}, {at::ones_like(rows_BD)});
-  });
-  warnings.set_sync_debug_mode(before);
+  EXPECT_EQ(waits_of(spec(), mesh), std::pair(0, 0));
+  EXPECT_EQ(waits_of(learned_spec(1), mesh), std::pair(2, 0));
+  EXPECT_EQ(waits_of(learned_spec(2), mesh), std::pair(2, 0));
+}
+
+// Backward runs each layer again from its input.
+TEST_F(GpuStep, with_recomputed_activations_is_that_with_kept_ones) {
+  const dist::Mesh mesh({}, {.share_gpu = true}, dist::DeviceKind::cuda);
+  const data::Batch batch = batch_for(mesh.world().rank(), mesh.world().size(), Shares::on_all_ranks);
+  for (const model::ModelSpec& model_spec : {spec(), learned_spec(2)}) {
+    std::vector<StepResult> results;
+    for (const auto activations : {model::Activations::kept, model::Activations::recomputed}) {
+      const auto model =
+          model::make_sentence_encoder(model_spec, test::tiny_weights(model_spec, 5, at::kDouble), mesh, at::kDouble);
+      TrainingStep step({}, {}, 0, model, mesh);
+      model::Noise noise{0.1, 0.1, RandomKey{3}};
+      noise.activations = activations;
+      results.push_back(step.gradients(batch, some_mask(), noise));
+    }
+    EXPECT_EQ(results[0].loss, results[1].loss);
+    EXPECT_NEAR(results[0].gradient_norm, results[1].gradient_norm, 1e-10 * results[0].gradient_norm);
+  }
 }
 
 }  // namespace
