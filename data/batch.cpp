@@ -14,6 +14,12 @@ SequenceLayout select(const SequenceLayout& from, std::span<const std::size_t> c
   return layout;
 }
 
+std::int64_t Batch::tokens() const {
+  std::int64_t tokens = 0;
+  for (const SequenceLayout& share : shares) tokens += share.offsets.back();
+  return tokens;
+}
+
 PackedSequences select(const PackedSequences& from, std::span<const std::size_t> chosen) {
   PackedSequences packed{select(static_cast<const SequenceLayout&>(from), chosen), {}, {}};
   packed.tokens.reserve(static_cast<std::size_t>(packed.offsets.back()));

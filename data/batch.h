@@ -44,6 +44,7 @@ struct SequenceLayout {
   std::vector<std::int64_t> sequence_index;  ///< [B] index among all sequences of the global batch
   std::vector<std::int32_t> expert;          ///< [B] the expert named for each sequence, -1 for none; empty: none was
   [[nodiscard]] std::int64_t sequences() const { return static_cast<std::int64_t>(offsets.size()) - 1; }
+  friend bool operator==(const SequenceLayout&, const SequenceLayout&) = default;
 };
 
 /// Packed sequences: what the encoder runs on.
@@ -67,6 +68,8 @@ struct Batch {
   /// global batch the index of a side a is its position p, of a side b n + p, of the hard negative at place k 2 n + k.
   PackedSequences sequences;
   std::vector<SequenceLayout> shares;  ///< [ranks] of the sequences of every rank: each knows them all without asking
+  /// Of all ranks.
+  [[nodiscard]] std::int64_t tokens() const;
 };
 
 }  // namespace coterie::data

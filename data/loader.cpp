@@ -16,29 +16,39 @@ struct ShareDocuments {
   std::vector<std::int64_t> negatives;       ///< [g] places in the global list
   std::vector<std::uint32_t> documents;      ///< [B]
   std::vector<std::int64_t> sequence_index;  ///< [B]
+
+  void add(std::uint32_t document, std::int64_t index) {
+    documents.push_back(document);
+    sequence_index.push_back(index);
+  }
 };
 
-ShareDocuments documents_of(const std::vector<std::int64_t>& positions, const GlobalBatch& global) {
-  ShareDocuments share;
-  const auto add = [&](std::uint32_t document, std::int64_t index) {
-    share.documents.push_back(document);
-    share.sequence_index.push_back(index);
-  };
-  for (const std::int64_t p : positions) add(global.a[static_cast<std::size_t>(p)], p);
-  for (const std::int64_t p : positions) add(global.b[static_cast<std::size_t>(p)], global.pairs() + p);
-  for (std::size_t k = 0; k < global.negatives.size(); ++k) {
-    if (!std::binary_search(positions.begin(), positions.end(), global.negative_of[k])) continue;
-    const auto place = static_cast<std::int64_t>(k);
-    share.negatives.push_back(place);
-    add(global.negatives[k], 2 * global.pairs() + place);
+std::vector<ShareDocuments> documents_of(const std::vector<std::vector<std::int64_t>>& positions,
+                                         const GlobalBatch& global) {
+  std::vector<ShareDocuments> parts(positions.size());
+  std::vector<std::size_t> owner(global.a.size());
+  for (std::size_t rank = 0; rank < positions.size(); ++rank) {
+    for (const std::int64_t p : positions[rank]) {
+      parts[rank].add(global.a[static_cast<std::size_t>(p)], p);
+      owner[static_cast<std::size_t>(p)] = rank;
+    }
+    for (const std::int64_t p : positions[rank])
+      parts[rank].add(global.b[static_cast<std::size_t>(p)], global.pairs() + p);
   }
-  return share;
+  for (std::size_t k = 0; k < global.negatives.size(); ++k) {
+    ShareDocuments& part = parts[owner[static_cast<std::size_t>(global.negative_of[k])]];
+    const auto place = static_cast<std::int64_t>(k);
+    part.negatives.push_back(place);
+    part.add(global.negatives[k], 2 * global.pairs() + place);
+  }
+  return parts;
 }
 
-SequenceLayout layout_of(const Corpus& corpus, const ShareDocuments& share, std::int64_t max_length) {
+// Of whole documents one after another; `sequence_index` counts from 0.
+SequenceLayout layout_of(const Corpus& corpus, std::span<const std::uint32_t> documents, std::int64_t max_length) {
   SequenceLayout layout;
-  layout.sequence_index = share.sequence_index;
-  for (const std::uint32_t document : share.documents) {
+  for (const std::uint32_t document : documents) {
+    layout.sequence_index.push_back(layout.sequences());
     layout.offsets.push_back(layout.offsets.back() + std::min(corpus.length(document), max_length));
     layout.domain.push_back(corpus.domain(document));
     if (corpus.names_experts()) layout.expert.push_back(corpus.expert(document));
@@ -48,16 +58,17 @@ SequenceLayout layout_of(const Corpus& corpus, const ShareDocuments& share, std:
 
 Batch make_batch(const Corpus& corpus, GlobalBatch global, const LoaderOptions& options) {
   Batch batch;
-  auto shares = share(corpus, global, options.max_length, options.share_count);
-  for (std::size_t rank = 0; rank < shares.size(); ++rank) {
-    ShareDocuments share = documents_of(shares[rank], global);
-    batch.shares.push_back(layout_of(corpus, share, options.max_length));
-    if (static_cast<std::int64_t>(rank) != options.share_index) continue;
-    batch.sequences = pack(corpus, share.documents, options.max_length);
-    batch.sequences.sequence_index = std::move(share.sequence_index);
-    batch.positions = std::move(shares[rank]);
-    batch.negatives = std::move(share.negatives);
+  auto positions = share(corpus, global, options.max_length, options.share_count);
+  std::vector<ShareDocuments> parts = documents_of(positions, global);
+  for (const ShareDocuments& part : parts) {
+    batch.shares.push_back(layout_of(corpus, part.documents, options.max_length));
+    batch.shares.back().sequence_index = part.sequence_index;
   }
+  const auto mine = static_cast<std::size_t>(options.share_index);
+  batch.sequences = pack(corpus, parts[mine].documents, options.max_length);
+  batch.sequences.sequence_index = std::move(parts[mine].sequence_index);
+  batch.positions = std::move(positions[mine]);
+  batch.negatives = std::move(parts[mine].negatives);
   batch.global = std::move(global);
   return batch;
 }
@@ -65,14 +76,8 @@ Batch make_batch(const Corpus& corpus, GlobalBatch global, const LoaderOptions& 
 }  // namespace
 
 PackedSequences pack(const Corpus& corpus, std::span<const std::uint32_t> documents, std::int64_t max_length) {
-  PackedSequences packed;
-  for (const std::uint32_t document : documents) {
-    packed.sequence_index.push_back(packed.sequences());
-    corpus.read_tokens(document, max_length, packed.tokens);
-    packed.offsets.push_back(static_cast<std::int64_t>(packed.tokens.size()));
-    packed.domain.push_back(corpus.domain(document));
-    if (corpus.names_experts()) packed.expert.push_back(corpus.expert(document));
-  }
+  PackedSequences packed{layout_of(corpus, documents, max_length), {}, {}};
+  for (const std::uint32_t document : documents) corpus.read_tokens(document, max_length, packed.tokens);
   return packed;
 }
 

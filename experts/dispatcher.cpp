@@ -11,8 +11,8 @@
 
 namespace coterie::experts {
 
-Plan Dispatcher::plan(const Choice& choice, std::int64_t tokens, std::vector<std::int64_t> counts_RE) const {
-  return make_plan(choice, tokens, experts_, group_, std::move(counts_RE));
+Plan Dispatcher::plan(const Choice& choice, std::int64_t tokens, std::vector<std::int64_t> known) const {
+  return make_plan(choice, tokens, experts_, group_, std::move(known));
 }
 
 at::Tensor Dispatcher::dispatch(const at::Tensor& tokens_TD, const Plan& plan) const {

@@ -20,9 +20,9 @@ class Dispatcher {
   /// @param experts  E, divisible by the size of the group
   Dispatcher(const dist::ProcessGroup& group, std::int64_t experts) : group_(group), experts_(experts) {}
 
-  /// @param counts_RE  as `make_plan`
+  /// @param known  as `make_plan`
   /// @note collective over the group where there are no counts
-  [[nodiscard]] Plan plan(const Choice& choice, std::int64_t tokens, std::vector<std::int64_t> counts_RE = {}) const;
+  [[nodiscard]] Plan plan(const Choice& choice, std::int64_t tokens, std::vector<std::int64_t> known = {}) const;
 
   /// @param tokens_TD  [T, D]
   /// @return           [R, D], the rows of local expert 0 first

@@ -12,35 +12,38 @@ namespace {
 struct Words {
   const char* label;
   const char* labels;
-  const char* unit;
 };
 
 Words words_of(Enforced by) {
   switch (by) {
     case Enforced::index:
-      return {"the expert of a text", "experts", "sequence"};
+      return {"the expert of a text", "experts"};
     case Enforced::token_type:
-      return {"the type of a token", "token types", "token"};
+      return {"the type of a token", "token types"};
     case Enforced::domain:
     case Enforced::one:
       break;
   }
-  return {"the domain of a text", "domains", "sequence"};
+  return {"the domain of a text", "domains"};
 }
 
 }  // namespace
 
-void EnforcedRouter::check(std::int64_t label, std::size_t place) const {
-  if (label >= 0 && label < experts_) return;
-  const Words words = words_of(by_);
-  throw DataError(str("router: ", words.label, " must be in 0..", experts_ - 1, ", got ",
-                      label < 0 ? "none" : std::to_string(label), " (", words.unit, " ", place, " of the batch)"));
+void EnforcedRouter::refuse(std::int64_t label, const std::string& place) const {
+  throw DataError(str("router: ", words_of(by_).label, " must be in 0..", experts_ - 1, ", got ",
+                      label < 0 ? "none" : std::to_string(label), " (", place, ")"));
 }
 
 std::span<const std::int32_t> EnforcedRouter::labels_of(const BatchLayout& layout) const {
   const std::span<const std::int32_t> labels = by_ == Enforced::index ? layout.expert : layout.domain;
   COTERIE_CHECK(ShapeError, labels.size() + 1 == layout.offsets.size(), "router: ", labels.size(), " ",
                 words_of(by_).labels, " for ", static_cast<std::int64_t>(layout.offsets.size()) - 1, " sequences");
+  // Where it stands among all, if that is known: it may be another rank's.
+  const bool global = layout.sequence_index.size() == labels.size();
+  for (std::size_t b = 0; b < labels.size(); ++b)
+    if (!has(labels[b]))
+      refuse(labels[b], global ? str("sequence ", layout.sequence_index[b], " of the global batch")
+                               : str("sequence ", b, " of the batch"));
   return labels;
 }
 
@@ -48,10 +51,8 @@ at::Tensor EnforcedRouter::of_sequences(const BatchLayout& layout) const {
   const std::span<const std::int32_t> labels = labels_of(layout);
   at::Tensor expert_T = at::empty({layout.offsets.back()}, at::kLong);
   auto* expert = expert_T.mutable_data_ptr<std::int64_t>();
-  for (std::size_t b = 0; b < labels.size(); ++b) {
-    check(labels[b], b);
+  for (std::size_t b = 0; b < labels.size(); ++b)
     std::fill(expert + layout.offsets[b], expert + layout.offsets[b + 1], labels[b]);
-  }
   return expert_T;
 }
 
@@ -63,7 +64,7 @@ at::Tensor EnforcedRouter::of_tokens(const BatchLayout& layout) const {
                 "router: ", layout.token_type.size(), " token types for ", tokens, " tokens");
   auto* expert = expert_T.mutable_data_ptr<std::int64_t>();
   for (std::size_t t = 0; t < layout.token_type.size(); ++t) {
-    check(layout.token_type[t], t);
+    if (!has(layout.token_type[t])) refuse(layout.token_type[t], str("token ", t, " of the batch"));
     expert[t] = layout.token_type[t];
   }
   return expert_T;
@@ -71,13 +72,14 @@ at::Tensor EnforcedRouter::of_tokens(const BatchLayout& layout) const {
 
 std::vector<std::int64_t> EnforcedRouter::counts(const BatchLayout& layout, const RouterNoise& /*noise*/) const {
   if (by_ == Enforced::token_type) return {};
-  if (by_ == Enforced::one) return {layout.offsets.back()};
   std::vector<std::int64_t> counts_E(static_cast<std::size_t>(experts_), 0);
-  const std::span<const std::int32_t> labels = labels_of(layout);
-  for (std::size_t b = 0; b < labels.size(); ++b) {
-    check(labels[b], b);
-    counts_E[static_cast<std::size_t>(labels[b])] += layout.offsets[b + 1] - layout.offsets[b];
+  if (by_ == Enforced::one) {
+    counts_E[0] = layout.offsets.back();
+    return counts_E;
   }
+  const std::span<const std::int32_t> labels = labels_of(layout);
+  for (std::size_t b = 0; b < labels.size(); ++b)
+    counts_E[static_cast<std::size_t>(labels[b])] += layout.offsets[b + 1] - layout.offsets[b];
   return counts_E;
 }
 

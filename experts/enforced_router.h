@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "experts/router.h"
 
@@ -32,10 +33,12 @@ class EnforcedRouter final : public Router {
   [[nodiscard]] bool fixed_by_layout() const noexcept override { return true; }
 
  private:
+  /// What names the expert of each sequence, checked.
   [[nodiscard]] std::span<const std::int32_t> labels_of(const BatchLayout& layout) const;
   [[nodiscard]] at::Tensor of_sequences(const BatchLayout& layout) const;
   [[nodiscard]] at::Tensor of_tokens(const BatchLayout& layout) const;
-  void check(std::int64_t label, std::size_t place) const;
+  [[nodiscard]] bool has(std::int64_t label) const noexcept { return label >= 0 && label < experts_; }
+  [[noreturn]] void refuse(std::int64_t label, const std::string& place) const;
 
   Enforced by_;
   std::int64_t experts_;

@@ -11,12 +11,12 @@ namespace {
 
 // What each rank of the expert group assigns to each expert, where all ranks know it.
 std::vector<std::int64_t> known_counts(const Router& router, const BatchLayout& layout, const RouterNoise& noise) {
-  std::vector<std::int64_t> counts_RE;
+  std::vector<std::int64_t> known;
   for (const BatchLayout& peer : layout.peers) {
     const std::vector<std::int64_t> counts_E = router.counts(peer, noise);
-    counts_RE.insert(counts_RE.end(), counts_E.begin(), counts_E.end());
+    known.insert(known.end(), counts_E.begin(), counts_E.end());
   }
-  return counts_RE;
+  return known;
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 #include <ATen/Functions.h>
 
-#include <algorithm>
 #include <numeric>
 #include <utility>
 
@@ -61,7 +60,7 @@ Plan Plan::on(const at::Device& device) const {
 }
 
 Plan make_plan(const Choice& made, std::int64_t tokens, std::int64_t experts, const dist::ProcessGroup& group,
-               std::vector<std::int64_t> counts_RE) {
+               std::vector<std::int64_t> known) {
   const Choice choice{made.token_S, made.expert_S.cpu()};
   const std::int64_t ranks = group.size();
   const dist::ExpertBlocks blocks = dist::expert_blocks(experts, group.size());
@@ -85,12 +84,15 @@ Plan make_plan(const Choice& made, std::int64_t tokens, std::int64_t experts, co
   const at::Tensor counts_E = at::bincount(choice.expert_S, {}, experts);
   COTERIE_CHECK(ShapeError, counts_E.size(0) == experts, "plan: an expert above ", experts - 1, " was assigned");
   const std::span mine(counts_E.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(experts));
-  if (counts_RE.empty()) counts_RE = group.all_gather_counts(mine);
-  COTERIE_CHECK(ShapeError, static_cast<std::int64_t>(counts_RE.size()) == ranks * experts, "plan: ", counts_RE.size(),
+  if (known.empty()) known = group.all_gather_counts(mine);
+  COTERIE_CHECK(ShapeError, static_cast<std::int64_t>(known.size()) == ranks * experts, "plan: ", known.size(),
                 " counts for ", ranks, " ranks and ", experts, " experts");
-  COTERIE_CHECK(ShapeError, std::equal(mine.begin(), mine.end(), counts_RE.begin() + group.rank() * experts),
-                "plan: what this rank assigns is not what its peers expect");
-  const CountMatrix matrix{std::move(counts_RE), experts};
+  const CountMatrix matrix{std::move(known), experts};
+  for (std::int64_t e = 0; e < experts; ++e) {
+    const std::int64_t assigned = mine[static_cast<std::size_t>(e)];
+    COTERIE_CHECK(ShapeError, matrix.at(group.rank(), e) == assigned, "plan: peers expect ", matrix.at(group.rank(), e),
+                  " assignments to expert ", e, " from rank ", group.rank(), " of the group, it has ", assigned);
+  }
   plan.send.assign(static_cast<std::size_t>(ranks), 0);
   plan.receive.assign(static_cast<std::size_t>(ranks), 0);
   plan.rows_per_expert.assign(static_cast<std::size_t>(local), 0);

@@ -36,12 +36,12 @@ struct Plan {
 /// Plans the exchange for a choice, on the host: a choice that was made on a GPU is waited for, one that follows from
 /// the layout is not.
 ///
-/// @param experts    E; each rank owns its block of `dist::expert_blocks`
-/// @param counts_RE  [R, E], assignments of each rank of the group to each expert, where every rank knows them;
-///                   empty on every rank: they are exchanged
+/// @param experts  E; each rank owns its block of `dist::expert_blocks`
+/// @param known    [ranks, E], assignments of each rank of the group to each expert, where every rank knows them; empty
+///                 on every rank: they are exchanged
 /// @throws ShapeError if the choice does not fit; ConfigError if the size of the group does not divide E
 /// @note collective over the group where there are no counts; E of them then travel from each rank to each
 [[nodiscard]] Plan make_plan(const Choice& made, std::int64_t tokens, std::int64_t experts,
-                             const dist::ProcessGroup& group, std::vector<std::int64_t> counts_RE = {});
+                             const dist::ProcessGroup& group, std::vector<std::int64_t> known = {});
 
 }  // namespace coterie::experts

@@ -75,7 +75,7 @@ class Router {
   /// How many assignments each expert gets of a layout, where that follows from what ranks know of each other.
   ///
   /// @return  [E]; empty: a rank must ask
-  /// @throws DataError if a sequence cannot be routed
+  /// @throws DataError if a sequence cannot be routed; ShapeError if the layout does not fit
   [[nodiscard]] virtual std::vector<std::int64_t> counts(const BatchLayout& /*layout*/,
                                                          const RouterNoise& /*noise*/) const {
     return {};

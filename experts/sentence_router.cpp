@@ -44,22 +44,25 @@ std::int64_t random_expert(std::int64_t sequence_index, std::int64_t experts, Ra
       random_below(key, static_cast<std::uint64_t>(sequence_index), static_cast<std::uint64_t>(experts)));
 }
 
+std::vector<std::int64_t> RandomRouter::experts_of(const BatchLayout& layout, RandomKey key) const {
+  std::vector<std::int64_t> expert_B;
+  for (const std::int64_t index : layout.sequence_index) expert_B.push_back(random_expert(index, experts_, key));
+  return expert_B;
+}
+
 std::vector<std::int64_t> RandomRouter::counts(const BatchLayout& layout, const RouterNoise& noise) const {
   std::vector<std::int64_t> counts_E(static_cast<std::size_t>(experts_), 0);
-  for (std::size_t b = 0; b < layout.sequence_index.size(); ++b) {
-    const std::int64_t expert = random_expert(layout.sequence_index[b], experts_, noise.key);
-    counts_E[static_cast<std::size_t>(expert)] += layout.offsets[b + 1] - layout.offsets[b];
-  }
+  const std::vector<std::int64_t> expert_B = experts_of(layout, noise.key);
+  for (std::size_t b = 0; b < expert_B.size(); ++b)
+    counts_E[static_cast<std::size_t>(expert_B[b])] += layout.offsets[b + 1] - layout.offsets[b];
   return counts_E;
 }
 
 Routing RandomRouter::route(const at::Tensor& /*tokens_TD*/, const BatchLayout& layout, const RouterNoise& noise,
                             const Choice* replay) const {
   if (replay != nullptr) return {*replay, {}, {}};
-  std::vector<std::int64_t> expert;
-  for (const std::int64_t index : layout.sequence_index) expert.push_back(random_expert(index, experts_, noise.key));
-  return {
-      choice_of(at::tensor(expert, at::kLong).unsqueeze(1), at::tensor(sequence_of_tokens(layout), at::kLong)), {}, {}};
+  const at::Tensor expert_B = at::tensor(experts_of(layout, noise.key), at::kLong);
+  return {choice_of(expert_B.unsqueeze(1), at::tensor(sequence_of_tokens(layout), at::kLong)), {}, {}};
 }
 
 }  // namespace coterie::experts

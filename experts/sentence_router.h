@@ -41,6 +41,8 @@ class RandomRouter final : public Router {
   [[nodiscard]] bool fixed_by_layout() const noexcept override { return false; }
 
  private:
+  [[nodiscard]] std::vector<std::int64_t> experts_of(const BatchLayout& layout, RandomKey key) const;
+
   std::int64_t experts_;
 };
 

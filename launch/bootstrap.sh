@@ -164,7 +164,7 @@ fetch_cuda_torch() {
   fetch_torch
   open_stage "torch-$TORCH_VERSION-cuda"
   if ! have_cuda_torch "$place/torch"; then
-    say "fetching NVIDIA's libraries for LibTorch (about 2 GB) into $place"
+    say "fetching NVIDIA's libraries for LibTorch (about 3 GB) into $place"
     fetch_wheels "${CUDA_REQUIREMENTS[@]}"
     cp -al -- "$cache/torch-$TORCH_VERSION/torch" "$stage/wheels/torch"
     expect_libraries libtorch_cuda.so

@@ -43,6 +43,9 @@ run_tests() {
 
 have_nvcc() { [[ $("${CUDACXX:-nvcc}" --version 2>/dev/null) == *'release 13.'* ]]; }
 
+# A LibTorch of one's own may be one without CUDA.
+has_cuda_torch() { [ -z "${COTERIE_TORCH:-}" ] || [ -f "$COTERIE_TORCH/lib/libtorch_cuda.so" ]; }
+
 # Slurm, for the test that runs a sweep on it. Nothing else needs it: where it cannot be had, that test is skipped.
 install_slurm() {
   if [ "${COTERIE_PACKAGES:-1}" = 0 ] || ! is_root || command -v slurmctld >/dev/null; then return 0; fi
@@ -61,7 +64,7 @@ if [ "${COTERIE_TEST_ASAN:-1}" != 0 ]; then
   run_tests asan -R "$(cat "$root/build/asan/unit_tests.regex")"
 fi
 
-if [ "${COTERIE_TEST_CUDA:-1}" != 0 ] && have_nvcc; then
+if [ "${COTERIE_TEST_CUDA:-1}" != 0 ] && have_nvcc && has_cuda_torch; then
   "$root/launch/bootstrap.sh" cuda coterie_cli coterie_gpu_tests cli_run_test
   run_tests cuda -R '^cli_run_test$|_gpu_test'
 fi

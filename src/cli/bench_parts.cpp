@@ -68,6 +68,7 @@ struct LayerParts {
   std::int64_t experts;
   Sequences sequences;
   std::int64_t local;
+  int expert_ranks;
   dist::Device device;
 
   LayerParts(const train::RunOptions& options, const dist::Mesh& mesh)
@@ -76,12 +77,18 @@ struct LayerParts {
         experts(options.experts.count > 0 ? options.experts.count : 4),
         sequences(length_of(options, spec), experts),
         local(mesh.shape().local_experts(experts)),
+        expert_ranks(mesh.shape().expert_size()),
         device(mesh.device()) {}
 
   [[nodiscard]] at::Tensor tokens() const {
     return at::randn({sequences.tokens(), spec.bert.hidden_size}).to(device.place(), product);
   }
-  [[nodiscard]] experts::BatchLayout layout() const { return {sequences.offsets, sequences.domain, sequences.index}; }
+  /// All ranks have the same sequences, and know it.
+  [[nodiscard]] experts::BatchLayout layout() const {
+    experts::BatchLayout layout{sequences.offsets, sequences.domain, sequences.index};
+    layout.peers.assign(static_cast<std::size_t>(expert_ranks), layout);
+    return layout;
+  }
 };
 
 }  // namespace

@@ -52,8 +52,8 @@ std::vector<StepSample> run_steps(const train::RunOptions& options, const data::
     const train::StepResult result = step.run(batch, mask, noise, 1.0);
     dist::finish_gpu_work();
     const double step_ms = load_ms + watch.lap_ms();
-    const std::int64_t tokens = mesh.world().all_reduce(static_cast<std::int64_t>(batch.sequences.tokens.size()));
-    if (s >= kWarmUp) samples.push_back({result.times, load_ms, step_ms, tokens, usage().ru_minflt - faults_before});
+    if (s >= kWarmUp)
+      samples.push_back({result.times, load_ms, step_ms, batch.tokens(), usage().ru_minflt - faults_before});
   }
   return samples;
 }

@@ -51,6 +51,14 @@ experts::BatchLayout layout_of(const data::SequenceLayout& sequences) {
   return {sequences.offsets, sequences.domain, sequences.sequence_index, sequences.expert};
 }
 
+// With what is known of the other ranks. Points into what it is made of.
+experts::BatchLayout layout_of(const data::PackedSequences& sequences, const std::vector<std::int32_t>& segments) {
+  experts::BatchLayout layout = layout_of(sequences);
+  layout.token_type = segments;
+  for (const data::SequenceLayout& peer : sequences.peers) layout.peers.push_back(layout_of(peer));
+  return layout;
+}
+
 }  // namespace
 
 struct Encoder::Pass {
@@ -58,6 +66,7 @@ struct Encoder::Pass {
   Noise noise;
   kernels::TokenPlaces places;
   std::vector<std::int32_t> segments;  // read by the router of token types alone
+  experts::BatchLayout layout;         // of these
 };
 
 Encoder::Encoder(const ModelSpec& spec, const kernels::ParameterStore& store, const ExpertRange& range,
@@ -130,11 +139,8 @@ at::Tensor Encoder::feed_forward(const Layer& layer, const at::Tensor& tokens_TD
                                  experts::Plans& plans, RandomKey key) const {
   if (const auto* dense = std::get_if<experts::Mlp>(&layer.mlp))
     return dense->forward(tokens_TD, spec_.bert.activation);
-  experts::BatchLayout layout = layout_of(pass.sequences);
-  for (const data::SequenceLayout& peer : pass.sequences.peers) layout.peers.push_back(layout_of(peer));
-  layout.token_type = pass.segments;
-  return std::get<experts::MoeLayer>(layer.mlp).forward(tokens_TD, layout, {pass.noise.jitter, pass.noise.logits, key},
-                                                        plans);
+  return std::get<experts::MoeLayer>(layer.mlp).forward(tokens_TD, pass.layout,
+                                                        {pass.noise.jitter, pass.noise.logits, key}, plans);
 }
 
 at::Tensor Encoder::run_layer(std::size_t n, const at::Tensor& tokens_TD, const Pass& pass,
@@ -175,8 +181,9 @@ at::Tensor Encoder::recomputed_layer(std::size_t n, const at::Tensor& tokens_TD,
 
 at::Tensor Encoder::forward(const data::PackedSequences& sequences, const Noise& noise, experts::Plans& plans,
                             std::vector<at::Tensor>* states) const {
-  Pass common{sequences, noise, experts::token_places(layout_of(sequences)), {}};
+  Pass common{sequences, noise, experts::token_places(layout_of(sequences)), {}, {}};
   if (spec_.router == experts::RouterKind::token_type) common.segments = segments_of(sequences);
+  common.layout = layout_of(sequences, common.segments);
   common.places.put_on(words_VD_.device());
   plans.begin_pass();
   const auto pass = std::make_shared<const Pass>(std::move(common));

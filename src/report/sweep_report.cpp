@@ -61,14 +61,14 @@ std::string interval_figures(const json& table) {
 std::string cost_figure(const json& table) {
   std::vector<Interval> rows;
   for (const json& row : table.at("comparisons"))
-    if (row.at("measure") == table.at("measures").at(0) && row.at("seconds").is_number()) {
-      Interval interval{.name = row.at("cell"), .values = {}, .mean = row.at("seconds")};
+    if (row.at("measure") == table.at("measures").at(0) && row.at("core_seconds").is_number()) {
+      Interval interval{.name = row.at("cell"), .values = {}, .mean = row.at("core_seconds")};
       for (const json& cell : table.at("cells"))
         if (cell.at("name") == row.at("cell") && cell.at("state") == "finished")
-          interval.values.push_back(cell.at("seconds"));
+          interval.values.push_back(cell.at("core_seconds"));
       rows.push_back(std::move(interval));
     }
-  return interval_figure("Cost", "seconds of a cell", rows, std::nullopt);
+  return interval_figure("Cost", "seconds of a cell on one core", rows, std::nullopt);
 }
 
 /// Validation curves of the first seed of each cell: one for each combination stays readable.

@@ -41,7 +41,7 @@ struct PlannedCell {
 /// What the commands of a cell cost, as far as it is known.
 struct Cost {
   double seconds = 0.0;        ///< of all commands that ended
-  double core_seconds = 0.0;   ///< that they were computing
+  double core_seconds = 0.0;   ///< processor time of all their processes
   double peak_mib = 0.0;       ///< of the largest process
   std::int64_t starts = 0;     ///< of `train`: 1 for a cell that was never interrupted
   std::int64_t unknown = 0;    ///< commands whose end nobody saw

@@ -186,8 +186,8 @@ std::string reading(const std::string& baseline) {
       "' at the same seed. p (t): two-sided paired t-test over seeds; p (sign): two-sided sign-flip permutation ",
       "test over seeds, exact up to 20, never below 2 / 2^seeds. detectable: the difference that the t-test ",
       "finds with probability 0.8 at level 0.05. No correction is made for several comparisons. seconds: wall ",
-      "time of the commands of a cell, mean, those left out whose driver was killed; core s: the time that they were ",
-      "computing on one core, whatever else the machine did; peak MiB: of the largest process.");
+      "time of the commands of a cell, mean, those left out whose driver was killed; core s: processor ",
+      "time of all their processes, with what ranks spend waiting for each other; peak MiB: of the largest process.");
 }
 
 ordered_json results_json(const Results& results) {

@@ -193,7 +193,8 @@ void Driver::finish(const Work& work) {
   used_cores_ -= cores_of(work.cell);
   ++done_;
   log::info(str("sweep: ", plan_.cells[work.cell].cell.folder, " finished after ", duration_text(cost.seconds), ", ",
-                decimal(cost.peak_mib, 0), " MiB; ", done_, " of ", plan_.cells.size(), " cells done"));
+                duration_text(cost.core_seconds), " on one core, ", decimal(cost.peak_mib, 0), " MiB; ", done_, " of ",
+                plan_.cells.size(), " cells done"));
 }
 
 void Driver::fail(const Work& work, int code) {

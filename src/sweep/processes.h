@@ -21,7 +21,7 @@ struct Ended {
   int id = 0;
   int code = 0;               ///< 128 + the signal's number if one ended it
   double seconds = 0.0;       ///< from its start
-  double core_seconds = 0.0;  ///< that it and those it waited for were computing
+  double core_seconds = 0.0;  ///< processor time of it and of those it waited for
   double peak_mib = 0.0;      ///< of the largest process among these
 };
 

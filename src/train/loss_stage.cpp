@@ -4,22 +4,23 @@
 #include <c10/core/GradMode.h>
 
 #include "base/error.h"
+#include "kernels/upload.h"
 
 namespace coterie::train {
 namespace {
 
 // The gathered row of each sequence of the global batch: all sides a, all sides b, all hard negatives.
-at::Tensor global_order(const dist::ProcessGroup& world, const std::vector<std::int64_t>& sequence_index,
-                        const dist::Splits& rows) {
-  const at::Tensor all = world.all_gather(at::tensor(sequence_index, at::kLong), rows);
-  const auto* index = all.const_data_ptr<std::int64_t>();
-  const std::int64_t count = all.numel();
-  at::Tensor row_of = at::full({count}, -1, at::kLong);
-  auto* row = row_of.mutable_data_ptr<std::int64_t>();
+std::vector<std::int64_t> global_order(const std::vector<data::SequenceLayout>& shares) {
+  std::vector<std::int64_t> index;
+  for (const data::SequenceLayout& share : shares)
+    index.insert(index.end(), share.sequence_index.begin(), share.sequence_index.end());
+  const auto count = static_cast<std::int64_t>(index.size());
+  std::vector<std::int64_t> row_of(index.size(), -1);
   for (std::int64_t i = 0; i < count; ++i) {
-    COTERIE_CHECK(ShapeError, index[i] >= 0 && index[i] < count && row[index[i]] < 0, "loss: sequence ", index[i],
-                  " of ", count, " is held twice or out of range");
-    row[index[i]] = i;
+    const std::int64_t sequence = index[static_cast<std::size_t>(i)];
+    COTERIE_CHECK(ShapeError, sequence >= 0 && sequence < count && row_of[static_cast<std::size_t>(sequence)] < 0,
+                  "loss: sequence ", sequence, " of ", count, " is held twice or out of range");
+    row_of[static_cast<std::size_t>(sequence)] = i;
   }
   return row_of;
 }
@@ -29,9 +30,9 @@ at::Tensor global_order(const dist::ProcessGroup& world, const std::vector<std::
 LossResult loss_stage(const dist::ProcessGroup& world, const BatchLoss& loss, const at::Tensor& embeddings_BD,
                       const data::Batch& batch, double scale, const NegativeMask& mask) {
   const c10::NoGradGuard no_grad;
-  const std::int64_t mine = batch.sequences.sequences();
-  const dist::Splits rows = world.all_gather_counts(std::span(&mine, 1));
-  const at::Tensor order = global_order(world, batch.sequences.sequence_index, rows).to(embeddings_BD.device());
+  dist::Splits rows;
+  for (const data::SequenceLayout& share : batch.shares) rows.push_back(share.sequences());
+  const at::Tensor order = kernels::upload(global_order(batch.shares), embeddings_BD.device());
   const at::Tensor gathered = world.all_gather(embeddings_BD.detach().contiguous(), rows);
   const std::int64_t n = batch.global.pairs();
   const dist::Splits sides = {n, n, order.size(0) - 2 * n};

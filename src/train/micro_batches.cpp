@@ -32,6 +32,9 @@ std::vector<data::PackedSequences> micro_batches(const data::Batch& batch, std::
                                                  const dist::MeshShape& mesh) {
   COTERIE_CHECK(ShapeError, batch.shares.size() == static_cast<std::size_t>(mesh.ranks()),
                 "micro-batches: ", batch.shares.size(), " shares for ", mesh.ranks(), " ranks");
+  const auto own = static_cast<std::size_t>(mesh.first_of_expert_group() + mesh.expert_rank());
+  COTERIE_CHECK(ShapeError, batch.shares[own] == batch.sequences,
+                "micro-batches: what peers know of this rank's sequences is not what it has");
   const auto first = static_cast<std::size_t>(mesh.first_of_expert_group());
   std::vector<Pieces> of_peers;
   std::size_t most = 0;

@@ -18,7 +18,7 @@ namespace coterie::train {
 /// @param batch   with the shares of all ranks of the mesh
 /// @param tokens  0: one piece
 /// @return        at least one piece; together every sequence of this rank once
-/// @throws ShapeError if there is not a share for each rank
+/// @throws ShapeError if there is not a share for each rank, or this rank's is not that of its sequences
 [[nodiscard]] std::vector<data::PackedSequences> micro_batches(const data::Batch& batch, std::int64_t tokens,
                                                                const dist::MeshShape& mesh);
 

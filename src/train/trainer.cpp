@@ -157,7 +157,6 @@ void Trainer::train_step(data::Loader& loader) {
   ++state_.step;
   state_.cursor = loader.cursor();
 
-  const std::int64_t tokens = mesh_.world().all_reduce(static_cast<std::int64_t>(batch.sequences.tokens.size()));
   if (!log_) return;
   add(routers_, result.routers);
   loads_.add(result.routers);
@@ -170,7 +169,7 @@ void Trainer::train_step(data::Loader& loader) {
               .learning_rate = factor * options_.optim.lr,
               .step_ms = watch.lap_ms(),
               .pairs = batch.global.pairs(),
-              .tokens = tokens,
+              .tokens = batch.tokens(),
               .masked_cells = static_cast<std::int64_t>(mask.known.columns.size()),
               .hard_negatives = static_cast<std::int64_t>(batch.global.negatives.size()),
               .auxiliary = result.auxiliary,

@@ -126,6 +126,8 @@ TEST_F(HardNegatives, reach_the_rank_of_their_pair) {
   for (const std::int64_t ranks : {1, 3}) {
     std::vector<std::int64_t> places;
     std::vector<std::uint32_t> drawn;
+    std::vector<std::vector<SequenceLayout>> told;  // to each rank of all
+    std::vector<SequenceLayout> have;
     for (std::int64_t rank = 0; rank < ranks; ++rank) {
       LoaderOptions options;
       options.sampler = {.batch_pairs = 8, .window_pairs = 100};
@@ -136,6 +138,8 @@ TEST_F(HardNegatives, reach_the_rank_of_their_pair) {
       const Batch batch = Loader(path_, options).next();
       if (rank == 0) drawn = batch.global.negatives;
       EXPECT_EQ(batch.global.negatives, drawn);
+      told.push_back(batch.shares);
+      have.push_back(batch.sequences);
       const std::size_t pairs = batch.positions.size();
       ASSERT_EQ(batch.sequences.sequences(), static_cast<std::int64_t>(2 * pairs + batch.negatives.size()));
       for (std::size_t k = 0; k < batch.negatives.size(); ++k) {
@@ -150,6 +154,7 @@ TEST_F(HardNegatives, reach_the_rank_of_their_pair) {
       }
       places.insert(places.end(), batch.negatives.begin(), batch.negatives.end());
     }
+    for (const auto& shares : told) EXPECT_TRUE(shares == have);
     std::sort(places.begin(), places.end());
     EXPECT_FALSE(places.empty());
     for (std::size_t k = 0; k < places.size(); ++k) EXPECT_EQ(places[k], static_cast<std::int64_t>(k));

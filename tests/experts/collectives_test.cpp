@@ -1,61 +1,21 @@
-// What layers of experts communicate, counted: a rank waits for others where a plan is made, and nowhere else before
-// rows arrive.
+// What layers of experts communicate, counted: a rank waits for others where a plan is made that ranks cannot know of
+// each other, and nowhere else before rows arrive.
 #include <torch/csrc/autograd/autograd.h>
 
-#include <map>
 #include <memory>
-#include <utility>
 
 #include "experts/moe_layer.h"
 #include "kernels/recompute.h"
 #include "tests/experts/mlps.h"
 #include "tests/experts/on_ranks.h"
+#include "tests/harness/counting_group.h"
 
 namespace coterie::experts {
 namespace {
 
 using dist::Collective;
-using Counts = std::map<Collective, int>;
-
-/// A group that counts what goes through it.
-class CountingGroup final : public dist::ProcessGroup {
- public:
-  explicit CountingGroup(const dist::ProcessGroup& group) : ProcessGroup("counting"), group_(group) {}
-  [[nodiscard]] int rank() const noexcept override { return group_.rank(); }
-  [[nodiscard]] int size() const noexcept override { return group_.size(); }
-  /// Since the latest call.
-  [[nodiscard]] Counts take() { return std::exchange(counts_, {}); }
-
- private:
-  void do_all_to_all(const at::Tensor& rows, const dist::Splits& send, at::Tensor& out,
-                     const dist::Splits& receive) const override {
-    ++counts_[Collective::all_to_all];
-    out.copy_(group_.all_to_all(rows, send, receive));
-  }
-  void do_all_reduce(at::Tensor& values, dist::Reduce op) const override {
-    ++counts_[Collective::all_reduce];
-    group_.all_reduce(values, op);
-  }
-  void do_all_gather(const at::Tensor& rows, const dist::Splits& counts, at::Tensor& out) const override {
-    ++counts_[Collective::all_gather];
-    out.copy_(group_.all_gather(rows, counts));
-  }
-  void do_reduce_scatter(const at::Tensor& rows, const dist::Splits& counts, at::Tensor& out) const override {
-    ++counts_[Collective::reduce_scatter];
-    out.copy_(group_.reduce_scatter(rows, counts));
-  }
-  void do_broadcast(at::Tensor& values, int root) const override {
-    ++counts_[Collective::broadcast];
-    group_.broadcast(values, root);
-  }
-  void do_barrier() const override {
-    ++counts_[Collective::barrier];
-    group_.barrier();
-  }
-
-  const dist::ProcessGroup& group_;
-  mutable Counts counts_;
-};
+using test::CountingGroup;
+using test::Counts;
 
 /// Sends each token to one expert, in turn.
 class InTurn final : public Router {
@@ -116,7 +76,8 @@ class Collectives : public testing::TestWithParam<int> {
 
 INSTANTIATE_TEST_SUITE_P(Axes, Collectives, testing::ValuesIn(axes()), testing::PrintToStringParamName());
 
-// Each layer sends rows to the experts and back, in every pass. What others send is asked by an all-gather of counts.
+// Each layer sends rows to the experts and back, in every pass. What others send is asked by an all-gather of counts,
+// unless ranks know it.
 
 TEST_P(Collectives, layers_whose_route_follows_from_the_layout_ask_for_counts_once) {
   stack(/*fixed=*/true);

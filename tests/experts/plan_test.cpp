@@ -48,7 +48,7 @@ TEST_F(PlanAlone, is_that_of_the_counts_that_ranks_know_and_minds_others) {
   EXPECT_THAT(test::error_of<ShapeError>([&] {
                 (void)make_plan(choice, 3, 4, *solo_, {1, 1, 1, 0});
               }),
-              HasSubstr("plan: what this rank assigns is not what its peers expect"));
+              HasSubstr("plan: peers expect 1 assignments to expert 1 from rank 0 of the group, it has 0"));
   EXPECT_THAT(test::error_of<ShapeError>([&] {
                 (void)make_plan(choice, 3, 4, *solo_, {1, 2});
               }),

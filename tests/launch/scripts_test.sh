@@ -274,19 +274,27 @@ expect 'exit code' "$code" 8
 expect 'last line' "$(tail -n 1 "$work/out")" '1 passed, 2 failed, 2 skipped'
 expect 'passes with CUDA' "$(grep -c 'preset cuda' "$FAKE_LOG")" 0
 
-test=test_with_cuda_is_a_pass_more_where_nvcc_is
+test=test_leaves_cuda_out_where_torch_has_none
+COTERIE_TEST_ASAN=0 run env -u COTERIE_TEST_CUDA -u CUDACXX "$project/launch/test.sh"
+expect 'exit code' "$code" 8
+expect 'last line' "$(tail -n 1 "$work/out")" '1 passed, 2 failed, 2 skipped'
+expect 'passes with CUDA' "$(grep -c 'preset cuda' "$FAKE_LOG")" 0
+
+test=test_with_cuda_is_a_pass_more_where_nvcc_and_its_torch_are
+touch "$COTERIE_TORCH/lib/libtorch_cuda.so"
 COTERIE_TEST_ASAN=0 run env -u COTERIE_TEST_CUDA -u CUDACXX "$project/launch/test.sh"
 expect 'exit code' "$code" 8
 expect 'last line' "$(tail -n 1 "$work/out")" '2 passed, 4 failed, 4 skipped'
 expect_part 'what was run' "$(cat "$FAKE_LOG")" 'cmake --build --preset cuda'
 
-test=test_leaves_cuda_to_the_version_that_torch_has
-: >"$FAKE_LOG"
+test=test_leaves_cuda_out_where_nvcc_is_another
 fake nvcc <<'END'
 echo 'Cuda compilation tools, release 12.8, V12.8.93'
 END
 COTERIE_TEST_ASAN=0 run env -u COTERIE_TEST_CUDA -u CUDACXX "$project/launch/test.sh"
+expect 'exit code' "$code" 8
 expect 'last line' "$(tail -n 1 "$work/out")" '1 passed, 2 failed, 2 skipped'
+expect 'passes with CUDA' "$(grep -c 'preset cuda' "$FAKE_LOG")" 0
 
 echo "$failures failures"
 [ "$failures" -eq 0 ]

@@ -160,7 +160,7 @@ TEST_F(ReportFiles, of_a_sweep_are_compared) {
 
   expect_self_contained(html);
   for (const char* part : {"Baseline: a", "p (t): two-sided", "first seed of each cell", "<td>failed</td>",
-                           "seconds of a cell", "Config of the first cell"})
+                           "seconds of a cell on one core", "Config of the first cell"})
     EXPECT_THAT(html, HasSubstr(part));
   // Mean, deviation, difference, both p; one of two seeds is finished. Then a cell with its seed, ranks and measure.
   EXPECT_THAT(html, HasSubstr("<td>b</td><td>all.roc_auc</td><td>1 of 2</td><td class=\"number\">0.7500</td>"

@@ -40,10 +40,21 @@ TEST_F(ProcessesTest, each_end_has_its_code_and_what_was_printed_is_kept) {
   EXPECT_EQ(first.id, good);
   EXPECT_EQ(first.code, 0);
   EXPECT_GT(first.peak_mib, 0.0);
-  EXPECT_GT(first.core_seconds, 0.0);
   EXPECT_EQ(second.id, bad);
   EXPECT_EQ(second.code, 65);
   EXPECT_EQ(read_file(folder_.path() / "log.txt"), "one\ntwo\n");
+}
+
+TEST_F(ProcessesTest, processor_time_is_that_of_all_processes_without_what_they_sleep) {
+  // A child of the command counts, for more than a tenth of a second.
+  (void)processes_->start(shell("sh -c 'i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done'; true"));
+  const Ended busy = end();
+  (void)processes_->start(shell("sleep 0.4"));
+  const Ended asleep = end();
+
+  EXPECT_GT(busy.core_seconds, 0.1);
+  EXPECT_LT(asleep.core_seconds, 0.1);
+  EXPECT_GT(asleep.seconds, 0.39);
 }
 
 TEST_F(ProcessesTest, a_signal_is_128_and_its_number_and_a_missing_program_127) {

@@ -21,6 +21,7 @@ constexpr std::int64_t kExperts = kDomains;
 data::Batch some_batch() {
   data::Batch batch = batch_for(0, 1);
   batch.sequences.domain[4] = -1;
+  batch.shares[0].domain[4] = -1;
   return batch;
 }
 
