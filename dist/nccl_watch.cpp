@@ -72,7 +72,10 @@ std::string NcclWatch::look(Exit& code) {
     const Pending& front = pending_.front();
     const cudaError_t state = cudaEventQuery(front.done.get());
     if (state == cudaErrorNotReady) break;
-    if (state != cudaSuccess) return message(front.operation, str("the GPU failed: ", cudaGetErrorString(state)));
+    if (state != cudaSuccess) {
+      code = Exit::bug;  // of anything issued before, not of this collective alone
+      return message(front.operation, str("the GPU failed in it or before it: ", cudaGetErrorString(state)));
+    }
     pending_.pop_front();
     moved_ = Clock::now();
   }

@@ -74,7 +74,7 @@ class ProcessGroup {
   /// @param values  any shape, equal on all ranks; float, double or int64
   /// @note up to 8 KiB of values go whole to each of the other ranks, in one round, with extra memory for those of all
   ///   ranks; of more values 2 (size - 1) / size of the bytes leave this rank, with extra memory of at most 4 MiB and
-  ///   one element for each rank
+  ///   one element for each rank, over NCCL of as much as the values
   void all_reduce(at::Tensor& values, Reduce op = Reduce::sum) const;
 
   /// The reduction of one integer.

@@ -8,6 +8,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "kernels/upload.h"
+
 namespace coterie::experts {
 namespace {
 
@@ -38,7 +40,7 @@ at::Tensor fill(const kernels::TokenPlaces& places, std::int64_t columns, const 
         rows[u * columns + c] = number(low(places.sequence[static_cast<std::size_t>(u)]),
                                        low(places.token[static_cast<std::size_t>(u)]), low(c));
   });
-  return out.to(options);
+  return kernels::upload(out.to(options.dtype()), options.device());
 }
 
 }  // namespace

@@ -105,11 +105,14 @@ Exit bench_step(const std::string& file, const CommandLine& line, int& argc, cha
     json[name + "_share"] = timing.median_ms / step.median_ms;
   };
   part("load", [](const StepSample& s) { return s.load_ms; });
-  part("forward", [](const StepSample& s) { return s.times.forward_ms; });
-  part("loss", [](const StepSample& s) { return s.times.loss_ms; });
-  part("backward", [](const StepSample& s) { return s.times.backward_ms; });
-  part("reduce", [](const StepSample& s) { return s.times.reduce_ms; });
-  part("update", [](const StepSample& s) { return s.times.update_ms; });
+  // On a GPU these are the times in which work was issued: where it was done, only the whole step knows.
+  if (mesh.device().place().is_cpu()) {
+    part("forward", [](const StepSample& s) { return s.times.forward_ms; });
+    part("loss", [](const StepSample& s) { return s.times.loss_ms; });
+    part("backward", [](const StepSample& s) { return s.times.backward_ms; });
+    part("reduce", [](const StepSample& s) { return s.times.reduce_ms; });
+    part("update", [](const StepSample& s) { return s.times.update_ms; });
+  }
   show(options, json);
   return Exit::ok;
 }

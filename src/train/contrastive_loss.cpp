@@ -64,20 +64,26 @@ void apply(const DirectedMask& mask, const Tile& tile, at::Tensor& logits) {
                     at::full({}, -std::numeric_limits<double>::infinity(), logits.options()));
 }
 
+// Sums over tiles, where the embeddings are: read once, at the end.
+struct Totals {
+  at::Tensor loss;            // [] double
+  at::Tensor gradient_scale;  // [] double
+};
+
 // Adds the terms of a tile's rows.
-void add_tile(const Direction& direction, const Tile& tile, LossShare& share) {
+void add_tile(const Direction& direction, const Tile& tile, Totals& totals) {
   const at::Tensor anchor = direction.anchors.index_select(0, tile.rows);
   const at::Tensor similarity = at::mm(anchor, direction.candidates.t());
   at::Tensor logits = similarity * direction.scale;
   apply(direction.mask, tile, logits);
   const at::Tensor log_sum = logits.logsumexp({1}, /*keepdim=*/true);
   const at::Tensor chosen = logits.gather(1, tile.targets.unsqueeze(1));
-  share.loss += direction.weight * (log_sum - chosen).sum(at::kDouble).item<double>();
+  totals.loss.add_((log_sum - chosen).sum(at::kDouble), direction.weight);
   // d loss / d logits = softmax - one at the target; masked cells have softmax 0.
   at::Tensor gradient = (logits - log_sum).exp_();
   gradient.scatter_add_(1, tile.targets.unsqueeze(1), at::full_like(chosen, -1.0));
   gradient.mul_(direction.weight);
-  share.gradient_scale += (gradient * similarity).sum(at::kDouble).item<double>();
+  totals.gradient_scale.add_((gradient * similarity).sum(at::kDouble));
   gradient.mul_(direction.scale);
   at::Tensor anchors = direction.anchor_gradient;
   anchors.index_add_(0, tile.rows, at::mm(gradient, direction.candidates));
@@ -152,7 +158,8 @@ LossShare contrastive_loss(LossKind kind, const Embeddings& batch, const std::ve
   const Direction back{batch.b,   batch.a, {columns.row_offsets, columns.columns, domain_b, mask.domain_a},
                        scale,     weight,  gradient_b,
                        gradient_a};
-  LossShare share;
+  const at::TensorOptions number = batch.a.options().dtype(at::kDouble);
+  Totals totals{at::zeros({}, number), at::zeros({}, number)};
   const at::Tensor host = at::tensor(positions, at::kLong);
   const at::Tensor mine = kernels::upload(positions, batch.a.device());
   for (std::int64_t first = 0; first < mine.size(0); first += kTileRows) {
@@ -162,9 +169,12 @@ LossShare contrastive_loss(LossKind kind, const Embeddings& batch, const std::ve
     const at::Tensor closest = kind == LossKind::mnr_plus ? closest_pairs(batch, rows) : at::Tensor();
     const Tile tile =
         closest.defined() ? Tile{rows, closest, host_rows, closest.cpu()} : Tile{rows, rows, host_rows, host_rows};
-    add_tile(forth, tile, share);
-    if (both) add_tile(back, tile, share);
+    add_tile(forth, tile, totals);
+    if (both) add_tile(back, tile, totals);
   }
+  LossShare share;
+  share.loss = totals.loss.item<double>();
+  share.gradient_scale = totals.gradient_scale.item<double>();
   share.gradient = {gradient_a, gradient_b, gradient_candidates.narrow(0, n, batch.negatives.size(0))};
   return share;
 }

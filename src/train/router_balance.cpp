@@ -5,6 +5,7 @@
 #include <c10/core/GradMode.h>
 
 #include "experts/upcycling.h"
+#include "kernels/upload.h"
 
 namespace coterie::train {
 
@@ -15,7 +16,7 @@ void update_balance(const model::SentenceEncoder& model, const std::vector<Route
     at::Tensor bias_E = model.parameters->at(experts::balance_tensor(layer.layer));
     // Whole numbers, times E: experts at exactly the mean stay as they are.
     const at::Tensor missing_E = layer.chosen_E.sum() - layer.chosen_E * static_cast<double>(model.spec.expert_count);
-    bias_E.add_(missing_E.sign().to(bias_E.options()), rate);
+    bias_E.add_(kernels::upload(missing_E.sign().to(bias_E.scalar_type()), bias_E.device()), rate);
   }
 }
 

@@ -52,11 +52,16 @@ double TrainingStep::scale() const {
 }
 
 double TrainingStep::gradient_norm() const {
+  const std::vector<kernels::Segment>& segments = model_.parameters->segments();
+  std::vector<at::Tensor> norms;
+  for (const kernels::Segment& segment : segments)
+    norms.push_back(at::linalg_vector_norm(segment.gradients, 2, {}, false, at::kDouble));
+  const at::Tensor of_segments = at::stack(norms).cpu();
   double replicated = 0.0;
   double experts = 0.0;
-  for (const kernels::Segment& segment : model_.parameters->segments()) {
-    const double norm = at::linalg_vector_norm(segment.gradients, 2, {}, false, at::kDouble).item<double>();
-    (segment.kind.sharing == kernels::Sharing::expert ? experts : replicated) += norm * norm;
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const double norm = of_segments.const_data_ptr<double>()[i];
+    (segments[i].kind.sharing == kernels::Sharing::expert ? experts : replicated) += norm * norm;
   }
   // Every rank of the expert axis holds other experts: their sum counts each once.
   at::Tensor sum = at::full({1}, experts, at::kDouble);

@@ -14,7 +14,8 @@ namespace {
 
 class GpuStep : public test::OnGpu {
  protected:
-  void compare(const model::ModelSpec& spec, at::ScalarType dtype, double bound, std::int64_t micro_batch_tokens = 0) {
+  void compare(const model::ModelSpec& spec, at::ScalarType dtype, double bound, std::int64_t micro_batch_tokens = 0,
+               Shares shares = Shares::on_all_ranks) {
     const LossOptions loss{.kind = LossKind::symmetric, .learn_scale = true};
     const model::Noise noise{0.1, 0.1, RandomKey{3}};
     const dist::Mesh solo = dist::Mesh::solo();
@@ -30,8 +31,7 @@ class GpuStep : public test::OnGpu {
           model::make_sentence_encoder(spec, test::tiny_weights(spec, 5, dtype), mesh, dtype, loss_parameters(loss));
       TrainingStep step(loss, {}, micro_batch_tokens, model, mesh);
 
-      const StepResult result =
-          step.gradients(batch_for(mesh.world().rank(), ranks, Shares::on_all_ranks), some_mask(), noise);
+      const StepResult result = step.gradients(batch_for(mesh.world().rank(), ranks, shares), some_mask(), noise);
 
       EXPECT_NEAR(result.loss, expected.loss, bound * expected.loss);
       EXPECT_NEAR(result.gradient_norm, expected.gradient_norm, bound * expected.gradient_norm);
@@ -50,6 +50,8 @@ TEST_F(GpuStep, in_double_is_that_of_the_cpu) { compare(spec(), at::kDouble, 1e-
 TEST_F(GpuStep, in_float_is_that_of_the_cpu) { compare(spec(), at::kFloat, 1e-4); }
 
 TEST_F(GpuStep, in_micro_batches_is_that_of_the_cpu) { compare(spec(), at::kDouble, 1e-10, 20); }
+
+TEST_F(GpuStep, where_a_rank_has_nothing_is_that_of_the_cpu) { compare(spec(), at::kDouble, 1e-10, 0, Shares::uneven); }
 
 TEST_F(GpuStep, under_learned_routes_is_that_of_the_cpu) { compare(learned_spec(2), at::kDouble, 1e-10); }
 
@@ -80,7 +82,7 @@ std::pair<int, int> waits_of(const model::ModelSpec& model_spec, const dist::Mes
   RouterStage routers({}, kDomains, model_spec.expert_count);
   experts::Plans plans;
   Waits waits;
-  const at::Tensor rows_BD = model.encoder->embed(pieces[0], {0.1, 0.1, RandomKey{3}}, plans);
+  const at::Tensor rows_BD = model.encoder->embed(pieces[0], {0.1, 0.1, RandomKey{3}, 0.2, 0.3}, plans);
   routers.add(pieces[0], plans);
   const int forward = waits.take();
   torch::autograd::backward({rows_BD}, {at::ones_like(rows_BD)});
@@ -94,6 +96,8 @@ TEST_F(GpuStep, waits_for_learned_routes_alone) {
   if (mesh.device().shared()) GTEST_SKIP() << "ranks that share a GPU communicate through the host";
 
   EXPECT_EQ(waits_of(spec(), mesh), std::pair(0, 0));
+  EXPECT_EQ(waits_of(variant("random", experts::RouterKind::random, 4).spec, mesh), std::pair(0, 0));
+  EXPECT_EQ(waits_of(variant("sentence", experts::RouterKind::switch_sentence, 4).spec, mesh), std::pair(2, 0));
   EXPECT_EQ(waits_of(learned_spec(1), mesh), std::pair(2, 0));
   EXPECT_EQ(waits_of(learned_spec(2), mesh), std::pair(2, 0));
 }
