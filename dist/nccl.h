@@ -23,8 +23,8 @@ inline void check_cuda(cudaError_t code, const std::string& doing) {
   if (code != cudaSuccess) throw CommError(str("cuda: cannot ", doing, ": ", cudaGetErrorString(code)));
 }
 
-/// How a communicator is released. Destroying is collective where work is pending, so a rank that unwinds, which is
-/// alone, leaves it; the process is about to end.
+/// How a communicator is released, after `ncclCommFinalize`. Where an error unwinds it is left to the end of the
+/// process: destroying would wait for the other ranks.
 struct NcclTraits {
   using Raw = ncclComm_t;
   static Raw null() noexcept { return nullptr; }

@@ -5,8 +5,12 @@
 #include <c10/cuda/CUDAStream.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <thread>
+
+#include "base/log.h"
 
 namespace coterie::dist {
 namespace {
@@ -64,6 +68,17 @@ NcclGroup::NcclGroup(Communicator comm, std::string name, double timeout_s)
   settle(result, "connect the ranks");
   watch_ = std::make_unique<NcclWatch>(raw, str("'", ProcessGroup::name(), "' (rank ", rank(), " of ", size(), ")"),
                                        timeout_s);
+}
+
+NcclGroup::~NcclGroup() {
+  watch_.reset();
+  if (comm_.get() == nullptr || std::uncaught_exceptions() > 0) return;
+  try {
+    settle(ncclCommFinalize(comm_.get()), "take leave of each other");
+  } catch (const CommError& error) {
+    log::error(error.what());
+    std::_Exit(static_cast<int>(Exit::hang));
+  }
 }
 
 void NcclGroup::check(ncclResult_t result) const {

@@ -28,6 +28,12 @@ class NcclGroup final : public MpiGroup {
   /// @throws CommError if NCCL fails; CommError with Exit::hang after the timeout
   /// @note collective over the communicator; this thread's current GPU becomes the group's
   NcclGroup(Communicator comm, std::string name, double timeout_s);
+  NcclGroup(const NcclGroup&) = delete;
+  NcclGroup& operator=(const NcclGroup&) = delete;
+  /// Takes leave of the other ranks, but where an error unwinds: a rank that does is alone, and the process is about to
+  /// end. Ends the process with Exit::hang where another rank does not come in time.
+  /// @note collective over the communicator
+  ~NcclGroup() override;
 
  private:
   /// Bytes that go to one rank and come from it in one exchange.

@@ -88,7 +88,8 @@ std::string NcclWatch::look(Exit& code) {
   // Work issued before it on the stream counts only until it is done.
   if (Clock::now() - std::max(front.since, moved_) < timeout_) return {};
   code = Exit::hang;
-  return message(front.operation, str("the GPU did not end it within ", timeout_.count(), " s"));
+  return message(front.operation,
+                 str("the GPU did not end it, or what was issued before it, within ", timeout_.count(), " s"));
 }
 
 void NcclWatch::end(const std::string& why, Exit code) {
