@@ -13,8 +13,8 @@ namespace coterie::train {
 namespace {
 
 at::Tensor load_balance(const RouterSums& sums) {
-  const at::Tensor assigned_E = sums.assigned_DE.sum({0});
-  const at::Tensor share_E = assigned_E / assigned_E.sum().clamp_min(1.0);
+  // Of the units that the router decides for, like the probabilities: long sequences weigh as much as short ones.
+  const at::Tensor share_E = sums.chosen_E / sums.chosen_E.sum().clamp_min(1.0);
   const at::Tensor mean_E = sums.probability_DE.sum({0}) / sums.units.clamp_min(1.0);
   return static_cast<double>(share_E.size(0)) * (share_E * mean_E).sum();
 }

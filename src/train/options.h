@@ -38,7 +38,7 @@ struct AuxiliaryOptions {
 };
 
 inline void describe(config::Visitor& v, AuxiliaryOptions& o) {
-  v.field("load_balance", o.load_balance, "weight of E sum_e (share of the tokens) (mean probability): even loads",
+  v.field("load_balance", o.load_balance, "weight of E sum_e (share of the choices) (mean probability): even loads",
           {0.0, 1e3});
   v.field("router_z", o.router_z, "weight of the mean squared log-sum-exp of a router's logits: small logits",
           {0.0, 1e3});

@@ -110,12 +110,20 @@ TEST_P(HeadOnRanks, draws_one_expert_where_asked) {
 }
 
 TEST_P(HeadOnRanks, runs_only_the_chosen_experts) {
-  Plans plans;
-  static_cast<void>(forward(HeadInference::top1, {true, {5}}, plans));
+  const auto rows_of = [&](HeadInference inference, bool training) {
+    Plans plans;
+    static_cast<void>(forward(inference, {training, {5}}, plans));
+    std::int64_t rows = 0;
+    for (const std::int64_t of_expert : plans.of_head()->rows_per_expert) rows += of_expert;
+    return group().all_reduce(rows);
+  };
+  const std::int64_t sequences = group().all_reduce(pooled_BD_.size(0));
 
-  std::int64_t rows = 0;
-  for (const std::int64_t of_expert : plans.of_head()->rows_per_expert) rows += of_expert;
-  EXPECT_EQ(group().all_reduce(rows), group().all_reduce(pooled_BD_.size(0)));
+  EXPECT_EQ(rows_of(HeadInference::top1, true), sequences);
+  EXPECT_EQ(rows_of(HeadInference::all, true), sequences);
+  EXPECT_EQ(rows_of(HeadInference::top1, false), sequences);
+  EXPECT_EQ(rows_of(HeadInference::random, false), sequences);
+  EXPECT_EQ(rows_of(HeadInference::all, false), kExperts * sequences);
 }
 
 TEST_P(HeadOnRanks, gate_and_noise_learn_from_the_task_with_the_chosen_probability_held_in_the_denominator) {

@@ -132,6 +132,8 @@ TEST_F(DriverTest, cells_of_several_ranks_run_under_mpirun) {
   (void)drive();
 
   EXPECT_THAT(stand_ins_.started, ElementsAre("train a,seed=0", "eval a,seed=0"));
+  const std::vector<std::string> first(stand_ins_.words.begin(), stand_ins_.words.begin() + 3);
+  EXPECT_THAT(first, ElementsAre("mpirun", "-n", "2"));
   EXPECT_EQ(stage(0), Stage::finished);
 }
 

@@ -14,6 +14,12 @@ namespace {
 class Layout : public testing::Test {
  protected:
   Layout() : everyone_({}, {}) {}
+  // Dot products of embeddings of one length are cosines.
+  static model::ModelSpec spec_for(Similarity similarity) {
+    model::ModelSpec model_spec = spec();
+    model_spec.normalize = similarity == Similarity::cosine;
+    return model_spec;
+  }
   // |x - y| <= bound |y|, tensor by tensor; key biases have no gradient but rounding.
   static void expect_equal_gradients(const kernels::ParameterStore& got, const kernels::ParameterStore& expected,
                                      double bound) {
@@ -97,8 +103,23 @@ TEST_F(Layout, gradients_of_every_loss_are_those_of_one_rank) {
         SCOPED_TRACE(str("loss ", static_cast<int>(kind), ", similarity ", static_cast<int>(similarity), ", ", tokens,
                          " tokens a piece"));
         settings_.loss = {.kind = kind, .similarity = similarity, .scale = 1.0 / 0.7, .learn_scale = true};
-        compare_gradients(at::kDouble, 1e-10, tokens);
+        compare_gradients(at::kDouble, 1e-10, tokens, Shares::uneven, spec_for(similarity));
       }
+}
+
+// Otherwise the test above would never see a pair whose target is another.
+TEST_F(Layout, of_embeddings_of_all_lengths_some_pairs_lie_closer_to_others_than_to_themselves) {
+  const dist::Mesh solo = dist::Mesh::solo();
+  const model::ModelSpec unnormalised = spec_for(Similarity::dot);
+  const auto model =
+      model::make_sentence_encoder(unnormalised, test::tiny_weights(unnormalised, 5, at::kDouble), solo, at::kDouble);
+  std::vector<double> losses;
+  for (const LossKind kind : {LossKind::symmetric, LossKind::mnr_plus})
+    losses.push_back(TrainingStep({.kind = kind, .similarity = Similarity::dot, .scale = 1.0 / 0.7}, {}, 0, model, solo)
+                         .gradients(batch_for(0, 1), some_mask(), settings_.noise)
+                         .loss);
+
+  EXPECT_LT(losses[1], losses[0]) << "the closest pair has the larger logit";
 }
 
 TEST_F(Layout, gradients_with_hard_negatives_at_several_widths_are_those_of_one_rank) {

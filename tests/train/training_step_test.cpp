@@ -93,6 +93,27 @@ TEST_F(Step, a_learned_scale_ends_exactly_at_its_limits) {
   }
 }
 
+TEST_F(Step, the_gradient_of_the_learned_scales_logarithm_is_its_finite_difference) {
+  const auto model = this->model(at::kDouble);
+  TrainingStep step(loss_, {}, 0, model, mesh_);
+  const at::Tensor log_scale = model.parameters->at(kLogScale);
+  const auto loss_at = [&](double shift) {
+    const c10::NoGradGuard no_grad;
+    log_scale.add_(shift);
+    const double loss = step.gradients(batch(1), no_mask_, {}).loss;
+    log_scale.add_(-shift);
+    return loss;
+  };
+  constexpr double kStep = 1e-5;
+
+  const double difference = (loss_at(kStep) - loss_at(-kStep)) / (2 * kStep);
+  (void)step.gradients(batch(1), no_mask_, {});
+
+  const double gradient = log_scale.grad().item().toDouble();
+  EXPECT_GT(std::abs(gradient), 0.1);
+  EXPECT_NEAR(gradient, difference, 1e-7 * std::abs(gradient));
+}
+
 TEST_F(Step, moves_the_head_by_its_own_rate_and_all_else_by_the_other) {
   model::ModelSpec spec = test::tiny_spec();
   spec.head = experts::HeadKind::sb_moe;
