@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file_ops.h"
+#include "base/log.h"
+#include "base/str.h"
 #include "cli/commands.h"
 #include "cli/configuration.h"
 #include "config/config.h"
@@ -70,11 +72,23 @@ nlohmann::ordered_json compare_pairs(const std::string& first, const std::string
   return show(names, eval::compare_pairs(one.predictions, two.predictions, one.labels, resampling_of(options)));
 }
 
+// A run that finds nothing for a query has no line for it; beside one that answers the query it counts zero.
+void add_unanswered(eval::Ranking& run, const eval::Ranking& other, const std::string& name) {
+  const std::size_t answered = run.queries.size();
+  for (const auto& [query, found] : other.queries) run.queries.try_emplace(query);
+  if (const std::size_t added = run.queries.size() - answered; added > 0)
+    log::warn(str("score: ", added, " queries count zero, the other file alone answers them (", name, ")"));
+}
+
 nlohmann::ordered_json compare_runs(const std::string& first, const std::string& second, const std::string& judged,
                                     const ScoreOptions& options) {
   const eval::Qrels qrels = eval::read_qrels(judged);
-  const auto one = eval::measure_queries(eval::read_run(first), qrels);
-  const auto two = eval::measure_queries(eval::read_run(second), qrels);
+  eval::Ranking run_one = eval::read_run(first);
+  eval::Ranking run_two = eval::read_run(second);
+  add_unanswered(run_one, run_two, first);
+  add_unanswered(run_two, run_one, second);
+  const auto one = eval::measure_queries(run_one, qrels);
+  const auto two = eval::measure_queries(run_two, qrels);
   std::vector<std::string_view> names;
   for (const eval::RetrievalMeasure& measure : eval::kRetrievalMeasures) names.push_back(measure.name);
   return show(names, eval::compare_queries(one, two, resampling_of(options)));

@@ -57,9 +57,12 @@ void check_auxiliary(const AuxiliaryOptions& options, const model::ModelSpec& sp
 void add_experts(model::ModelSpec& spec, const RunOptions& run, std::int64_t domains) {
   const experts::ExpertsOptions& options = run.experts;
   check_gates(run);
-  if (options.router == RouterKind::none) return;
-  spec.expert_layers = experts::expert_layers(options.layers, spec.bert.layers);
-  if (spec.expert_layers.empty()) return;
+  if (options.router != RouterKind::none) spec.expert_layers = experts::expert_layers(options.layers, spec.bert.layers);
+  if (spec.expert_layers.empty()) {
+    if (options.copy_noise > 0.0)
+      throw ConfigError(str("config: experts.copy_noise must be 0 where no MLP is copied, got ", options.copy_noise));
+    return;
+  }
   spec.router = options.router;
   spec.expert_count = count_of(options, spec, domains);
   spec.expert_mlp = options.mlp;

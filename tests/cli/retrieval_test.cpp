@@ -1,5 +1,7 @@
 // Retrieval as a user measures it: eval on collections, run files, and score on them.
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "tests/cli/workspace.h"
 
@@ -192,6 +194,24 @@ TEST_F(Retrieval, two_runs_are_compared_query_by_query) {
   EXPECT_GE(compared.at("high"), difference);
   EXPECT_GT(compared.at("p"), 0.0);
   EXPECT_LT(compared.at("p"), 1.0);
+}
+
+TEST_F(Retrieval, a_query_that_one_run_alone_answers_counts_zero_in_the_other) {
+  ASSERT_EQ(coterie({"eval", "hf", "retrieval.toml", "eval.save=saved", "eval.baselines=bm25"}).code, 0);
+  const std::string whole = read("saved/biology.bm25.run");
+  const std::string query = whole.substr(0, whole.find(' ') + 1);
+  std::istringstream lines(whole);
+  std::ofstream less(root() / "saved" / "less.run");
+  for (std::string line; std::getline(lines, line);)
+    if (!line.starts_with(query)) less << line << '\n';
+  less.close();
+
+  const Outcome outcome =
+      coterie({"score", "saved/biology.bm25.run", "saved/less.run", "saved/biology.qrels", "json=a.json"});
+
+  ASSERT_EQ(outcome.code, 0) << outcome;
+  EXPECT_THAT(outcome.err, HasSubstr("score: 1 queries count zero"));
+  EXPECT_LE(nlohmann::json::parse(read("a.json")).at("Recall@100").at("difference").get<double>(), 0.0);
 }
 
 TEST_F(Retrieval, a_routed_model_has_a_matrix_of_domains) {

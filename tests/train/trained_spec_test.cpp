@@ -86,6 +86,18 @@ TEST_F(TrainedSpec, refuses_to_disturb_or_balance_a_route_without_a_gate) {
   EXPECT_THAT(refusal(), HasSubstr("optim.router_balance_rate must be 0 where the router does not learn"));
 }
 
+TEST_F(TrainedSpec, refuses_to_disturb_copies_where_there_are_none) {
+  options_.experts.copy_noise = 0.1;
+  options_.experts.router = experts::RouterKind::domain;
+  EXPECT_FALSE(spec().expert_layers.empty());
+
+  options_.experts.layers = {"none"};
+  EXPECT_THAT(refusal(), HasSubstr("experts.copy_noise must be 0 where no MLP is copied, got 0.1"));
+  options_.experts.layers = {"middle"};
+  options_.experts.router = experts::RouterKind::none;
+  EXPECT_THAT(refusal(), HasSubstr("experts.copy_noise must be 0 where no MLP is copied, got 0.1"));
+}
+
 TEST_F(TrainedSpec, refuses_losses_on_routers_where_a_layer_has_none_that_learns) {
   options_.loss.auxiliary.load_balance = 0.1;
   EXPECT_THAT(refusal(), HasSubstr("loss.auxiliary weights must be 0")) << "by domain";
