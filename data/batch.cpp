@@ -14,12 +14,6 @@ SequenceLayout select(const SequenceLayout& from, std::span<const std::size_t> c
   return layout;
 }
 
-std::int64_t Batch::tokens() const {
-  std::int64_t tokens = 0;
-  for (const SequenceLayout& share : shares) tokens += share.offsets.back();
-  return tokens;
-}
-
 PackedSequences select(const PackedSequences& from, std::span<const std::size_t> chosen) {
   PackedSequences packed{select(static_cast<const SequenceLayout&>(from), chosen), {}, {}};
   packed.tokens.reserve(static_cast<std::size_t>(packed.offsets.back()));
@@ -27,6 +21,12 @@ PackedSequences select(const PackedSequences& from, std::span<const std::size_t>
     packed.tokens.insert(packed.tokens.end(), from.tokens.begin() + from.offsets[i],
                          from.tokens.begin() + from.offsets[i + 1]);
   return packed;
+}
+
+std::int64_t Batch::tokens() const {
+  std::int64_t tokens = 0;
+  for (const SequenceLayout& share : shares) tokens += share.offsets.back();
+  return tokens;
 }
 
 }  // namespace coterie::data

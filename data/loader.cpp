@@ -56,17 +56,24 @@ SequenceLayout layout_of(const Corpus& corpus, std::span<const std::uint32_t> do
   return layout;
 }
 
+// The sequences of a layout with their tokens.
+PackedSequences read(const Corpus& corpus, SequenceLayout layout, std::span<const std::uint32_t> documents,
+                     std::int64_t max_length) {
+  PackedSequences packed{std::move(layout), {}, {}};
+  for (const std::uint32_t document : documents) corpus.read_tokens(document, max_length, packed.tokens);
+  return packed;
+}
+
 Batch make_batch(const Corpus& corpus, GlobalBatch global, const LoaderOptions& options) {
   Batch batch;
   auto positions = share(corpus, global, options.max_length, options.share_count);
   std::vector<ShareDocuments> parts = documents_of(positions, global);
-  for (const ShareDocuments& part : parts) {
+  for (ShareDocuments& part : parts) {
     batch.shares.push_back(layout_of(corpus, part.documents, options.max_length));
-    batch.shares.back().sequence_index = part.sequence_index;
+    batch.shares.back().sequence_index = std::move(part.sequence_index);
   }
   const auto mine = static_cast<std::size_t>(options.share_index);
-  batch.sequences = pack(corpus, parts[mine].documents, options.max_length);
-  batch.sequences.sequence_index = std::move(parts[mine].sequence_index);
+  batch.sequences = read(corpus, batch.shares[mine], parts[mine].documents, options.max_length);
   batch.positions = std::move(positions[mine]);
   batch.negatives = std::move(parts[mine].negatives);
   batch.global = std::move(global);
@@ -76,9 +83,7 @@ Batch make_batch(const Corpus& corpus, GlobalBatch global, const LoaderOptions& 
 }  // namespace
 
 PackedSequences pack(const Corpus& corpus, std::span<const std::uint32_t> documents, std::int64_t max_length) {
-  PackedSequences packed{layout_of(corpus, documents, max_length), {}, {}};
-  for (const std::uint32_t document : documents) corpus.read_tokens(document, max_length, packed.tokens);
-  return packed;
+  return read(corpus, layout_of(corpus, documents, max_length), documents, max_length);
 }
 
 Loader::Loader(std::filesystem::path corpus, LoaderOptions options)

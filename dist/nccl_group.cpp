@@ -77,7 +77,7 @@ NcclGroup::~NcclGroup() {
     settle(ncclCommFinalize(comm_.get()), "take leave of each other");
   } catch (const CommError& error) {
     log::error(error.what());
-    std::_Exit(static_cast<int>(Exit::hang));
+    std::_Exit(static_cast<int>(error.code()));
   }
 }
 

@@ -31,7 +31,7 @@ class NcclGroup final : public MpiGroup {
   NcclGroup(const NcclGroup&) = delete;
   NcclGroup& operator=(const NcclGroup&) = delete;
   /// Takes leave of the other ranks, but where an error unwinds: a rank that does is alone, and the process is about to
-  /// end. Ends the process with Exit::hang where another rank does not come in time.
+  /// end. Ends the process where another rank does not come in time, or NCCL fails.
   /// @note collective over the communicator
   ~NcclGroup() override;
 

@@ -9,35 +9,33 @@
 namespace coterie::experts {
 namespace {
 
-struct Words {
-  const char* label;
-  const char* labels;
-};
-
-Words words_of(Enforced by) {
+// What names an expert, and in whom.
+const char* label_of(Enforced by) {
   switch (by) {
     case Enforced::index:
-      return {"the expert of a text", "experts"};
+      return "the expert of a text";
     case Enforced::token_type:
-      return {"the type of a token", "token types"};
+      return "the type of a token";
     case Enforced::domain:
     case Enforced::one:
       break;
   }
-  return {"the domain of a text", "domains"};
+  return "the domain of a text";
 }
 
 }  // namespace
 
 void EnforcedRouter::refuse(std::int64_t label, const std::string& place) const {
-  throw DataError(str("router: ", words_of(by_).label, " must be in 0..", experts_ - 1, ", got ",
+  throw DataError(str("router: ", label_of(by_), " must be in 0..", experts_ - 1, ", got ",
                       label < 0 ? "none" : std::to_string(label), " (", place, ")"));
 }
 
 std::span<const std::int32_t> EnforcedRouter::labels_of(const BatchLayout& layout) const {
-  const std::span<const std::int32_t> labels = by_ == Enforced::index ? layout.expert : layout.domain;
+  const bool named = by_ == Enforced::index;
+  const std::span<const std::int32_t> labels = named ? layout.expert : layout.domain;
   COTERIE_CHECK(ShapeError, labels.size() + 1 == layout.offsets.size(), "router: ", labels.size(), " ",
-                words_of(by_).labels, " for ", static_cast<std::int64_t>(layout.offsets.size()) - 1, " sequences");
+                named ? "experts" : "domains", " for ", static_cast<std::int64_t>(layout.offsets.size()) - 1,
+                " sequences");
   // Where it stands among all, if that is known: it may be another rank's.
   const bool global = layout.sequence_index.size() == labels.size();
   for (std::size_t b = 0; b < labels.size(); ++b)

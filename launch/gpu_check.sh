@@ -25,7 +25,9 @@ peer_script=${PEER_SCRIPT:-$root/../shared/peers/sentence_transformers_train.py}
 corpus="$out/corpus.h5"
 failures=0
 limit=${COTERIE_CHECK_LIMIT:-900}
-# What an earlier check left would be taken for what this one did.
+# What an earlier check left would be taken for what this one did; a folder of anything else is left alone.
+[ -z "$(ls -A -- "$out")" ] || grep -qs '^# GPU check' "$report" ||
+  die "$EXIT_USAGE" "the folder of the report must be empty or an earlier check's, got '$out'"
 rm -rf -- "$out/runs"
 rm -f -- "$out"/*.json "$out"/*.log "$corpus"
 gpus=$(nvidia-smi -L 2>/dev/null | grep -c '^GPU' || true)

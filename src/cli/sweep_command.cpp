@@ -130,22 +130,27 @@ sweep::Plan plan_of(const std::string& file, const std::string& name, const std:
   return plan;
 }
 
+bool contains(const std::vector<std::string>& settings, const std::string& setting) {
+  return std::find(settings.begin(), settings.end(), setting) != settings.end();
+}
+
+// The settings of the first cell that all others have, too.
+std::vector<std::string> common_settings(const sweep::Plan& plan) {
+  if (plan.cells.size() < 2) return {};
+  std::vector<std::string> common = plan.cells.front().cell.settings;
+  for (const sweep::PlannedCell& planned : plan.cells)
+    std::erase_if(common, [&](const std::string& setting) { return !contains(planned.cell.settings, setting); });
+  return common;
+}
+
 // What each cell has of its own in a table, what all have in common above it.
 std::string list_text(const sweep::Plan& plan) {
-  const auto in_all = [&](const std::string& setting) {
-    return plan.cells.size() > 1 && std::all_of(plan.cells.begin(), plan.cells.end(), [&](const auto& planned) {
-             return std::count(planned.cell.settings.begin(), planned.cell.settings.end(), setting) > 0;
-           });
-  };
-  std::vector<std::string> common;
+  const std::vector<std::string> common = common_settings(plan);
   Table table({"job", "folder", "ranks", "settings"});
   for (std::size_t job = 0; job < plan.cells.size(); ++job) {
     const sweep::PlannedCell& planned = plan.cells[job];
-    std::vector<std::string> own;
-    for (const std::string& setting : planned.cell.settings) {
-      const bool shared = in_all(setting);
-      if (!shared || job == 0) (shared ? common : own).push_back(setting);
-    }
+    std::vector<std::string> own = planned.cell.settings;
+    std::erase_if(own, [&](const std::string& setting) { return contains(common, setting); });
     table.add_row({str(job), planned.cell.folder, str(planned.ranks), joined(own, " ")});
   }
   return (common.empty() ? "" : str("all cells: ", joined(common, " "), "\n\n")) + table.text();

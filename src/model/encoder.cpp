@@ -181,9 +181,10 @@ at::Tensor Encoder::recomputed_layer(std::size_t n, const at::Tensor& tokens_TD,
 
 at::Tensor Encoder::forward(const data::PackedSequences& sequences, const Noise& noise, experts::Plans& plans,
                             std::vector<at::Tensor>* states) const {
-  Pass common{sequences, noise, experts::token_places(layout_of(sequences)), {}, {}};
+  Pass common{sequences, noise, {}, {}, {}};
   if (spec_.router == experts::RouterKind::token_type) common.segments = segments_of(sequences);
   common.layout = layout_of(sequences, common.segments);
+  common.places = experts::token_places(common.layout);
   common.places.put_on(words_VD_.device());
   plans.begin_pass();
   const auto pass = std::make_shared<const Pass>(std::move(common));

@@ -32,10 +32,10 @@ std::vector<data::PackedSequences> micro_batches(const data::Batch& batch, std::
                                                  const dist::MeshShape& mesh) {
   COTERIE_CHECK(ShapeError, batch.shares.size() == static_cast<std::size_t>(mesh.ranks()),
                 "micro-batches: ", batch.shares.size(), " shares for ", mesh.ranks(), " ranks");
-  const auto own = static_cast<std::size_t>(mesh.first_of_expert_group() + mesh.expert_rank());
-  COTERIE_CHECK(ShapeError, batch.shares[own] == batch.sequences,
-                "micro-batches: what peers know of this rank's sequences is not what it has");
   const auto first = static_cast<std::size_t>(mesh.first_of_expert_group());
+  const auto own = static_cast<std::size_t>(mesh.expert_rank());
+  COTERIE_CHECK(ShapeError, batch.shares[first + own] == batch.sequences,
+                "micro-batches: what peers know of this rank's sequences is not what it has");
   std::vector<Pieces> of_peers;
   std::size_t most = 0;
   for (std::size_t peer = 0; peer < static_cast<std::size_t>(mesh.expert_size()); ++peer) {
@@ -45,8 +45,7 @@ std::vector<data::PackedSequences> micro_batches(const data::Batch& batch, std::
   for (Pieces& pieces : of_peers) pieces.resize(most);
   std::vector<data::PackedSequences> batches;
   for (std::size_t i = 0; i < most; ++i) {
-    data::PackedSequences piece =
-        data::select(batch.sequences, of_peers[static_cast<std::size_t>(mesh.expert_rank())][i]);
+    data::PackedSequences piece = data::select(batch.sequences, of_peers[own][i]);
     for (std::size_t peer = 0; peer < of_peers.size(); ++peer)
       piece.peers.push_back(data::select(batch.shares[first + peer], of_peers[peer][i]));
     batches.push_back(std::move(piece));

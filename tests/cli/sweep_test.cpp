@@ -56,6 +56,7 @@ TEST_F(SweepCommand, a_grid_is_built_trained_evaluated_and_compared) {
     EXPECT_TRUE(fs::exists(cell(name) / "config.toml")) << name;
     const auto cost = sweep::read_result(cell(name))->cost;
     EXPECT_GT(cost.seconds, 0.0);
+    EXPECT_GT(cost.core_seconds, 0.0);
     EXPECT_GT(cost.peak_mib, 1.0);
   }
   EXPECT_THAT(outcome.out, HasSubstr("two-sided paired t-test"));

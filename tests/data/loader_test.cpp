@@ -77,6 +77,8 @@ TEST_F(LoaderTest, gives_all_pairs_over_any_number_of_ranks_and_tells_each_what_
     std::vector<std::uint32_t> order;
     std::vector<std::vector<SequenceLayout>> tell;  // what each rank is told of all
     std::vector<SequenceLayout> have;
+    std::vector<std::int64_t> told_tokens;
+    std::int64_t tokens = 0;  // of all ranks
     for (std::int64_t rank = 0; rank < ranks; ++rank) {
       options_.share_index = rank;
       options_.share_count = ranks;
@@ -85,8 +87,11 @@ TEST_F(LoaderTest, gives_all_pairs_over_any_number_of_ranks_and_tells_each_what_
       if (rank == 0) order = batch.global.a;
       EXPECT_EQ(batch.global.a, order);
       tell.push_back(batch.shares);
+      told_tokens.push_back(batch.tokens());
+      tokens += static_cast<std::int64_t>(batch.sequences.tokens.size());
       have.push_back(batch.sequences);
     }
+    for (const std::int64_t told : told_tokens) EXPECT_EQ(told, tokens);
     for (const auto& shares : tell) {
       ASSERT_EQ(shares.size(), have.size());
       for (std::size_t rank = 0; rank < have.size(); ++rank) EXPECT_TRUE(shares[rank] == have[rank]) << rank;

@@ -194,6 +194,21 @@ TEST_P(AuxiliaryDifferences, of_the_gates_are_their_gradients) {
 
 INSTANTIATE_TEST_SUITE_P(Two, AuxiliaryDifferences, testing::Values(2));
 
+// Two sentences of 1 and 9 tokens, an expert each: the choices are even, whatever the tokens are.
+TEST(AuxiliaryLoss, of_load_balance_counts_what_the_router_decides_for) {
+  RouterSums sums;
+  sums.probability_DE = at::tensor({1.5, 0.5, 0.0, 0.0}, at::kDouble).view({2, 2});
+  sums.squared_log_sum = sums.cross_entropy = sums.labelled = at::zeros({}, at::kDouble);
+  sums.assigned_DE = at::tensor({1.0, 9.0, 0.0, 0.0}, at::kDouble).view({2, 2});
+  sums.chosen_E = at::ones({2}, at::kDouble);
+  sums.units = at::full({}, 2.0, at::kDouble);
+
+  const AuxiliaryLoss loss = auxiliary_loss({.load_balance = 1.0}, {sums});
+
+  // 2 (1/2 3/4 + 1/2 1/4)
+  EXPECT_DOUBLE_EQ(loss.values.load_balance, 1.0);
+}
+
 TEST(AuxiliaryLoss, of_layers_without_scores_is_a_bug) {
   EXPECT_THROW((void)auxiliary_loss({.load_balance = 0.1}, {}), ShapeError);
   EXPECT_NO_THROW((void)auxiliary_loss({}, {}));

@@ -14,6 +14,7 @@
 #include "dist/together.h"
 #include "tests/harness/packing.h"
 #include "tests/harness/temporary_folder.h"
+#include "tests/harness/tensors.h"
 #include "tests/harness/tiny_run.h"
 #include "tests/harness/unsynced_file_ops.h"
 #include "train/trainer.h"
@@ -112,6 +113,17 @@ TEST_F(Step, the_gradient_of_the_learned_scales_logarithm_is_its_finite_differen
   const double gradient = log_scale.grad().item().toDouble();
   EXPECT_GT(std::abs(gradient), 0.1);
   EXPECT_NEAR(gradient, difference, 1e-7 * std::abs(gradient));
+}
+
+TEST_F(Step, refuses_a_batch_in_which_a_sequence_is_held_twice) {
+  const auto model = this->model(at::kDouble);
+  TrainingStep step(loss_, {}, 0, model, mesh_);
+  data::Batch twice = batch(0);
+  twice.shares[0].sequence_index[1] = 0;
+  if (mesh_.world().rank() == 0) twice.sequences.sequence_index[1] = 0;
+
+  EXPECT_THAT(test::error_of<ShapeError>([&] { (void)step.gradients(twice, no_mask_, {}); }),
+              HasSubstr("loss: sequence 0 of 12 is held twice or out of range"));
 }
 
 TEST_F(Step, moves_the_head_by_its_own_rate_and_all_else_by_the_other) {
