@@ -1,4 +1,6 @@
-// A training trajectory of sentence-transformers, step by step (golden/training). Runs at 1, 2 and 4 ranks.
+// A training trajectory of sentence-transformers, step by step (golden/training). Runs at 1, 2 and 4 ranks, on the CPU
+// and as another program on GPUs.
+#include <ATen/Context.h>
 #include <ATen/Functions.h>
 #include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
@@ -6,6 +8,7 @@
 #include "base/npy.h"
 #include "tests/harness/packing.h"
 #include "tests/harness/shared_files.h"
+#include "tests/train/golden_device.h"
 #include "train/schedule.h"
 #include "train/training_step.h"
 
@@ -35,12 +38,14 @@ constexpr Trajectory kTrajectories[] = {
 class GoldenTraining : public testing::TestWithParam<Trajectory> {
  protected:
   void SetUp() override {
+    if (golden_device() == dist::DeviceKind::cuda && !at::hasCUDA()) GTEST_SKIP() << "there is no GPU";
     COTERIE_REQUIRE_PATH(test::shared_path("golden/training/mnr_curve.jsonl"));
     COTERIE_REQUIRE_PATH(test::minilm_path());
+    mesh_.emplace(dist::ParallelOptions{}, dist::DistOptions{.share_gpu = true}, golden_device());
   }
 
   data::Batch batch_of(const nlohmann::json& line, const data::Tokenizer& tokenizer) const {
-    return test::dealt(mesh_.world().rank(), mesh_.world().size(),
+    return test::dealt(mesh_->world().rank(), mesh_->world().size(),
                        [&](std::int64_t rank) { return share_of(rank, line, tokenizer); });
   }
   // A rank's share of a batch: every world-size-th pair.
@@ -49,7 +54,7 @@ class GoldenTraining : public testing::TestWithParam<Trajectory> {
     const auto pairs = static_cast<std::int64_t>(line.at("a").size());
     batch.global.a.resize(static_cast<std::size_t>(pairs));
     batch.global.b.resize(static_cast<std::size_t>(pairs));
-    for (std::int64_t i = rank; i < pairs; i += mesh_.world().size()) batch.positions.push_back(i);
+    for (std::int64_t i = rank; i < pairs; i += mesh_->world().size()) batch.positions.push_back(i);
     for (const char* side : {"a", "b"})
       for (const std::int64_t i : batch.positions)
         test::append(batch.sequences,
@@ -58,7 +63,7 @@ class GoldenTraining : public testing::TestWithParam<Trajectory> {
     return batch;
   }
 
-  dist::Mesh mesh_{{}, {}};
+  std::optional<dist::Mesh> mesh_;
 };
 
 TEST_P(GoldenTraining, loss_and_gradient_norm_follow_the_reference_at_every_step) {
@@ -69,10 +74,10 @@ TEST_P(GoldenTraining, loss_and_gradient_norm_follow_the_reference_at_every_step
   const auto source = model::ModelSource::open(test::minilm_path());
   const data::Tokenizer tokenizer = source.tokenizer();
   const auto model =
-      model::make_sentence_encoder(source.spec, source.read({}), mesh_, model::dtypes_of(GetParam().precision));
+      model::make_sentence_encoder(source.spec, source.read({}), *mesh_, model::dtypes_of(GetParam().precision));
   const LossOptions loss{.kind = GetParam().kind, .mask_known = false};
   const OptimOptions optim{.warmup_steps = 5};
-  TrainingStep step(loss, optim, 0, model, mesh_);
+  TrainingStep step(loss, optim, 0, model, *mesh_);
   NegativeMask no_mask;
   no_mask.known.row_offsets.assign(batches[0].at("a").size() + 1, 0);
 
@@ -96,7 +101,7 @@ TEST_P(GoldenTraining, loss_and_gradient_norm_follow_the_reference_at_every_step
       test::append(first, tokenizer.encode(text.get<std::string>()), kMaxLength, -1, first.sequences());
   NpyArray golden = read_npy(test::shared_path("golden/training/" + name + "_final_embeddings.npy"));
   const at::Tensor expected = at::from_blob(golden.values.data(), golden.shape, at::kFloat);
-  const at::Tensor embeddings = model.encoder->embed(first, {});
+  const at::Tensor embeddings = model.encoder->embed(first, {}).cpu();
   if (GetParam().precision == model::Precision::fp32) {
     EXPECT_LE((embeddings - expected).abs().max().item<double>(), GetParam().loss);
   }
