@@ -61,7 +61,7 @@ RanksOfBench::RanksOfBench(const std::string& file, const CommandLine& line, int
       options(shared_configuration(file, line).options),
       mesh(make_mesh(options, Layout::as_configured)) {
   expect_measurable(options);
-  expect_writable_for_all(mesh, {options.json});
+  expect_writable_for_all(mesh, {options.json, options.trace});
 }
 
 void show(const train::RunOptions& options, const nlohmann::ordered_json& json) {

@@ -4,6 +4,7 @@
 #include "base/stopwatch.h"
 #include "cli/bench.h"
 #include "cli/ranks.h"
+#include "cli/step_trace.h"
 #include "data/loader.h"
 #include "train/batches.h"
 #include "train/model_setup.h"
@@ -42,8 +43,12 @@ std::vector<StepSample> run_steps(const train::RunOptions& options, const data::
   data::Loader loader(options.data.corpus, train::loader_options(options, model.spec, mesh, {}));
   model::Noise noise = train::training_noise(options, model.spec.bert);
   std::vector<StepSample> samples;
-  for (std::int64_t s = 0; s < kWarmUp + options.train.steps; ++s) {
+  const std::int64_t timed = kWarmUp + options.train.steps;
+  const bool traced = !options.trace.empty() && mesh.world().rank() == 0;
+  for (std::int64_t s = 0; s < timed + (options.trace.empty() ? 0 : 1); ++s) {
     noise.key = noise.key.derive(static_cast<std::uint64_t>(s));
+    std::optional<StepTrace> trace;
+    if (traced && s == timed) trace.emplace(mesh.device());
     const std::int64_t faults_before = usage().ru_minflt;
     Stopwatch watch;
     const data::Batch batch = loader.next();
@@ -52,7 +57,8 @@ std::vector<StepSample> run_steps(const train::RunOptions& options, const data::
     const train::StepResult result = step.run(batch, mask, noise, 1.0);
     dist::finish_gpu_work();
     const double step_ms = load_ms + watch.lap_ms();
-    if (s >= kWarmUp)
+    if (trace) trace->write(options.trace);
+    if (s >= kWarmUp && s < timed)
       samples.push_back({result.times, load_ms, step_ms, batch.tokens(), usage().ru_minflt - faults_before});
   }
   return samples;

@@ -27,6 +27,7 @@ struct RunOptions {
   std::int64_t seed = 0;
   Resume resume = Resume::automatic;
   std::string json;
+  std::string trace;
   dist::DeviceKind device = dist::DeviceKind::automatic;
   bool deterministic = false;
   model::ModelOptions model;
@@ -49,6 +50,9 @@ inline void describe(config::Visitor& v, RunOptions& o) {
            "auto: continue a run that has a checkpoint, else start; never: refuse a directory that holds a run; must: "
            "refuse one that has no checkpoint");
   v.field("json", o.json, "also write the command's result to this file as JSON; empty: do not");
+  v.field("trace", o.trace,
+          "bench step: write a trace of one more step, its operators and GPU kernels, to this file, for Perfetto or "
+          "chrome://tracing; empty: do not");
   v.choice("device", o.device, dist::kDeviceNames,
            "where ranks compute: cuda (one GPU for each rank of a node), cpu, or auto: GPUs where every rank sees one");
   v.field("deterministic", o.deterministic,

@@ -62,6 +62,20 @@ Attention<Stored> attention_of(const Batch& batch, const at::Tensor& projections
           .drop = batch.drop};
 }
 
+template <class Stored>
+void run(const Attention<Stored>& batch, simd::Rows<Stored> out, Compute<Stored>* log_sum) {
+  if constexpr (std::is_same_v<Stored, BFloat>)
+    if (fits_tensor_cores(batch)) return attend_on_tensor_cores(batch, out, log_sum, stream());
+  attend(batch, out, log_sum, stream());
+}
+
+template <class Stored>
+void run_backward(const Attention<Stored>& batch, const AttentionGradient<Stored>& gradient) {
+  if constexpr (std::is_same_v<Stored, BFloat>)
+    if (fits_tensor_cores(batch)) return attend_backward_on_tensor_cores(batch, gradient, stream());
+  attend_backward(batch, gradient, stream());
+}
+
 class OwnAttention : public torch::autograd::Function<OwnAttention> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& projections,
@@ -74,8 +88,8 @@ class OwnAttention : public torch::autograd::Function<OwnAttention> {
         at::empty({batch->heads, tokens}, options.dtype(compute_dtype(projections_T3D.scalar_type())));
     with_stored(projections_T3D.scalar_type(), "attention", [&](auto stored) {
       using Stored = decltype(stored);
-      attend(attention_of<Stored>(*batch, projections_T3D), writable_rows_of<Stored>(out_TD),
-             writable_numbers<Compute<Stored>>(log_sum_HT), stream());
+      run(attention_of<Stored>(*batch, projections_T3D), writable_rows_of<Stored>(out_TD),
+          writable_numbers<Compute<Stored>>(log_sum_HT));
     });
     context->save_for_backward({projections_T3D, out_TD, log_sum_HT});
     context->saved_data["batch"] = c10::IValue::make_capsule(batch);
@@ -101,7 +115,7 @@ class OwnAttention : public torch::autograd::Function<OwnAttention> {
                                                .query = writable_rows_of<Stored>(gradient_T3D),
                                                .key = writable_rows_of<Stored>(gradient_T3D, model_width),
                                                .value = writable_rows_of<Stored>(gradient_T3D, 2 * model_width)};
-      attend_backward(attention_of<Stored>(batch, projections_T3D), gradient, stream());
+      run_backward(attention_of<Stored>(batch, projections_T3D), gradient);
     });
     return {gradient_T3D, at::Tensor()};
   }

@@ -62,4 +62,15 @@ struct AttentionGradient {
 template <class Stored>
 void attend_backward(const Attention<Stored>& batch, const AttentionGradient<Stored>& gradient, Stream stream);
 
+/// Whether tensor cores can take this batch: heads of 32 or 64 columns, rows that vectors of 16 bytes may load. The
+/// gradient of the output must be as aligned as the output.
+[[nodiscard]] bool fits_tensor_cores(const Attention<BFloat>& batch);
+
+/// As `attend`.
+void attend_on_tensor_cores(const Attention<BFloat>& batch, simd::Rows<BFloat> out, float* log_sum, Stream stream);
+
+/// As `attend_backward`.
+void attend_backward_on_tensor_cores(const Attention<BFloat>& batch, const AttentionGradient<BFloat>& gradient,
+                                     Stream stream);
+
 }  // namespace coterie::kernels::gpu

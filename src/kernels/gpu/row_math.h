@@ -1,7 +1,9 @@
-// Dropout, and LayerNorm of a residual sum with dropout, of one row by a team: the counterpart of simd/row_loops.h.
+// Dropout, LayerNorm of a residual sum with dropout, and GELU, by a team for each row or a lane for four columns: the
+// counterpart of simd/row_loops.h and simd/gelu_loops.h.
 #pragma once
 
 #include "kernels/gpu/team.h"
+#include "kernels/simd/normal_fit.h"
 
 namespace coterie::kernels::gpu {
 
@@ -15,11 +17,12 @@ namespace coterie::kernels::gpu {
 template <class Stored, class Team>
 constexpr void drop_row(const Team& team, const Stored* in, Stored* out, std::int64_t r, std::int64_t width,
                         const simd::RowPlaces& places, const simd::Drop& drop) {
+  const std::int64_t row = r * width;
   for_groups(team, width, [&](std::int64_t first, std::int64_t count) {
     const auto factors = factors_of<Compute<Stored>>(drop, place_of(places, r), first / 4);
-    const std::int64_t start = r * width + first;
-    for (std::int64_t i = 0; i < count; ++i)
-      store(out + start + i, load(in + start + i) * factors[static_cast<std::size_t>(i)]);
+    auto values = load_four(in + row + first, count);
+    for (std::size_t i = 0; i < 4; ++i) values[i] *= factors[i];
+    store_four(out + row + first, values, count);
   });
 }
 
@@ -32,26 +35,32 @@ constexpr void norm_row(const Team& team, const simd::NormRows<Stored>& all, std
   Scalar total = 0;
   for_groups(team, all.width, [&](std::int64_t first, std::int64_t count) {
     const auto factors = factors_of<Scalar>(all.drop, place_of(all.places, r), first / 4);
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t c = first + i;
-      sum[c] = load(all.residual + row + c) + load(all.tokens + row + c) * factors[static_cast<std::size_t>(i)];
-      total += sum[c];
+    auto values = load_four(all.residual + row + first, count);
+    const auto tokens = load_four(all.tokens + row + first, count);
+    for (std::size_t i = 0; i < 4; ++i) {
+      values[i] += tokens[i] * factors[i];
+      total += values[i];
     }
+    store_four(sum + first, values, count);
   });
   const Scalar mean = team.sum(total) / static_cast<Scalar>(all.width);
   Scalar squares = 0;
   for_groups(team, all.width, [&](std::int64_t first, std::int64_t count) {
-    for (std::int64_t c = first; c < first + count; ++c) squares += (sum[c] - mean) * (sum[c] - mean);
+    const auto values = load_four(sum + first, count);
+    for (std::size_t i = 0; i < 4; ++i)
+      if (static_cast<std::int64_t>(i) < count) squares += (values[i] - mean) * (values[i] - mean);
   });
   const double variance = static_cast<double>(team.sum(squares)) / static_cast<double>(all.width);
   const auto inverse = static_cast<Scalar>(1.0 / std::sqrt(variance + all.epsilon));
   if (team.lane() == 0) all.inverse[r] = inverse;
   for_groups(team, all.width, [&](std::int64_t first, std::int64_t count) {
-    for (std::int64_t c = first; c < first + count; ++c) {
-      const Scalar normal = (sum[c] - mean) * inverse;
-      store(all.normal + row + c, normal);
-      store(all.out + row + c, normal * all.weight[c] + all.bias[c]);
-    }
+    auto values = load_four(sum + first, count);
+    const auto weight = load_four(all.weight + first, count);
+    const auto bias = load_four(all.bias + first, count);
+    for (Scalar& value : values) value = (value - mean) * inverse;
+    store_four(all.normal + row + first, values, count);
+    for (std::size_t i = 0; i < 4; ++i) values[i] = values[i] * weight[i] + bias[i];
+    store_four(all.out + row + first, values, count);
   });
 }
 
@@ -60,65 +69,79 @@ template <class Stored, class Team>
 constexpr void norm_row_backward(const Team& team, const simd::NormGradientRows<Stored>& all, std::int64_t r) {
   using Scalar = Compute<Stored>;
   const std::int64_t row = r * all.width;
+  // The gradient of the row before it was scaled and shifted; nothing behind its end.
+  const auto weighted = [&](std::int64_t first, std::int64_t count) {
+    auto values = load_four(all.gradient + row + first, count);
+    const auto weight = load_four(all.weight + first, count);
+    for (std::size_t i = 0; i < 4; ++i) values[i] *= weight[i];
+    return values;
+  };
   Scalar sum = 0;
   Scalar products = 0;
   for_groups(team, all.width, [&](std::int64_t first, std::int64_t count) {
-    for (std::int64_t c = first; c < first + count; ++c) {
-      const Scalar weighted = load(all.gradient + row + c) * all.weight[c];
-      sum += weighted;
-      products += weighted * load(all.normal + row + c);
+    const auto values = weighted(first, count);
+    const auto normal = load_four(all.normal + row + first, count);
+    for (std::size_t i = 0; i < 4; ++i) {
+      sum += values[i];
+      products += values[i] * normal[i];
     }
   });
   const Scalar mean = team.sum(sum) / static_cast<Scalar>(all.width);
   const Scalar slope = team.sum(products) / static_cast<Scalar>(all.width);
   const Scalar inverse = all.inverse[r];
   for_groups(team, all.width, [&](std::int64_t first, std::int64_t count) {
+    auto values = weighted(first, count);
+    const auto normal = load_four(all.normal + row + first, count);
+    for (std::size_t i = 0; i < 4; ++i) values[i] = inverse * (values[i] - mean - normal[i] * slope);
+    store_four(all.residual + row + first, values, count);
+    if (all.tokens == nullptr) return;
     const auto factors = factors_of<Scalar>(all.drop, place_of(all.places, r), first / 4);
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t c = first + i;
-      const Scalar weighted = load(all.gradient + row + c) * all.weight[c];
-      const Scalar change = inverse * (weighted - mean - load(all.normal + row + c) * slope);
-      store(all.residual + row + c, change);
-      if (all.tokens != nullptr) store(all.tokens + row + c, change * factors[static_cast<std::size_t>(i)]);
-    }
+    for (std::size_t i = 0; i < 4; ++i) values[i] *= factors[i];
+    store_four(all.tokens + row + first, values, count);
   });
 }
 
-/// The rows of one part that one lane sums for column `c`, in their order.
+/// Rows that one lane works on, in their order: `first`, `first + step`, ... below `end`.
 struct Part {
   std::int64_t first = 0;
-  std::int64_t count = 0;
+  std::int64_t end = 0;
+  std::int64_t step = 1;
 };
 
-/// A part's share of column `c` of the gradients of weight and bias.
+/// A part's share of the gradients of weight and bias.
+template <class Scalar>
+struct NormShare {
+  Four<Scalar> weight{};
+  Four<Scalar> bias{};
+};
+
+/// That of `count` columns from `c`, at most four.
 template <class Stored>
-constexpr void norm_column(const simd::NormGradientRows<Stored>& all, const Part& part, std::int64_t c,
-                           Compute<Stored>* weight_gradient, Compute<Stored>* bias_gradient) {
-  Compute<Stored> weight = 0;
-  Compute<Stored> bias = 0;
-  for (std::int64_t r = part.first; r < part.first + part.count; ++r) {
-    const Compute<Stored> change = load(all.gradient + r * all.width + c);
-    weight += change * load(all.normal + r * all.width + c);
-    bias += change;
+[[nodiscard]] constexpr NormShare<Compute<Stored>> norm_columns(const simd::NormGradientRows<Stored>& all,
+                                                                const Part& part, std::int64_t c, std::int64_t count) {
+  NormShare<Compute<Stored>> share;
+  for (std::int64_t r = part.first; r < part.end; r += part.step) {
+    const auto change = load_four(all.gradient + r * all.width + c, count);
+    const auto normal = load_four(all.normal + r * all.width + c, count);
+    for (std::size_t i = 0; i < 4; ++i) {
+      share.weight[i] += change[i] * normal[i];
+      share.bias[i] += change[i];
+    }
   }
-  *weight_gradient = weight;
-  *bias_gradient = bias;
+  return share;
 }
 
-inline constexpr double kHalfRoot = 0.70710678118654752;  ///< 1 / sqrt(2)
+/// The normal distribution function of x, and exp(-x^2 / 2).
+struct Normal {
+  float below = 0;
+  float bell = 0;
+};
 
-/// erf GELU of one number. Computed from erfc, so that the left tail keeps its relative precision.
-template <class Scalar>
-[[nodiscard]] constexpr Scalar gelu(Scalar x) {
-  return x * Scalar{0.5} * std::erfc(-x * static_cast<Scalar>(kHalfRoot));
-}
-
-/// Its derivative.
-template <class Scalar>
-[[nodiscard]] constexpr Scalar gelu_slope(Scalar x) {
-  constexpr auto kDensity = static_cast<Scalar>(0.398942280401432678);  // 1 / sqrt(2 pi)
-  return Scalar{0.5} * std::erfc(-x * static_cast<Scalar>(kHalfRoot)) +
-         x * kDensity * std::exp(x * x * static_cast<Scalar>(-0.5));
+[[nodiscard]] constexpr Normal normal_of(float x) {
+  const float t = 1.0F / (1.0F + (x < 0 ? -x : x) * simd::kNormalSlope);
+  const float bell = std::exp(x * x * -0.5F);
+  const float tail = 0.5F * bell * t * simd::normal_fit(t);
+  return {x < 0 ? tail : 1.0F - tail, bell};
 }
 
 /// Values and their bias, [R, F].
@@ -129,6 +152,21 @@ struct GeluRows {
   std::int64_t rows = 0, width = 0;
 };
 
+/// out = GELU(values + bias) of a part of the rows, `count` columns from `c`, at most four.
+template <class Stored>
+constexpr void gelu_columns(const GeluRows<Stored>& all, Stored* out, const Part& part, std::int64_t c,
+                            std::int64_t count) {
+  const auto bias = load_four(all.bias + c, count);
+  for (std::int64_t r = part.first; r < part.end; r += part.step) {
+    auto values = load_four(all.values + r * all.width + c, count);
+    for (std::size_t i = 0; i < 4; ++i) {
+      const float x = values[i] + bias[i];
+      values[i] = x * normal_of(x).below;
+    }
+    store_four(out + r * all.width + c, values, count);
+  }
+}
+
 /// What the backward of GELU(values + bias) reads and writes besides, [R, F].
 template <class Stored>
 struct GeluGradient {
@@ -137,20 +175,29 @@ struct GeluGradient {
   Stored* out = nullptr;     ///< what the forward pass gave, again
 };
 
-/// Column `c` of a part of the backward of GELU(values + bias).
+/// The backward of `gelu_columns`.
+/// @return  the part's share of the gradient of the bias
 template <class Stored>
-constexpr void gelu_column_backward(const GeluRows<Stored>& all, const GeluGradient<Stored>& to, const Part& part,
-                                    std::int64_t c, float* bias_gradient) {
-  float sum = 0;
-  for (std::int64_t r = part.first; r < part.first + part.count; ++r) {
+[[nodiscard]] constexpr Four<float> gelu_columns_backward(const GeluRows<Stored>& all, const GeluGradient<Stored>& to,
+                                                          const Part& part, std::int64_t c, std::int64_t count) {
+  constexpr float kDensity = 0.398942280F;  // 1 / sqrt(2 pi)
+  const auto bias = load_four(all.bias + c, count);
+  Four<float> share{};
+  for (std::int64_t r = part.first; r < part.end; r += part.step) {
     const std::int64_t at = r * all.width + c;
-    const float x = load(all.values + at) + all.bias[c];
-    const float change = load(to.gradient + at) * gelu_slope(x);
-    store(to.values + at, change);
-    store(to.out + at, gelu(x));
-    sum += change;
+    auto values = load_four(all.values + at, count);
+    auto gradient = load_four(to.gradient + at, count);
+    for (std::size_t i = 0; i < 4; ++i) {
+      const float x = values[i] + bias[i];
+      const Normal normal = normal_of(x);
+      values[i] = x * normal.below;
+      gradient[i] *= normal.below + x * normal.bell * kDensity;
+      share[i] += gradient[i];
+    }
+    store_four(to.out + at, values, count);
+    store_four(to.values + at, gradient, count);
   }
-  *bias_gradient = sum;
+  return share;
 }
 
 }  // namespace coterie::kernels::gpu

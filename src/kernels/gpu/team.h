@@ -52,18 +52,57 @@ constexpr void store(BFloat* to, float value) {
   to->bits = static_cast<std::uint16_t>(value != value ? 0x7FC0U : rounded);
 }
 
-/// The factors of four neighbouring elements: 0, or 1 / (1 - rate).
+/// Four neighbouring numbers of a row; behind its end, zeros.
 template <class Scalar>
-using Factors = std::array<Scalar, 4>;
+using Four = std::array<Scalar, 4>;
 
+/// Four numbers that are loaded and stored at once.
+template <class Stored>
+struct alignas(4 * sizeof(Stored)) Aligned {
+  Stored numbers[4];
+};
+
+template <class Stored>
+[[nodiscard]] constexpr bool is_aligned(const Stored* numbers) {
+  return reinterpret_cast<std::uintptr_t>(numbers) % sizeof(Aligned<Stored>) == 0;
+}
+
+/// @param count  1 to 4
+template <class Stored>
+[[nodiscard]] constexpr Four<Compute<Stored>> load_four(const Stored* from, std::int64_t count) {
+  Four<Compute<Stored>> values{};
+  if (count == 4 && is_aligned(from)) {
+    const Aligned<Stored> all = *reinterpret_cast<const Aligned<Stored>*>(from);
+    for (std::size_t i = 0; i < 4; ++i) values[i] = load(all.numbers + i);
+  } else {
+    for (std::size_t i = 0; i < 4; ++i)
+      if (static_cast<std::int64_t>(i) < count) values[i] = load(from + i);
+  }
+  return values;
+}
+
+template <class Stored>
+constexpr void store_four(Stored* to, const Four<Compute<Stored>>& values, std::int64_t count) {
+  if (count == 4 && is_aligned(to)) {
+    Aligned<Stored> all{};
+    for (std::size_t i = 0; i < 4; ++i) store(all.numbers + i, values[i]);
+    *reinterpret_cast<Aligned<Stored>*>(to) = all;
+  } else {
+    for (std::size_t i = 0; i < 4; ++i)
+      if (static_cast<std::int64_t>(i) < count) store(to + i, values[i]);
+  }
+}
+
+/// The factors of four neighbouring elements: 0, or 1 / (1 - rate).
+///
 /// @param place  the words of the counter besides the group of four: those of `fill_row` in kernels/dropout.cpp
 template <class Scalar>
-[[nodiscard]] constexpr Factors<Scalar> factors_of(const simd::Drop& drop, std::array<std::uint32_t, 3> place,
-                                                   std::int64_t group) {
+[[nodiscard]] constexpr Four<Scalar> factors_of(const simd::Drop& drop, std::array<std::uint32_t, 3> place,
+                                                std::int64_t group) {
   const auto kept = static_cast<Scalar>(drop.kept);
   if (drop.limit == 0) return {kept, kept, kept, kept};
   const auto words = philox(RandomKey{drop.key}, {place[0], place[1], static_cast<std::uint32_t>(group), place[2]});
-  Factors<Scalar> factors{};
+  Four<Scalar> factors{};
   for (std::size_t i = 0; i < 4; ++i) factors[i] = words[i] < drop.limit ? Scalar{0} : kept;
   return factors;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/simd/lanes.h"
+#include "kernels/simd/normal_fit.h"
 
 namespace coterie::kernels::simd {
 namespace {
@@ -14,18 +15,12 @@ struct Normal {
   Floats bell;
 };
 
-/// With z = |x| / sqrt(2) and t = 1 / (1 + z / 2), erfc(z) = exp(-z^2) g(t); g is a Chebyshev fit on z in [0, 9.5] of
-/// relative error 5.1e-8. Both tails keep their relative precision.
+/// Both tails keep their relative precision.
 [[gnu::always_inline]] inline Normal normal_of(Floats x) {
-  constexpr float kFit[9] = {-0.0593381259206F, 0.285979671822F, -0.490276046877F, 0.281742193397F, -0.0292310982549F,
-                             0.203802260906F,   0.242824090732F, 0.282412613242F,  0.282084401385F};
   const Floats size = x < 0.0F ? -x : x;
-  const Floats t = 1.0F / (1.0F + size * 0.353553391F);
-  Floats fit = Floats{} + kFit[0];
-#pragma GCC unroll 8
-  for (int k = 1; k < 9; ++k) fit = fit * t + kFit[k];
+  const Floats t = 1.0F / (1.0F + size * kNormalSlope);
   const Floats bell = exp_of<float>(x * x * -0.5F);
-  const Floats tail = 0.5F * bell * t * fit;
+  const Floats tail = 0.5F * bell * t * normal_fit(t);
   return {x < 0.0F ? tail : 1.0F - tail, bell};
 }
 
