@@ -1,71 +1,30 @@
-// Products of bf16 matrices by the tensor cores of a warp, summed in float.
+// Products of a head's rows in bf16 by the tensor cores of a warp, summed in float.
 //
-// Lane 4 g + t, with g < 8 and t < 4, holds of each tile: rows g and g + 8 of the left factor and of the sum, column g
-// of the right factor, and of each of these the pairs of neighbours that start at 2 t (and at 2 t + 8).
+// Lane 4 g + t, with g < 8 and t < 4, holds of a 16 x 16 tile of the left factor the pairs of neighbours (g, 2t),
+// (g + 8, 2t), (g, 2t + 8), (g + 8, 2t + 8); of a 16 x 8 tile of the right factor, in its column g, the rows from 2t
+// and from 2t + 8; of a 16 x 8 tile of the sum (g, 2t), (g, 2t + 1), (g + 8, 2t), (g + 8, 2t + 1).
+//
+// Source: PTX ISA, "Matrix Fragments for mma.m16n8k16".
 #pragma once
 
-#include <cuda_bf16.h>
-
-#include <cstdint>
-
-#include "kernels/gpu/team.h"
+#include "kernels/gpu/warp_operations.cuh"
 
 namespace coterie::kernels::gpu {
 
-/// A 16 x 16 tile of the left factor.
-struct LeftTile {
-  std::uint32_t pairs[4];  ///< (g, 2t), (g + 8, 2t), (g, 2t + 8), (g + 8, 2t + 8)
-};
+using simd::BFloat;
 
-/// Two 16 x 8 tiles of the right factor.
-struct RightTiles {
-  std::uint32_t pairs[4];  ///< first tile: rows from 2t and from 2t + 8; then the second
-};
-
-/// A 16 x 8 tile of the sum: (g, 2t), (g, 2t + 1), (g + 8, 2t), (g + 8, 2t + 1).
-struct SumTile {
-  float numbers[4] = {0, 0, 0, 0};
-};
+/// Two 16 x 8 tiles of the right factor, one behind the other.
+using RightTiles = Pairs;
 
 /// sum += left * tile `which` of right
-__device__ inline void add_product(SumTile& sum, const LeftTile& left, const RightTiles& right, int which) {
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-      "{%0, %1, %2, %3};"
-      : "+f"(sum.numbers[0]), "+f"(sum.numbers[1]), "+f"(sum.numbers[2]), "+f"(sum.numbers[3])
-      : "r"(left.pairs[0]), "r"(left.pairs[1]), "r"(left.pairs[2]), "r"(left.pairs[3]), "r"(right.pairs[2 * which]),
-        "r"(right.pairs[2 * which + 1]));
-}
-
-/// Two numbers rounded to bf16, the first in the lower half.
-__device__ inline std::uint32_t pair_of(float first, float second) {
-  const __nv_bfloat162 both = __floats2bfloat162_rn(first, second);
-  return *reinterpret_cast<const std::uint32_t*>(&both);
+__device__ inline void add_product(Sums& sum, const Pairs& left, const RightTiles& right, int which) {
+  multiply_tiles(sum, left, right.of[2 * which], right.of[2 * which + 1]);
 }
 
 /// Two sums side by side as a left factor.
-__device__ inline LeftTile left_of(const SumTile& first, const SumTile& second) {
-  return {{pair_of(first.numbers[0], first.numbers[1]), pair_of(first.numbers[2], first.numbers[3]),
-           pair_of(second.numbers[0], second.numbers[1]), pair_of(second.numbers[2], second.numbers[3])}};
-}
-
-/// Four 8 x 8 tiles of shared memory; each lane says where a row of 8 begins, lanes 8 m to 8 m + 7 those of tile m.
-__device__ inline RightTiles load_tiles(const BFloat* row) {
-  RightTiles tiles;
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-               : "=r"(tiles.pairs[0]), "=r"(tiles.pairs[1]), "=r"(tiles.pairs[2]), "=r"(tiles.pairs[3])
-               : "r"(static_cast<std::uint32_t>(__cvta_generic_to_shared(row)))
-               : "memory");
-  return tiles;
-}
-
-/// The same, each tile transposed.
-__device__ inline RightTiles load_transposed_tiles(const BFloat* row) {
-  RightTiles tiles;
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
-               : "=r"(tiles.pairs[0]), "=r"(tiles.pairs[1]), "=r"(tiles.pairs[2]), "=r"(tiles.pairs[3])
-               : "r"(static_cast<std::uint32_t>(__cvta_generic_to_shared(row)))
-               : "memory");
-  return tiles;
+__device__ inline Pairs left_of(const Sums& first, const Sums& second) {
+  return {{pair_of(first.of[0], first.of[1]), pair_of(first.of[2], first.of[3]), pair_of(second.of[0], second.of[1]),
+           pair_of(second.of[2], second.of[3])}};
 }
 
 /// 64 rows of a head in shared memory, shifted so that the rows of a tile lie in different banks.
@@ -103,7 +62,7 @@ class SharedRows {
 template <int kWidth>
 struct OwnRows {
   static constexpr int kSteps = kWidth / 16;
-  LeftTile steps[kSteps];
+  Pairs steps[kSteps];
 
   __device__ OwnRows(simd::Rows<const BFloat> rows, std::int64_t first, std::int64_t length, int lane) {
     for (int half = 0; half < 2; ++half) {
@@ -112,13 +71,13 @@ struct OwnRows {
 #pragma unroll
       for (int s = 0; s < kSteps; ++s)
         for (int side = 0; side < 2; ++side)
-          steps[s].pairs[half + 2 * side] =
+          steps[s].of[half + 2 * side] =
               r < length ? *reinterpret_cast<const std::uint32_t*>(row + 16 * s + 8 * side) : 0U;
     }
   }
   /// These rows times rows 8 n to 8 n + 7 of `other`.
-  __device__ SumTile times(const SharedRows<kWidth>& other, int n, int lane) const {
-    SumTile sum;
+  __device__ Sums times(const SharedRows<kWidth>& other, int n, int lane) const {
+    Sums sum;
 #pragma unroll
     for (int s = 0; s < kSteps; s += 2) {
       const RightTiles right = other.transposed(n, s, lane);
@@ -132,10 +91,10 @@ struct OwnRows {
 /// 16 rows of a head as sums.
 template <int kWidth>
 struct RowSums {
-  SumTile tiles[kWidth / 8];
+  Sums tiles[kWidth / 8];
 
   /// Adds left times rows 16 j to 16 j + 15.
-  __device__ void add(const LeftTile& left, const SharedRows<kWidth>& rows, int j, int lane) {
+  __device__ void add(const Pairs& left, const SharedRows<kWidth>& rows, int j, int lane) {
 #pragma unroll
     for (int n = 0; n < kWidth / 8; n += 2) {
       const RightTiles right = rows.plain(j, n, lane);
@@ -145,11 +104,11 @@ struct RowSums {
   }
   /// Multiplies the upper and the lower half of the rows.
   __device__ void scale(float upper, float lower) {
-    for (SumTile& tile : tiles) {
-      tile.numbers[0] *= upper;
-      tile.numbers[1] *= upper;
-      tile.numbers[2] *= lower;
-      tile.numbers[3] *= lower;
+    for (Sums& tile : tiles) {
+      tile.of[0] *= upper;
+      tile.of[1] *= upper;
+      tile.of[2] *= lower;
+      tile.of[3] *= lower;
     }
   }
   __device__ void write(simd::Rows<BFloat> rows, std::int64_t first, std::int64_t length, int lane) const {
@@ -159,8 +118,7 @@ struct RowSums {
       BFloat* const row = rows.data + r * rows.stride + lane % 4 * 2;
 #pragma unroll
       for (int n = 0; n < kWidth / 8; ++n)
-        *reinterpret_cast<std::uint32_t*>(row + 8 * n) =
-            pair_of(tiles[n].numbers[2 * half], tiles[n].numbers[2 * half + 1]);
+        *reinterpret_cast<std::uint32_t*>(row + 8 * n) = pair_of(tiles[n].of[2 * half], tiles[n].of[2 * half + 1]);
     }
   }
 };
