@@ -1,4 +1,5 @@
-// Measures of runs against pytrec_eval-terrier 0.5.11 on the same run and judgements, and hand counts.
+// Measures of runs against pytrec_eval-terrier 0.5.11 and sentence-transformers 6.2.0 on the same run and judgements,
+// and hand counts.
 #include "eval/retrieval_metrics.h"
 
 #include <gtest/gtest.h>
@@ -66,6 +67,31 @@ TEST(RetrievalMetrics, are_those_of_pytrec_eval_query_by_query) {
       EXPECT_NEAR(measured[i].metrics.*kRetrievalMeasures[m].value, kPytrecEval[i].values[m], 1e-10)
           << measured[i].query << ' ' << kRetrievalMeasures[m].name;
   }
+}
+
+// sentence-transformers knows no grades, and the order of ties is its own: here neither is.
+TEST(RetrievalMetrics, are_those_of_sentence_transformers_where_no_scores_are_equal) {
+  constexpr std::array<int, 6> kDocuments = {3, 7, 40, 120, 150, 9};
+  Ranking run;
+  Qrels qrels;
+  for (int q = 0; q < 6; ++q) {
+    auto& found = run.queries[str("q", q)];
+    for (int i = 0; i < kDocuments[static_cast<std::size_t>(q)]; ++i)
+      found.push_back({str("d", (i * 13 + q) % 200), static_cast<float>((i * 37 + q) % 211) / 256.0F});
+    std::sort(found.begin(), found.end(), ranks_before);
+    for (int i = 0; i < 200; i += 1 + q % 3) qrels.queries[str("q", q)][str("d", i)] = (i * 7 + q) % 6 > 2 ? 1 : 0;
+  }
+
+  const RetrievalMetrics m = mean(measure_queries(run, qrels));
+
+  // InformationRetrievalEvaluator's, to ten digits.
+  EXPECT_NEAR(m.ndcg_3, 0.1173196815, 1e-10);
+  EXPECT_NEAR(m.ndcg_10, 0.1603929032, 1e-10);
+  EXPECT_NEAR(m.mrr_10, 0.25, 1e-10);
+  EXPECT_NEAR(m.recall_100, 0.2175511669, 1e-10);
+  EXPECT_NEAR(m.p_1, 0.1666666667, 1e-10);
+  // Its MAP@100 divides by at most 100 of the relevant documents; this one by all, 101 for some queries.
+  EXPECT_LT(m.map_100, 0.0705341477);
 }
 
 TEST(RetrievalMetrics, mean_counts_a_query_without_a_relevant_document_as_zero) {
