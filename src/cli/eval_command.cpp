@@ -101,7 +101,9 @@ std::vector<Candidate> candidates_of(const std::string& model, const train::RunO
   const auto shorten = [](model::ModelSpec& spec, std::int64_t max_length) {
     if (max_length > 0) spec.max_length = std::min(spec.bert.max_position_embeddings, max_length);
   };
-  Candidate measured{"model", model::ModelSource::open(model)};
+  // The checkpoint that the config starts from is measured as runs start from it: with the tokens that it adds.
+  const bool start = model == options.model.checkpoint;
+  Candidate measured{"model", start ? model::ModelSource::open(options.model) : model::ModelSource::open(model)};
   if (!measured.source.checkpoint) {
     shorten(measured.source.spec, options.model.max_length);
     return {measured};

@@ -13,7 +13,9 @@
 #include "config/listing.h"
 #include "config/sections.h"
 #include "config/spelling.h"
+#include "eval/lexical.h"
 #include "sweep/comparison.h"
+#include "sweep/measures.h"
 #include "sweep/slurm.h"
 
 namespace coterie::cli {
@@ -77,20 +79,26 @@ Resolved resolve_cell(const std::string& file, const sweep::Cell& cell, const st
   }
 }
 
-/// The keys that only say where, how often or how fast.
+/// The keys that only say where, how often or how fast, or what is measured beside the cells.
 bool is_indifferent(const std::string& key) {
-  constexpr auto kKeys =
-      std::to_array<std::string_view>({"run", "runs", "json", "resume", "data.read_ahead", "eval.batch_tokens",
-                                       "eval.save", "train.keep", "train.log_every"});
+  constexpr auto kKeys = std::to_array<std::string_view>(
+      {"run", "runs", "json", "resume", "data.read_ahead", "eval.batch_tokens", "eval.save", "eval.untouched",
+       "eval.baselines", "eval.bm25_k1", "eval.bm25_b", "train.keep", "train.log_every"});
   return key.starts_with("dist.") || std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end();
+}
+
+/// The keys that decide what a reference measures.
+bool concerns_references(const std::string& key) {
+  constexpr auto kSections = std::to_array<std::string_view>({"model.", "data.", "eval."});
+  constexpr auto kKeys = std::to_array<std::string_view>({"data.read_ahead", "eval.batch_tokens", "eval.save"});
+  return std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end() &&
+         std::any_of(kSections.begin(), kSections.end(), [&](auto section) { return key.starts_with(section); });
 }
 
 std::map<std::string, std::string> values_of(train::RunOptions options) {
   config::Listing listing;
   describe(listing, options);
-  auto values = config::values_of(listing);
-  std::erase_if(values, [](const auto& field) { return is_indifferent(field.first); });
-  return values;
+  return config::values_of(listing);
 }
 
 std::int64_t ranks_of(const sweep::Cell& cell, std::int64_t expert) {
@@ -104,11 +112,16 @@ std::int64_t ranks_of(const sweep::Cell& cell, std::int64_t expert) {
   return ranks;
 }
 
-sweep::PlannedCell planned_cell(const std::string& file, const fs::path& folder, const sweep::Cell& cell,
-                                std::int64_t corpus_seed) {
-  Resolved resolved = resolve_cell(
-      file, cell, {"runs=" + config::toml_string(folder.string()), "run=" + config::toml_string(cell.folder)});
+/// A cell with its folder below the sweep's.
+Resolved resolve_in(const fs::path& folder, const std::string& file, const sweep::Cell& cell) {
+  return resolve_cell(file, cell,
+                      {"runs=" + config::toml_string(folder.string()), "run=" + config::toml_string(cell.folder)});
+}
+
+sweep::PlannedCell planned_cell(const sweep::Cell& cell, const Resolved& resolved, std::int64_t corpus_seed) {
   const train::RunOptions& options = resolved.options;
+  auto values = values_of(options);
+  std::erase_if(values, [](const auto& field) { return is_indifferent(field.first); });
   return {.cell = cell,
           .ranks = ranks_of(cell, options.parallel.expert),
           .threads = options.dist.threads,
@@ -117,16 +130,43 @@ sweep::PlannedCell planned_cell(const std::string& file, const fs::path& folder,
           .builds_corpus = !options.data.sources.empty(),
           .saves = !options.eval.save.empty(),
           .corpus_seed = corpus_seed,
-          .config = std::move(resolved.text),
-          .values = values_of(options)};
+          .checkpoint = options.model.checkpoint,
+          .references = {},
+          .config = resolved.text,
+          .values = std::move(values)};
 }
 
-sweep::Plan plan_of(const std::string& file, const std::string& name, const std::vector<sweep::Cell>& cells) {
+/// The cell of what the config measures beside a model, as a model of the baseline is measured: on its corpus, as much
+/// of each text.
+sweep::PlannedCell references_cell(sweep::Cell cell, const Resolved& resolved, std::int64_t corpus_seed) {
+  const eval::EvalOptions& options = resolved.options.eval;
+  sweep::PlannedCell planned = planned_cell(cell, resolved, corpus_seed);
+  planned.cell.seed.clear();
+  planned.steps = 0;
+  planned.values = values_of(resolved.options);
+  std::erase_if(planned.values, [](const auto& field) { return !concerns_references(field.first); });
+  if (options.untouched) planned.references.emplace_back(sweep::kUntouched);
+  for (const std::string& baseline : options.baselines) {
+    // Says what is wrong with a name before the work.
+    (void)eval::make_baseline(baseline, {}, eval::bm25_of(options));
+    planned.references.push_back(baseline);
+  }
+  return planned;
+}
+
+sweep::Plan plan_of(const std::string& file, const sweep::StudyOptions& study, const std::vector<sweep::Cell>& cells) {
   sweep::Plan plan;
-  plan.folder = fs::path(resolve_cell(file, cells.front(), {}).options.runs) / name;
+  plan.folder = fs::path(resolve_cell(file, cells.front(), {}).options.runs) / study.name;
   // Not that of the cell that happens to come first: cells may run in any order, or alone.
   const std::int64_t corpus_seed = resolve(file, {}).options.seed;
-  for (const sweep::Cell& cell : cells) plan.cells.push_back(planned_cell(file, plan.folder, cell, corpus_seed));
+  for (const sweep::Cell& cell : cells)
+    plan.cells.push_back(planned_cell(cell, resolve_in(plan.folder, file, cell), corpus_seed));
+  const auto named =
+      std::find_if(cells.begin(), cells.end(), [&](const sweep::Cell& cell) { return cell.name == study.baseline; });
+  sweep::Cell beside = named == cells.end() ? cells.front() : *named;
+  beside.name = beside.folder = "references";
+  auto references = references_cell(beside, resolve_in(plan.folder, file, beside), corpus_seed);
+  if (!references.references.empty()) plan.cells.push_back(std::move(references));
   return plan;
 }
 
@@ -203,8 +243,8 @@ Exit sweep(const CommandLine& line) {
     return Exit::ok;
   }
   const std::vector<sweep::Cell> cells = sweep::expand(options.sweep, settings.runs);
-  const std::string baseline = sweep::baseline_of(options.sweep, cells);
-  const sweep::Plan plan = plan_of(file, options.sweep.name, cells);
+  const sweep::Plan plan = plan_of(file, options.sweep, cells);
+  const std::string baseline = sweep::baseline_of(options.sweep, plan);
   if (line.list || line.status) {
     std::cout << (line.list ? list_text(plan)
                             : sweep::cells_table(sweep::compare(plan, baseline, options.sweep.measures)).text());
@@ -230,7 +270,7 @@ Exit sweep(const CommandLine& line) {
   const sweep::Results results = sweep::write_tables(*real_file_ops(), plan, baseline, options.sweep.measures);
   // One cell alone is compared with nothing; its files are up to date.
   if (options.job < 0)
-    std::cout << sweep::comparison_table(results.comparisons).text() << "\n" << sweep::reading(baseline) << "\n";
+    std::cout << sweep::comparison_table(results.comparisons).text() << "\n" << sweep::reading(plan, baseline) << "\n";
   if (!options.json.empty()) write_json(options.json, sweep::results_json(results).dump(2));
   return ending(outcome);
 }

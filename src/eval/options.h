@@ -34,7 +34,8 @@ inline void describe(config::Visitor& v, EvalOptions& o) {
   v.choice("split", o.split, std::to_array<std::string_view>({"validation", "test"}),
            "pairs and queries that are measured; the fixed threshold always comes from validation");
   v.field("batch_tokens", o.batch_tokens, "tokens embedded at a time on each rank", {1, 1 << 24});
-  v.field("untouched", o.untouched, "beside a trained model, also measure the checkpoint it started from");
+  v.field("untouched", o.untouched,
+          "beside a trained model, also measure the checkpoint it started from; a sweep does so once");
   v.field("pairs", o.pairs, "measure pair classification on data.corpus");
   v.field(
       "retrieval", o.retrieval,
@@ -52,8 +53,9 @@ inline void describe(config::Visitor& v, EvalOptions& o) {
       {0, 1000000});
   v.field("cross_domain", o.cross_domain,
           "also measure the pairs of every domain embedded as of each domain that the model knows");
-  v.field("baselines", o.baselines,
-          "beside the models, measure tfidf (all words), tfidf_N (the N most frequent ones) or bm25");
+  v.field(
+      "baselines", o.baselines,
+      "beside the models, measure tfidf (all words), tfidf_N (the N most frequent ones) or bm25; a sweep does so once");
   v.field("bm25_k1", o.bm25_k1, "BM25's saturation of word counts", {0.0, 100.0});
   v.field("bm25_b", o.bm25_b, "BM25's share of the normalisation by length", {0.0, 1.0});
 }

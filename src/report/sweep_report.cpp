@@ -23,6 +23,8 @@ std::string number(const json& object, const char* key, int digits) {
 std::string seeds_text(const json& row) {
   const auto seeds = row.at("seeds").get<std::int64_t>();
   const auto planned = row.at("planned").get<std::int64_t>();
+  // What nothing trains has none.
+  if (planned == 0) return "-";
   return seeds == planned ? str(seeds) : str(seeds, " of ", planned);
 }
 

@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "base/json_file.h"
-#include "base/json_path.h"
 #include "base/run_lock.h"
 #include "config/listing.h"
 
@@ -91,13 +90,6 @@ Cost write_result(FileOps& ops, const fs::path& folder) {
                                {"eval", read_json_object(folder / "eval.json")}};
   write_file_atomically(ops, folder / "result.json", result.dump(2) + "\n");
   return cost;
-}
-
-std::optional<double> measure_of(const CellResult& result, std::string_view measure) {
-  // Searched collections have a part of their own in what an evaluation writes.
-  constexpr std::string_view kRetrieval = "retrieval.";
-  if (!measure.starts_with(kRetrieval)) return number_at(result.eval, str("trained.", measure));
-  return number_at(result.eval, str("retrieval.trained.", measure.substr(kRetrieval.size())));
 }
 
 void write_plan(FileOps& ops, const fs::path& folder, const PlannedCell& planned) {

@@ -1,6 +1,6 @@
 // What a cell leaves in its folder: how a driver, the table and a report know what became of it.
 //
-//   cell.toml       the resolved config, what `coterie train` is given
+//   cell.toml       the resolved config, what `coterie train` is given; with references, `coterie eval`
 //   cell.json       name, seed, ranks and the values of every key: what the cell is
 //   attempts.jsonl  each command that was started for it, and how it ended
 //   eval.json       written by `coterie eval`
@@ -24,7 +24,7 @@
 
 namespace coterie::sweep {
 
-/// A cell with its config resolved.
+/// A cell with its config resolved. One that has references measures them and trains nothing.
 struct PlannedCell {
   Cell cell;
   std::int64_t ranks = 1;
@@ -34,7 +34,9 @@ struct PlannedCell {
   bool builds_corpus = false;                 ///< its config says from what the corpus is made
   bool saves = false;                         ///< its config has its evaluation save what it was computed from
   std::int64_t corpus_seed = 0;               ///< with which it is made: the config file's, for all cells
-  std::string config;                         ///< TOML, what `coterie train` is given
+  std::string checkpoint;                     ///< that the cells start from
+  std::vector<std::string> references;        ///< the untouched model and baselines, as `measure_of` calls them
+  std::string config;                         ///< TOML, of the run
   std::map<std::string, std::string> values;  ///< every key that decides what is computed
 };
 
@@ -81,9 +83,6 @@ struct CellResult {
 /// Finishes a cell: its costs and its `eval.json` become `result.json`.
 /// @return those costs
 Cost write_result(FileOps& ops, const fs::path& folder);
-
-/// A measure of a finished cell: of the trained model, by `domain.measure` or `retrieval.collection.measure`.
-[[nodiscard]] std::optional<double> measure_of(const CellResult& result, std::string_view measure);
 
 /// Writes `cell.toml` and `cell.json` where they are not there.
 void write_plan(FileOps& ops, const fs::path& folder, const PlannedCell& planned);

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <map>
 #include <thread>
 
 #include "base/error.h"
+#include "sweep/contenders.h"
+#include "sweep/measures.h"
 #include "sweep/significance.h"
 
 namespace coterie::sweep {
@@ -13,75 +14,20 @@ namespace {
 
 using nlohmann::ordered_json;
 
-/// Values by seed.
-using BySeed = std::map<std::string, double>;
-
-/// The finished cells of one combination.
-struct Group {
-  std::string name;
-  std::int64_t planned = 0;
-  std::map<std::string, const CellResult*> results;  // by seed
-};
-
-std::vector<std::string> names_of(const std::vector<Cell>& cells) {
-  std::vector<std::string> names;
-  for (const Cell& cell : cells)
-    if (std::find(names.begin(), names.end(), cell.name) == names.end()) names.push_back(cell.name);
-  return names;
+/// A measure of the trained model of a cell; none if it is not finished.
+std::optional<double> trained_measure(const PlannedCell& planned, const CellState& state, const std::string& measure) {
+  if (!state.result || !planned.references.empty()) return std::nullopt;
+  return measure_of(state.result->eval, kTrained, measure);
 }
 
-std::vector<Group> groups_of(const Results& results) {
-  std::vector<Group> groups;
-  for (std::size_t i = 0; i < results.states.size(); ++i) {
-    const PlannedCell& planned = results.plan.cells[i];
-    auto group =
-        std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.name == planned.cell.name; });
-    if (group == groups.end())
-      group = groups.insert(groups.end(), Group{.name = planned.cell.name, .planned = 0, .results = {}});
-    ++group->planned;
-    if (const auto& result = results.states[i].result) group->results.emplace(planned.cell.seed, &*result);
-  }
-  return groups;
+void add_cost(Comparison& row, const std::optional<MeanCost>& cost) {
+  if (!cost) return;
+  row.seconds = cost->seconds;
+  row.core_seconds = cost->core_seconds;
+  row.peak_mib = cost->peak_mib;
 }
 
-/// A measure of a cell; none if it is not finished.
-std::optional<double> measure_of(const CellState& state, const std::string& measure) {
-  return state.result ? measure_of(*state.result, measure) : std::nullopt;
-}
-
-BySeed values_of(const Group& group, const std::string& measure) {
-  BySeed values;
-  for (const auto& [seed, result] : group.results)
-    if (const auto value = measure_of(*result, measure)) values[seed] = *value;
-  return values;
-}
-
-std::vector<double> plain(const BySeed& values) {
-  std::vector<double> out;
-  for (const auto& [seed, value] : values) out.push_back(value);
-  return out;
-}
-
-void add_cost(Comparison& row, const Group& group) {
-  if (group.results.empty()) return;
-  double seconds = 0.0;
-  double core_seconds = 0.0;
-  double peak_mib = 0.0;
-  for (const auto& [seed, result] : group.results) {
-    seconds += result->cost.seconds;
-    core_seconds += result->cost.core_seconds;
-    peak_mib = std::max(peak_mib, result->cost.peak_mib);
-  }
-  const auto cells = static_cast<double>(group.results.size());
-  row.seconds = seconds / cells;
-  row.core_seconds = core_seconds / cells;
-  row.peak_mib = peak_mib;
-}
-
-void add_difference(Comparison& row, const BySeed& values, const BySeed& baseline) {
-  std::vector<double> differences;
-  for (const auto& [seed, value] : values)
-    if (const auto other = baseline.find(seed); other != baseline.end()) differences.push_back(value - other->second);
+void add_difference(Comparison& row, const std::vector<double>& differences) {
   if (differences.empty()) return;
   row.difference = mean_of(differences);
   row.p_t = paired_t(differences);
@@ -89,7 +35,20 @@ void add_difference(Comparison& row, const BySeed& values, const BySeed& baselin
   row.detectable = detectable(differences);
 }
 
+/// How BM25 was set, where it is among the references.
+std::string bm25_text(const Plan& plan) {
+  for (const PlannedCell& planned : plan.cells)
+    if (std::find(planned.references.begin(), planned.references.end(), "bm25") != planned.references.end())
+      return str(" bm25: k1 = ", planned.values.at("eval.bm25_k1"), ", b = ", planned.values.at("eval.bm25_b"), ".");
+  return {};
+}
+
 std::string cell_text(const std::optional<double>& value, int digits) { return value ? decimal(*value, digits) : "-"; }
+
+std::string seeds_text(const Comparison& row) {
+  if (row.planned == 0) return "-";
+  return row.seeds == row.planned ? str(row.seeds) : str(row.seeds, " of ", row.planned);
+}
 
 std::string signed_text(const std::optional<double>& value, int digits) {
   return str(value && *value >= 0 ? "+" : "", cell_text(value, digits));
@@ -114,8 +73,9 @@ RunLock wait_for_lock(const fs::path& folder) {
 
 }  // namespace
 
-std::string baseline_of(const StudyOptions& study, const std::vector<Cell>& cells) {
-  const std::vector<std::string> names = names_of(cells);
+std::string baseline_of(const StudyOptions& study, const Plan& plan) {
+  std::vector<std::string> names;
+  for (const Contender& contender : contenders_of(plan)) names.push_back(contender.name());
   if (study.baseline.empty()) return names.front();
   if (std::find(names.begin(), names.end(), study.baseline) == names.end())
     throw ConfigError(
@@ -126,20 +86,23 @@ std::string baseline_of(const StudyOptions& study, const std::vector<Cell>& cell
 Results compare(const Plan& plan, const std::string& baseline, const std::vector<std::string>& measures) {
   Results results{.plan = plan, .baseline = baseline, .measures = measures, .states = {}, .comparisons = {}};
   for (const PlannedCell& planned : plan.cells) results.states.push_back(state_of(plan.folder_of(planned)));
-  const std::vector<Group> groups = groups_of(results);
-  const auto base = std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.name == baseline; });
-  for (const Group& group : groups)
+  const std::vector<Contender> contenders = contenders_of(plan);
+  const auto base =
+      std::find_if(contenders.begin(), contenders.end(), [&](const Contender& c) { return c.name() == baseline; });
+  for (const Contender& contender : contenders)
     for (const std::string& measure : measures) {
-      const BySeed values = values_of(group, measure);
+      const Values values = contender.values(results.states, measure);
+      const std::vector<double> plain = values.plain();
       Comparison row;
-      row.cell = group.name;
+      row.cell = contender.name();
       row.measure = measure;
-      row.seeds = static_cast<std::int64_t>(values.size());
-      row.planned = group.planned;
-      if (!values.empty()) row.mean = mean_of(plain(values));
-      row.deviation = deviation_of(plain(values));
-      if (base != groups.end() && group.name != baseline) add_difference(row, values, values_of(*base, measure));
-      add_cost(row, group);
+      row.seeds = static_cast<std::int64_t>(values.by_seed.size());
+      row.planned = contender.planned();
+      if (!plain.empty()) row.mean = mean_of(plain);
+      row.deviation = deviation_of(plain);
+      if (base != contenders.end() && base->name() != contender.name())
+        add_difference(row, differences(values, base->values(results.states, measure)));
+      add_cost(row, contender.cost(results.states));
       results.comparisons.push_back(row);
     }
   return results;
@@ -149,11 +112,10 @@ Table comparison_table(const std::vector<Comparison>& comparisons) {
   Table table({"cell", "measure", "seeds", "mean", "sd", "difference", "p (t)", "p (sign)", "detectable", "seconds",
                "core s", "peak MiB"});
   for (const Comparison& row : comparisons)
-    table.add_row({row.cell, row.measure,
-                   row.seeds == row.planned ? str(row.seeds) : str(row.seeds, " of ", row.planned),
-                   cell_text(row.mean, 4), cell_text(row.deviation, 4), signed_text(row.difference, 4),
-                   cell_text(row.p_t, 3), cell_text(row.p_sign, 3), cell_text(row.detectable, 4),
-                   cell_text(row.seconds, 1), cell_text(row.core_seconds, 1), cell_text(row.peak_mib, 0)});
+    table.add_row({row.cell, row.measure, seeds_text(row), cell_text(row.mean, 4), cell_text(row.deviation, 4),
+                   signed_text(row.difference, 4), cell_text(row.p_t, 3), cell_text(row.p_sign, 3),
+                   cell_text(row.detectable, 4), cell_text(row.seconds, 1), cell_text(row.core_seconds, 1),
+                   cell_text(row.peak_mib, 0)});
   return table;
 }
 
@@ -171,8 +133,9 @@ Table cells_table(const Results& results) {
                                     planned.cell.seed.empty() ? "-" : planned.cell.seed,
                                     str(planned.ranks),
                                     str(name_of(state.stage), note),
-                                    str(state.step, " of ", planned.steps)};
-    for (const std::string& measure : results.measures) row.push_back(cell_text(measure_of(state, measure), 4));
+                                    planned.references.empty() ? str(state.step, " of ", planned.steps) : "-"};
+    for (const std::string& measure : results.measures)
+      row.push_back(cell_text(trained_measure(planned, state, measure), 4));
     row.insert(row.end(), {decimal(state.cost.seconds, 1), decimal(state.cost.core_seconds, 1),
                            decimal(state.cost.peak_mib, 0), str(state.cost.starts)});
     table.add_row(std::move(row));
@@ -180,14 +143,16 @@ Table cells_table(const Results& results) {
   return table;
 }
 
-std::string reading(const std::string& baseline) {
+std::string reading(const Plan& plan, const std::string& baseline) {
   return str(
       "mean and sd: over seeds. difference: mean over seeds of the cell less the baseline '", baseline,
-      "' at the same seed. p (t): two-sided paired t-test over seeds; p (sign): two-sided sign-flip permutation ",
+      "' at the same seed; what has no seeds, because nothing trains it, is the same beside each. p (t): two-sided "
+      "paired t-test over seeds; p (sign): two-sided sign-flip permutation ",
       "test over seeds, exact up to 20, never below 2 / 2^seeds. detectable: the difference that the t-test ",
       "finds with probability 0.8 at level 0.05. No correction is made for several comparisons. seconds: wall ",
       "time of the commands of a cell, mean, those left out whose driver was killed; core s: processor ",
-      "time of all their processes, with what ranks spend waiting for each other; peak MiB: of the largest process.");
+      "time of all their processes, with what ranks spend waiting for each other; peak MiB: of the largest process.",
+      bm25_text(plan));
 }
 
 ordered_json results_json(const Results& results) {
@@ -211,7 +176,8 @@ ordered_json results_json(const Results& results) {
     const PlannedCell& planned = results.plan.cells[i];
     const CellState& state = results.states[i];
     ordered_json values = ordered_json::object();
-    for (const std::string& measure : results.measures) values[measure] = json_of(measure_of(state, measure));
+    for (const std::string& measure : results.measures)
+      values[measure] = json_of(trained_measure(planned, state, measure));
     cells.push_back({{"name", planned.cell.name},
                      {"seed", planned.cell.seed},
                      {"folder", planned.cell.folder},
@@ -227,7 +193,7 @@ ordered_json results_json(const Results& results) {
   return {{"name", results.plan.folder.filename().string()},
           {"baseline", results.baseline},
           {"measures", results.measures},
-          {"reading", reading(results.baseline)},
+          {"reading", reading(results.plan, results.baseline)},
           {"comparisons", comparisons},
           {"cells", cells}};
 }
@@ -243,7 +209,7 @@ Results write_tables(FileOps& ops, const Plan& plan, const std::string& baseline
   write_file_atomically(ops, plan.folder / "cells.csv", cells.csv());
   write_file_atomically(ops, plan.folder / "table.json", results_json(results).dump(2) + "\n");
   write_file_atomically(ops, plan.folder / "table.md",
-                        str(title, comparison.markdown(), "\n", reading(baseline), "\n\n", cells.markdown()));
+                        str(title, comparison.markdown(), "\n", reading(plan, baseline), "\n\n", cells.markdown()));
   return results;
 }
 

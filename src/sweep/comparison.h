@@ -1,4 +1,4 @@
-// What a sweep found: each combination beside the baseline, over seeds, with its cost.
+// What a sweep found: each contender beside the baseline, over seeds, with its cost.
 #pragma once
 
 #include <cstdint>
@@ -13,26 +13,26 @@
 
 namespace coterie::sweep {
 
-/// One measure of one combination, over the seeds that are finished.
+/// One measure of one contender, over the seeds that are finished.
 struct Comparison {
   std::string cell;
   std::string measure;
   std::int64_t seeds = 0;    ///< finished ones with this measure
-  std::int64_t planned = 0;  ///< seeds of the plan
+  std::int64_t planned = 0;  ///< seeds of the plan; 0 for a reference, which has none
   std::optional<double> mean;
   std::optional<double> deviation;     ///< over seeds, divisor n - 1
   std::optional<double> difference;    ///< mean over the seeds that the baseline has too; none for the baseline
   std::optional<double> p_t;           ///< paired t-test
   std::optional<double> p_sign;        ///< sign-flip permutation test
   std::optional<double> detectable;    ///< smallest difference found with probability 0.8 at level 0.05
-  std::optional<double> seconds;       ///< mean of a cell
+  std::optional<double> seconds;       ///< mean of a cell; none for a reference, as the next two
   std::optional<double> core_seconds;  ///< mean of a cell
   std::optional<double> peak_mib;      ///< most of all cells
 };
 
-/// The baseline's name: the study's, or the first combination.
-/// @throws ConfigError if no cell has that name, with the names that there are
-[[nodiscard]] std::string baseline_of(const StudyOptions& study, const std::vector<Cell>& cells);
+/// The baseline's name: the study's, or the first contender.
+/// @throws ConfigError if no contender has that name, with the names that there are; as `contenders_of`
+[[nodiscard]] std::string baseline_of(const StudyOptions& study, const Plan& plan);
 
 /// What a sweep found, as it was when the files of its cells were read.
 struct Results {
@@ -40,21 +40,21 @@ struct Results {
   std::string baseline;
   std::vector<std::string> measures;
   std::vector<CellState> states;        ///< of the plan's cells
-  std::vector<Comparison> comparisons;  ///< a row for each combination and measure
+  std::vector<Comparison> comparisons;  ///< a row for each contender and measure
 };
 
 /// Reads what the cells of a plan left, each file once, and compares.
 /// @throws DataError if a file is something else
 [[nodiscard]] Results compare(const Plan& plan, const std::string& baseline, const std::vector<std::string>& measures);
 
-/// One row for each combination and measure.
+/// One row for each contender and measure.
 [[nodiscard]] Table comparison_table(const std::vector<Comparison>& comparisons);
 
 /// One row for each cell: its state, its measures, its cost.
 [[nodiscard]] Table cells_table(const Results& results);
 
 /// How the columns of `comparison_table` are to be read, in a few sentences.
-[[nodiscard]] std::string reading(const std::string& baseline);
+[[nodiscard]] std::string reading(const Plan& plan, const std::string& baseline);
 
 /// All of it, numbers in full precision.
 [[nodiscard]] nlohmann::ordered_json results_json(const Results& results);

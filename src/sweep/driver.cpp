@@ -109,7 +109,7 @@ void Driver::start_what_fits() {
 bool Driver::begin(std::size_t cell) {
   const PlannedCell& planned = plan_.cells[cell];
   const fs::path folder = folder_of(cell);
-  Work work{.cell = cell, .phase = Phase::train, .lock = {}, .corpus_lock = {}, .attempts = {}};
+  Work work{.cell = cell, .phase = phase_after_build(planned), .lock = {}, .corpus_lock = {}, .attempts = {}};
   try {
     work.lock = std::make_unique<RunLock>(driver_folder(folder), this_process());
     if (lacks_corpus(planned)) {
@@ -154,7 +154,13 @@ Command Driver::command_of(const Work& work) const {
       words.insert(words.end(), {"train", config, "resume=auto"});
       break;
     case Phase::evaluate:
-      words.insert(words.end(), {"eval", folder.string(), setting("json", folder / "eval.json")});
+      words.emplace_back("eval");
+      if (planned.references.empty())
+        words.insert(words.end(), {folder.string(), "eval.baselines=[]"});
+      else
+        words.insert(words.end(), {planned.checkpoint, config});
+      // The references have a cell of their own.
+      words.insert(words.end(), {"eval.untouched=false", setting("json", folder / "eval.json")});
       // Not where its config says: that is the same for all cells.
       if (planned.saves) words.push_back(setting("eval.save", folder));
       break;
@@ -183,7 +189,7 @@ void Driver::on_end(const Ended& ended) {
 void Driver::go_on(Work work) {
   if (work.phase == Phase::evaluate) return finish(work);
   work.corpus_lock.reset();
-  work.phase = work.phase == Phase::build ? Phase::train : Phase::evaluate;
+  work.phase = work.phase == Phase::build ? phase_after_build(plan_.cells[work.cell]) : Phase::evaluate;
   start_phase(std::move(work));
 }
 
@@ -202,6 +208,10 @@ void Driver::fail(const Work& work, int code) {
   outcome_.failed.push_back({plan_.cells[work.cell].cell.folder, code, last_line(log_file)});
   log::warn(str("sweep: ", plan_.cells[work.cell].cell.folder, " failed with exit code ", code, ": ",
                 outcome_.failed.back().text, " (", log_file.string(), ")"));
+}
+
+Driver::Phase Driver::phase_after_build(const PlannedCell& planned) {
+  return planned.references.empty() ? Phase::train : Phase::evaluate;
 }
 
 std::int64_t Driver::cores_of(std::size_t cell) const {

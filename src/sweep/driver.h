@@ -48,8 +48,8 @@ struct DriverTools {
 /// @throws ConfigError naming the cell and the keys that differ
 void check_plan(const Plan& plan);
 
-/// Runs every cell of a plan that is not finished: builds its corpus if there is none, trains, evaluates, and writes
-/// its result.
+/// Runs every cell of a plan that is not finished: builds its corpus if there is none, trains unless the cell only
+/// measures references, evaluates, and writes its result.
 ///
 /// Safe against being killed anywhere, and beside other drivers of the same sweep: a cell belongs to whoever holds its
 /// lock, what is finished is never begun again, and what was interrupted continues from its last checkpoint. A driver
@@ -79,6 +79,7 @@ class Driver {
   void go_on(Work work);
   void finish(const Work& work);
   void fail(const Work& work, int code);
+  [[nodiscard]] static Phase phase_after_build(const PlannedCell& planned);
   [[nodiscard]] std::int64_t cores_of(std::size_t cell) const;
   [[nodiscard]] Command command_of(const Work& work) const;
   [[nodiscard]] fs::path folder_of(std::size_t cell) const { return plan_.folder_of(plan_.cells[cell]); }

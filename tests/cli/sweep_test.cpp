@@ -62,7 +62,8 @@ TEST_F(SweepCommand, a_grid_is_built_trained_evaluated_and_compared) {
   EXPECT_THAT(outcome.out, HasSubstr("two-sided paired t-test"));
   EXPECT_THAT(outcome.out, HasSubstr("loss.kind=mnr"));
   const auto json = nlohmann::json::parse(read("result.json"));
-  EXPECT_EQ(json["comparisons"].size(), 4U);
+  // Two combinations and the untouched model, two measures.
+  EXPECT_EQ(json["comparisons"].size(), 6U);
   EXPECT_EQ(json["comparisons"][2]["cell"], "loss.kind=mnr");
   EXPECT_TRUE(json["comparisons"][2]["p_paired_t"].is_number());
   EXPECT_EQ(read("runs/study/table.json"), read("result.json"));
@@ -71,6 +72,37 @@ TEST_F(SweepCommand, a_grid_is_built_trained_evaluated_and_compared) {
   ASSERT_EQ(eval.code, 0) << eval;
   EXPECT_EQ(nlohmann::json::parse(read("again.json"))["trained"]["all"]["roc_auc"],
             json["cells"][3]["values"]["all.roc_auc"]);
+}
+
+// Once beside the cells, on the same pairs: what `coterie eval` of a cell measures beside its model.
+TEST_F(SweepCommand, the_untouched_model_and_word_counts_stand_in_the_same_table) {
+  const std::string baselines = "eval.baselines=[\"tfidf_5\",\"bm25\"]";
+
+  const Outcome outcome = coterie({"sweep", "study.toml", "loss.kind=mnr", baselines});
+
+  ASSERT_EQ(outcome.code, 0) << outcome;
+  EXPECT_THAT(outcome.out, HasSubstr("bm25: k1 = 0.9, b = 0.4"));
+  ASSERT_EQ(coterie({"eval", "runs/study/loss.kind=mnr,seed=1", "json=again.json", baselines}).code, 0);
+  const auto again = nlohmann::json::parse(read("again.json"));
+  const auto table = nlohmann::json::parse(read("runs/study/table.json"));
+  for (const char* name : {"untouched", "tfidf_5", "bm25"}) {
+    const auto row = std::find_if(table["comparisons"].begin(), table["comparisons"].end(),
+                                  [&](const auto& r) { return r["cell"] == name && r["measure"] == "all.roc_auc"; });
+    ASSERT_NE(row, table["comparisons"].end()) << name;
+    EXPECT_EQ((*row)["mean"], again[name]["all"]["roc_auc"]) << name;
+    EXPECT_TRUE((*row)["difference"].is_number());
+  }
+  const auto of_cell = nlohmann::json::parse(read("runs/study/loss.kind=mnr,seed=1/eval.json"));
+  EXPECT_FALSE(of_cell.contains("untouched"));
+  EXPECT_FALSE(of_cell.contains("bm25"));
+  EXPECT_EQ(table["cells"][2]["name"], "references");
+  EXPECT_GT(table["cells"][2]["core_seconds"].get<double>(), 0.0);
+
+  // Other baselines are other references; the cells stay.
+  expect_refused({"sweep", "study.toml", "loss.kind=mnr", "eval.baselines=bm25"}, Exit::config,
+                 {"runs/study/references", "eval.baselines was"});
+  expect_refused({"sweep", "study.toml", "eval.baselines=tf"}, Exit::config, {"eval.baselines"});
+  EXPECT_EQ(coterie({"sweep", "study.toml", "loss.kind=mnr", "eval.untouched=false"}).code, 0);
 }
 
 TEST_F(SweepCommand, the_cells_and_their_states_can_be_listed) {
@@ -183,7 +215,7 @@ TEST_F(SweepCommand, what_cannot_be_run_is_refused_before_anything_is) {
                  {"cell 'loss.kind=symmetric,optim.lrr=1,seed=0'", "did you mean 'optim.lr'?"});
   expect_refused({"sweep", "study.toml", "sweep.baseline=x"}, Exit::config, {"sweep.baseline must be one of"});
   expect_refused({"sweep", "study.toml", "run=x"}, Exit::config, {"named after their cells"});
-  expect_refused({"sweep", "study.toml", "job=4"}, Exit::config, {"job must be in 0..3, got 4"});
+  expect_refused({"sweep", "study.toml", "job=5"}, Exit::config, {"job must be in 0..4, got 5"});
   expect_refused({"sweep", "study.toml", "ranks=3", "parallel.expert=2"}, Exit::config,
                  {"ranks must be a multiple of parallel.expert (2), got '3'"});
   expect_refused({"sweep", "study.toml", "launcher=pbs"}, Exit::config, {"must be one of local, slurm"});

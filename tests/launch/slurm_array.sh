@@ -3,8 +3,9 @@
 # that holds run.toml and what it needs. Leaves the sweep's folder for the test to look at.
 set -uo pipefail
 binary=${COTERIE_BINARY:?}
-arguments=(run.toml "optim.lr=1e-3,2e-3,3e-3,4e-3" sweep.name=study train.steps=2000 train.save_every=100000
-  train.eval_every=100000 "batch_script=${COTERIE_SOURCE_DIR:?}/launch/slurm/sweep.sbatch" launcher=slurm)
+arguments=(run.toml "optim.lr=1e-3,2e-3,3e-3,4e-3" sweep.name=study eval.untouched=false
+  train.steps=2000 train.save_every=100000 train.eval_every=100000
+  "batch_script=${COTERIE_SOURCE_DIR:?}/launch/slurm/sweep.sbatch" launcher=slurm)
 preempted=runs/study/optim.lr=2e-3
 
 fail() {

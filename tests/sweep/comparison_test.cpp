@@ -1,6 +1,7 @@
 // The table: means, spreads and tests over seeds, beside the baseline.
 #include "sweep/comparison.h"
 
+#include "sweep/contenders.h"
 #include "tests/sweep/sweep_fixture.h"
 
 namespace coterie::sweep {
@@ -101,16 +102,78 @@ TEST_F(ComparisonTest, a_damaged_table_is_replaced) {
   EXPECT_EQ(read_file(plan_.folder / "table.json"), whole);
 }
 
-TEST(Baseline, is_the_named_one_or_the_first) {
-  const std::vector<Cell> cells = expand({.grid = {"a=1,2", "seed=0,1"}}, {});
+/// References in the evaluation of a cell of their own.
+class ReferencesTest : public ComparisonTest {
+ protected:
+  ReferencesTest() {
+    add_references();
+    finish(0, 0.5, 1, 1);
+    finish(1, 0.625, 1, 1);
+    finish(2, 0.75, 1, 1);
+    const auto ops = test::unsynced_file_ops();
+    fs::create_directories(folder(4));
+    write_plan(*ops, folder(4), plan_.cells[4]);
+    Attempts attempts(ops, folder(4));
+    attempts.started("eval");
+    attempts.ended("eval", {.seconds = 7, .core_seconds = 8, .peak_mib = 9});
+    std::ofstream(folder(4) / "eval.json")
+        << nlohmann::json{{"model", {{"all", {{"roc_auc", 0.25}}}}}, {"bm25", {{"all", {{"roc_auc", 0.375}}}}}};
+    write_result(*ops, folder(4));
+  }
+};
 
-  EXPECT_EQ(baseline_of({}, cells), "a=1");
-  EXPECT_EQ(baseline_of({.baseline = "a=2"}, cells), "a=2");
+TEST_F(ReferencesTest, are_rows_that_are_the_same_beside_every_seed) {
+  const auto all = rows();
+
+  ASSERT_EQ(all.size(), 4U);
+  EXPECT_EQ(all[2].cell, "untouched");
+  EXPECT_EQ(all[2].mean, 0.25);
+  EXPECT_FALSE(all[2].deviation.has_value());
+  EXPECT_EQ(all[2].difference, 0.25 - 0.5625);
+  // Differences -1/4 and -3/8: t = -5 with one degree of freedom, 1 - 2 atan(5) / pi.
+  EXPECT_NEAR(*all[2].p_t, 0.1256659163780024, 1e-12);
+  EXPECT_EQ(all[3].cell, "bm25");
+  EXPECT_EQ(all[3].difference, 0.375 - 0.5625);
+  EXPECT_THAT(comparison_table(all).csv(), HasSubstr("untouched,all.roc_auc,-,0.2500,-,-0.3125,"));
+}
+
+// One evaluation measures them all: what it cost is told of their cell.
+TEST_F(ReferencesTest, have_their_cost_in_their_cell) {
+  EXPECT_FALSE(rows()[2].seconds.has_value());
+
+  write_tables(*test::unsynced_file_ops(), plan_, "a", {"all.roc_auc"});
+
+  EXPECT_THAT(read_file(plan_.folder / "cells.csv"), HasSubstr("4,references,-,1,finished,-,-,7.0,8.0,9,0\n"));
+  EXPECT_THAT(read_file(plan_.folder / "table.md"), HasSubstr("bm25: k1 = 0.9, b = 0.4."));
+}
+
+TEST_F(ReferencesTest, may_be_the_baseline) {
+  const auto all = compare(plan_, "untouched", {"all.roc_auc"}).comparisons;
+
+  EXPECT_EQ(all[0].difference, 0.5625 - 0.25);
+  EXPECT_TRUE(all[0].p_t.has_value());
+  EXPECT_FALSE(all[2].difference.has_value());
+  EXPECT_EQ(all[3].difference, 0.125);
+  EXPECT_FALSE(all[3].p_t.has_value());
+}
+
+TEST_F(ReferencesTest, have_names_that_no_cell_has) {
+  plan_.cells[2].cell.name = plan_.cells[3].cell.name = "bm25";
+
+  EXPECT_THROW((void)contenders_of(plan_), ConfigError);
+}
+
+TEST_F(ComparisonTest, the_baseline_is_the_named_one_or_the_first) {
+  add_references();
+
+  EXPECT_EQ(baseline_of({}, plan_), "a");
+  EXPECT_EQ(baseline_of({.baseline = "b"}, plan_), "b");
+  EXPECT_EQ(baseline_of({.baseline = "bm25"}, plan_), "bm25");
   try {
-    (void)baseline_of({.baseline = "a=3"}, cells);
+    (void)baseline_of({.baseline = "c"}, plan_);
     FAIL() << "not refused";
   } catch (const ConfigError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("must be one of a=1 | a=2, got 'a=3'"));
+    EXPECT_THAT(error.what(), HasSubstr("must be one of a | b | untouched | bm25, got 'c'"));
   }
 }
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <thread>
 
+#include "sweep/measures.h"
 #include "tests/harness/faulty_file_ops.h"
 #include "tests/sweep/sweep_fixture.h"
 
@@ -37,12 +38,46 @@ TEST_F(DriverTest, each_cell_is_trained_and_then_evaluated) {
     EXPECT_EQ(result->cost.seconds, 4.0);
     EXPECT_EQ(result->cost.core_seconds, 6.0);
     EXPECT_EQ(result->cost.starts, 1);
-    EXPECT_EQ(measure_of(*result, "all.roc_auc"), measured(plan_.cells[cell].cell.folder));
-    EXPECT_EQ(measure_of(*result, "a.b.roc_auc"), measured(plan_.cells[cell].cell.folder) / 2);
-    EXPECT_EQ(measure_of(*result, "retrieval.c.P@1"), measured(plan_.cells[cell].cell.folder) / 4);
-    EXPECT_FALSE(measure_of(*result, "all.f1").has_value());
-    EXPECT_FALSE(measure_of(*result, "retrieval.d.P@1").has_value());
+    EXPECT_EQ(measure_of(result->eval, kTrained, "all.roc_auc"), measured(plan_.cells[cell].cell.folder));
   }
+}
+
+TEST_F(DriverTest, references_are_evaluated_once_and_nothing_is_trained_for_them) {
+  add_references();
+
+  (void)drive();
+
+  EXPECT_EQ(std::count(stand_ins_.started.begin(), stand_ins_.started.end(), "eval references"), 1);
+  EXPECT_EQ(std::count(stand_ins_.started.begin(), stand_ins_.started.end(), "train references"), 0);
+  EXPECT_EQ(stage(4), Stage::finished);
+  EXPECT_EQ(read_result(folder(4))->cost.seconds, 2.0);
+  // And by no other cell.
+  const auto said = [&](const char* word) {
+    return std::count(stand_ins_.words.begin(), stand_ins_.words.end(), std::string(word));
+  };
+  EXPECT_EQ(said("eval.untouched=false"), 5);
+  EXPECT_EQ(said("eval.baselines=[]"), 4);
+}
+
+TEST_F(DriverTest, references_that_fail_are_measured_by_the_next_driver) {
+  add_references();
+  stand_ins_.codes[{"references", "eval"}] = {65};
+
+  EXPECT_EQ(drive().failed.size(), 1U);
+  EXPECT_EQ(stage(4), Stage::failed);
+  EXPECT_TRUE(drive().failed.empty());
+  EXPECT_EQ(stage(4), Stage::finished);
+}
+
+TEST_F(DriverTest, references_alone_build_the_corpus_that_they_need) {
+  add_references();
+  plan_.cells.erase(plan_.cells.begin(), plan_.cells.end() - 1);
+  plan_.cells[0].builds_corpus = true;
+  stand_ins_.corpus = plan_.cells[0].corpus;
+
+  (void)drive();
+
+  EXPECT_THAT(stand_ins_.started, ElementsAre("data references", "eval references"));
 }
 
 TEST_F(DriverTest, what_is_finished_is_not_begun_again) {
@@ -254,7 +289,7 @@ TEST_F(DriverTest, killed_at_any_durable_operation_it_loses_and_repeats_nothing)
     for (std::size_t cell = 0; cell < 2; ++cell) {
       ASSERT_EQ(stage(cell), Stage::finished) << n;
       const auto result = read_result(folder(cell));
-      EXPECT_EQ(measure_of(*result, "all.roc_auc"), measured(plan_.cells[cell].cell.folder)) << n;
+      EXPECT_EQ(measure_of(result->eval, kTrained, "all.roc_auc"), measured(plan_.cells[cell].cell.folder)) << n;
       EXPECT_LE(result->cost.starts, before[cell] == Stage::finished ? 1 : 2) << n;
     }
     EXPECT_THAT(read_file(plan_.folder / "table.md"), HasSubstr("| finished"));

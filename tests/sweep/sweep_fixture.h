@@ -45,7 +45,7 @@ class StandIns final : public Processes {
     if (!planned.empty()) planned.erase(planned.begin());
     std::ofstream(command.log, std::ios::app) << "the last words of " << name << "\n";
     if (name == "train") std::ofstream(folder / "metrics.jsonl") << "{\"step\":3,\"loss\":1.0}\n";
-    if (name == "eval" && code == 0) write_evaluation(folder);
+    if (name == "eval" && code == 0) write_evaluation(folder, command.words[ranks ? 8 : 2] != folder);
     if (name == "data" && code == 0) std::ofstream(corpus) << "";
     ended_.push_back({.id = ++last_, .code = code, .seconds = 2.0, .core_seconds = 3.0, .peak_mib = 100.0});
     most_at_once = std::max(most_at_once, ended_.size());
@@ -65,8 +65,13 @@ class StandIns final : public Processes {
   fs::path corpus;  ///< what `data build` writes
 
  private:
-  static void write_evaluation(const fs::path& folder) {
+  static void write_evaluation(const fs::path& folder, bool of_checkpoint) {
     const double value = measured(folder.filename().string());
+    if (of_checkpoint) {
+      std::ofstream(folder / "eval.json")
+          << nlohmann::json{{"model", {{"all", {{"roc_auc", value}}}}}, {"bm25", {{"all", {{"roc_auc", value / 2}}}}}};
+      return;
+    }
     std::ofstream(folder / "eval.json") << nlohmann::json{
         {"trained", {{"all", {{"roc_auc", value}}}, {"a.b", {{"roc_auc", value / 2}}}}},
         {"retrieval", {{"untouched", {{"c", {{"P@1", 0.0}}}}}, {"trained", {{"c", {{"P@1", value / 4}}}}}}}};
@@ -98,6 +103,17 @@ class SweepTest : public testing::Test {
       }
   }
 
+  /// Appends a cell that trains nothing.
+  void add_references() {
+    PlannedCell planned = plan_.cells[0];
+    planned.cell.name = planned.cell.folder = "references";
+    planned.cell.seed = "";
+    planned.steps = 0;
+    planned.checkpoint = "hf";
+    planned.references = {"untouched", "bm25"};
+    planned.values = {{"eval.bm25_k1", "0.9"}, {"eval.bm25_b", "0.4"}};
+    plan_.cells.push_back(planned);
+  }
   [[nodiscard]] DriverTools tools(std::shared_ptr<FileOps> ops = test::unsynced_file_ops()) {
     return {.program = "coterie", .cores = 2, .processes = stand_ins_, .ops = std::move(ops), .stopping = [this] {
               return stand_ins_.started.size() >= stop_after_;
