@@ -57,7 +57,11 @@ at::Tensor EmbeddingHead::forward(const at::Tensor& pooled_BD, const BatchLayout
   const bool random = !pass.training && inference_ == HeadInference::random;
   const at::Tensor expert_BK =
       plan->choice.expert_S.to(logits_BE.device()).view({sequences, all ? logits_BE.size(1) : 1});
-  const at::Tensor weight_BK = logits_BE.softmax(-1).gather(-1, expert_BK);
+  const at::Tensor probability_BE = logits_BE.softmax(-1);
+  plans.record({kHeadLayer,
+                {logits_BE.detach(), probability_BE.detach(), at::arange(sequences, expert_BK.options()), expert_BK},
+                {plan->choice.token_S, plan->choice.expert_S}});
+  const at::Tensor weight_BK = probability_BE.gather(-1, expert_BK);
   const at::Tensor rows_RD = run(dispatcher_.dispatch(pooled_BD, *plan), plan->rows_per_expert);
   const at::Tensor mixed_BD = dispatcher_.combine(rows_RD, *plan, all ? weight_BK.flatten() : at::Tensor());
   const at::Tensor normal_BD = kernels::normalize_rows(mixed_BD);

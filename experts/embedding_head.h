@@ -56,7 +56,7 @@ class EmbeddingHead {
 
   /// @param pooled_BD  [B, D] in the master dtype
   /// @param layout     its `sequence_index` is read
-  /// @param plans      of these sequences; the head's is made here if it is still missing
+  /// @param plans      of these sequences; the head's is made here if it is still missing, and its record is added
   /// @return           [B, D]
   /// @note collective over the expert group
   [[nodiscard]] at::Tensor forward(const at::Tensor& pooled_BD, const BatchLayout& layout, const HeadPass& pass,

@@ -62,11 +62,15 @@ class MoeLayer {
   MoeParts parts_;
 };
 
-/// What the router of one layer said in the latest pass over a batch of tokens.
+/// In place of the number of an encoder layer: the head behind pooling.
+inline constexpr std::int64_t kHeadLayer = -1;
+
+/// What the router of one layer, or the head's gate, said in the latest pass over a batch of tokens.
 struct RouterRecord {
-  std::int64_t layer = 0;  ///< number of the encoder layer
-  Scores scores;           ///< undefined where the route is not learned
-  Choice choice;           ///< of tokens, also where the router decides for sequences or for heads of tokens
+  std::int64_t layer = 0;  ///< number of the encoder layer, or `kHeadLayer`
+  Scores scores;           ///< undefined where the route is not learned; without a graph where it is the head's
+  Choice choice;  ///< of tokens, also where the router decides for sequences or for heads of tokens; the head's: of
+                  ///< sequences
 };
 
 /// The plans of one batch of tokens, from the first pass over it to the last: who goes where is decided once, also
@@ -86,7 +90,8 @@ class Plans {
   void record(RouterRecord record);
   /// That of an encoder layer in this pass; null if there is none.
   [[nodiscard]] const RouterRecord* record_of(std::int64_t layer) const;
-  /// Of each layer with experts, in their order. Scores are part of the pass's graph: they keep it alive.
+  /// Of each layer with experts, in their order, then of the head. Scores of layers are part of the pass's graph: they
+  /// keep it alive.
   [[nodiscard]] const std::vector<RouterRecord>& records() const noexcept { return records_; }
 
  private:

@@ -18,6 +18,13 @@ std::optional<std::string> item_text(const Value& value) {
   return std::nullopt;
 }
 
+/// A choice as text: true and false may be names.
+std::optional<std::string> choice_text(const Value& value) {
+  if (const auto* text = value.string()) return *text;
+  if (const auto* flag = std::get_if<bool>(&value.data)) return *flag ? "true" : "false";
+  return std::nullopt;
+}
+
 template <class Number>
 bool within(Number value, const Bounds<Number>& bounds) {
   return value >= bounds.min && value <= bounds.max;  // never true of a NaN
@@ -94,7 +101,7 @@ void Reader::do_choice(std::string_view name, std::size_t& index, std::span<cons
                        std::string_view) {
   const Value* const found = find(name);
   if (!found) return problems_.record(key_, str("'", names[index], "'"), "default");
-  const std::string* const text = found->string();
+  const std::optional<std::string> text = choice_text(*found);
   const auto at = text ? std::find(names.begin(), names.end(), *text) : names.end();
   if (at == names.end()) return problems_.add(key_, str("must be one of ", joined(names)));
   index = static_cast<std::size_t>(at - names.begin());

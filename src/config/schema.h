@@ -50,7 +50,8 @@ class Visitor {
   /// A list of strings; in TOML a single value stands for a list of one, and numbers are taken as text.
   virtual void field(std::string_view name, std::vector<std::string>& value, std::string_view doc) = 0;
 
-  /// An enumerator, spelled in the TOML as `names[static_cast<int>(value)]`.
+  /// An enumerator, spelled in the TOML as `names[static_cast<int>(value)]`; the names "true" and "false" also as
+  /// these booleans.
   template <class Enum, std::size_t N>
   void choice(std::string_view name, Enum& value, const std::array<std::string_view, N>& names, std::string_view doc) {
     auto index = static_cast<std::size_t>(value);

@@ -20,10 +20,23 @@ enum class Dropout : std::uint8_t {
 /// and ranks, softmax, LayerNorm statistics, the gate of a router and the loss never leave fp32.
 enum class Precision : std::uint8_t { fp32, bf16 };
 
+/// Whether embeddings are divided by their L2 norm at the end.
+enum class Normalize : std::uint8_t {
+  checkpoint,  ///< as the checkpoint's modules say
+  yes,
+  no,
+};
+
+/// @param checkpoint  what the checkpoint says
+[[nodiscard]] constexpr bool normalizes(Normalize wanted, bool checkpoint) {
+  return wanted == Normalize::checkpoint ? checkpoint : wanted == Normalize::yes;
+}
+
 struct ModelOptions {
   std::string checkpoint = "all-MiniLM-L6-v2";
   std::string added_tokens = "";
   std::int64_t max_length = 0;
+  Normalize normalize = Normalize::checkpoint;
   Precision precision = Precision::fp32;
   Dropout hidden_dropout = Dropout::checkpoint;
   Dropout attention_dropout = Dropout::checkpoint;
@@ -38,6 +51,8 @@ inline void describe(config::Visitor& v, ModelOptions& o) {
       "the mean of its pieces; empty: none");
   v.field("max_length", o.max_length, "tokens per text, [CLS] and [SEP] counted; 0: as the checkpoint says",
           {0, 65536});
+  v.choice("normalize", o.normalize, std::to_array<std::string_view>({"checkpoint", "true", "false"}),
+           "embeddings have length one, or the length that pooling gives them; checkpoint: as its modules say");
   v.choice("precision", o.precision, std::to_array<std::string_view>({"fp32", "bf16"}),
            "of matrix products and attention; masters, softmax, statistics, sums over ranks and the loss stay in fp32");
   v.choice("hidden_dropout", o.hidden_dropout, kDropouts, "dropout after embeddings and sublayers while training");

@@ -20,6 +20,7 @@ const std::set<std::string>& decisive_keys() {
                                               "optim",
                                               "seed",
                                               "model.max_length",
+                                              "model.normalize",
                                               "model.precision",
                                               "model.hidden_dropout",
                                               "model.attention_dropout",

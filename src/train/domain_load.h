@@ -11,14 +11,14 @@
 
 namespace coterie::train {
 
-/// Where the tokens of each domain went in one layer.
+/// Where the tokens of each domain went in one layer, or its sequences in the head.
 struct LayerLoad {
-  std::int64_t layer = 0;
+  std::int64_t layer = 0;                 ///< number of the encoder layer, or `experts::kHeadLayer`
   std::vector<std::string> domains;       ///< [D] those that had tokens
   std::vector<std::vector<double>> load;  ///< [D][E] share of the domain's assignments; a row sums to 1
 };
 
-/// The same for each layer with experts, over some steps.
+/// The same for each layer with experts and the head, over some steps.
 struct DomainLoad {
   std::int64_t steps = 0;
   std::vector<LayerLoad> layers;

@@ -98,6 +98,7 @@ model::ModelSpec trained_spec(const RunOptions& options, const data::Corpus& cor
   if (spec.max_length < 3 || spec.max_length > spec.bert.max_position_embeddings)
     throw ConfigError(
         str("config: model.max_length must be 3..", spec.bert.max_position_embeddings, ", got ", spec.max_length));
+  spec.normalize = model::normalizes(options.model.normalize, checkpoint.normalize);
   if (options.experts.router == RouterKind::index && !corpus.names_experts())
     throw ConfigError(
         str("config: experts.router 'index' needs a corpus whose documents name an 'expert', got one that ",

@@ -14,7 +14,8 @@ namespace coterie::train {
 [[nodiscard]] model::ModelSpec trained_spec(const RunOptions& options, const data::Corpus& corpus,
                                             const model::ModelSpec& checkpoint);
 
-/// The model of a run before its first step; its embeddings are the checkpoint's unless `model::not_preserving`.
+/// The model of a run before its first step; its embeddings are the checkpoint's, but for their length as
+/// `model.normalize` says, unless `model::not_preserving`.
 /// @param mesh  must outlive the model
 /// @param kept  further parameters to keep with it: `domain_means`
 [[nodiscard]] model::SentenceEncoder make_model(const RunOptions& options, const data::Corpus& corpus,

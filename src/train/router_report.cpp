@@ -46,10 +46,10 @@ Table router_table(const std::vector<RouterReport>& reports) {
       {"layer", "experts", "least load", "most load", "entropy", "information", "of the most", "dead", "confidence"});
   for (const RouterReport& report : reports) {
     const auto [least, most] = std::minmax_element(report.load.begin(), report.load.end());
-    table.add_row({std::to_string(report.layer), std::to_string(report.load.size()), decimal(*least, 4),
-                   decimal(*most, 4), decimal(report.load_entropy_nats, 4), decimal(report.mutual_information_nats, 4),
-                   decimal(report.mutual_information_share, 4), std::to_string(report.dead_experts),
-                   decimal(report.confidence, 4)});
+    table.add_row({report.of_head() ? "head" : std::to_string(report.layer), std::to_string(report.load.size()),
+                   decimal(*least, 4), decimal(*most, 4), decimal(report.load_entropy_nats, 4),
+                   decimal(report.mutual_information_nats, 4), decimal(report.mutual_information_share, 4),
+                   std::to_string(report.dead_experts), decimal(report.confidence, 4)});
   }
   return table;
 }

@@ -10,13 +10,16 @@ void RouterStage::add(const data::PackedSequences& piece, const experts::Plans& 
   const c10::NoGradGuard no_grad;
   std::vector<RouterSums> more;
   for (const experts::RouterRecord& record : plans.records())
-    more.push_back(router_sums(record, piece, domains_, experts_));
+    more.push_back(
+        router_sums(record, piece, domains_, record.layer == experts::kHeadLayer ? head_experts_ : experts_));
   train::add(sums_, more);
 }
 
 void RouterStage::reduce(const dist::ProcessGroup& world) {
   all_reduce(world, sums_);
-  loss_ = auxiliary_loss(options_, sums_);
+  std::vector<RouterSums> layers = sums_;
+  if (!layers.empty() && layers.back().of_head()) layers.pop_back();
+  loss_ = auxiliary_loss(options_, layers);
 }
 
 void RouterStage::append(const data::PackedSequences& piece, const experts::Plans& plans, Roots& roots) const {

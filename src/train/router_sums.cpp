@@ -27,13 +27,22 @@ at::Tensor occurrences(const at::Tensor& numbers, std::int64_t size) {
   return at::zeros({size}, numbers.options()).index_add(0, numbers, at::ones_like(numbers));
 }
 
-// Tokens assigned to each expert, by domain.
-at::Tensor assigned(const experts::Choice& choice, const data::PackedSequences& sequences, std::int64_t domains,
-                    std::int64_t experts) {
-  std::vector<std::int64_t> row = experts::sequence_of_tokens({sequences.offsets, {}, {}});
+// The row of each unit that a record's choice is of: of each sequence for the head, otherwise of each token.
+std::vector<std::int64_t> chosen_rows(const experts::RouterRecord& record, const data::PackedSequences& sequences,
+                                      std::int64_t domains) {
   const std::vector<std::int64_t> of_sequence = domain_rows(sequences.domain, domains);
+  if (record.layer == experts::kHeadLayer) return of_sequence;
+  std::vector<std::int64_t> row = experts::sequence_of_tokens({sequences.offsets, {}, {}});
   for (std::int64_t& sequence : row) sequence = of_sequence.at(static_cast<std::size_t>(sequence));
-  const at::Tensor row_S = at::tensor(row, at::kLong).index_select(0, choice.token_S);
+  return row;
+}
+
+// Assignments to each expert, by domain.
+at::Tensor assigned(const experts::RouterRecord& record, const data::PackedSequences& sequences, std::int64_t domains,
+                    std::int64_t experts) {
+  const experts::Choice& choice = record.choice;
+  const at::Tensor row_S =
+      at::tensor(chosen_rows(record, sequences, domains), at::kLong).index_select(0, choice.token_S);
   const at::Tensor cell_S = kernels::upload(row_S, choice.expert_S.device()) * experts + choice.expert_S;
   return occurrences(cell_S, (domains + 1) * experts).view({domains + 1, experts});
 }
@@ -82,7 +91,7 @@ RouterSums router_sums(const experts::RouterRecord& record, const data::PackedSe
   const bool learned = scores.logits_UE.defined();
   RouterSums sums = learned ? differentiable_sums(scores, sequences.domain, domains) : RouterSums{};
   sums.layer = record.layer;
-  sums.assigned_DE = assigned(record.choice, sequences, domains, experts);
+  sums.assigned_DE = assigned(record, sequences, domains, experts);
   if (!learned) return sums;
   sums.chosen_E = occurrences(scores.expert_UK.flatten(), experts);
   sums.confidence = scores.probability_UE.detach().amax({1}).sum();

@@ -22,18 +22,26 @@ MetricsLog open_metrics(std::shared_ptr<FileOps> ops, const fs::path& run, std::
   return metrics;
 }
 
-// What the auxiliary losses were, and what each layer's router did.
-nlohmann::ordered_json routers_json(const std::vector<RouterReport>& routers) {
-  nlohmann::ordered_json layers = nlohmann::ordered_json::array();
-  for (const RouterReport& router : routers)
-    layers.push_back({{"layer", router.layer},
-                      {"load", router.load},
-                      {"load_entropy_nats", router.load_entropy_nats},
-                      {"mutual_information_nats", router.mutual_information_nats},
-                      {"mutual_information_share", router.mutual_information_share},
-                      {"dead_experts", router.dead_experts},
-                      {"confidence", router.confidence}});
-  return layers;
+nlohmann::ordered_json measures_json(const RouterReport& router) {
+  return {{"load", router.load},
+          {"load_entropy_nats", router.load_entropy_nats},
+          {"mutual_information_nats", router.mutual_information_nats},
+          {"mutual_information_share", router.mutual_information_share},
+          {"dead_experts", router.dead_experts},
+          {"confidence", router.confidence}};
+}
+
+// What each layer's router did, and the head's gate.
+void add_routers(nlohmann::ordered_json& line, const std::vector<RouterReport>& routers) {
+  for (const RouterReport& router : routers) {
+    if (router.of_head()) {
+      line["head"] = measures_json(router);
+      continue;
+    }
+    nlohmann::ordered_json layer = {{"layer", router.layer}};
+    layer.update(measures_json(router));
+    line["routers"].push_back(layer);
+  }
 }
 
 nlohmann::ordered_json auxiliary_json(const AuxiliaryValues& values) {
@@ -78,10 +86,8 @@ void RunLog::step(std::int64_t step, const StepReport& report, bool write) {
                                  {"tokens", report.tokens},
                                  {"masked_cells", report.masked_cells},
                                  {"hard_negatives", report.hard_negatives}};
-  if (!report.routers.empty()) {
-    line["auxiliary_losses"] = auxiliary_json(report.auxiliary);
-    line["routers"] = routers_json(report.routers);
-  }
+  add_routers(line, report.routers);
+  if (line.contains("routers")) line["auxiliary_losses"] = auxiliary_json(report.auxiliary);
   metrics_.append(step, line);
   const Scalar scalars[] = {{"train/loss", static_cast<float>(report.loss)},
                             {"train/gradient_norm", static_cast<float>(report.gradient_norm)},
@@ -96,8 +102,9 @@ void RunLog::step(std::int64_t step, const StepReport& report, bool write) {
 }
 
 void RunLog::write_router(std::int64_t step, const RouterReport& router) {
+  const std::string place = router.of_head() ? "head" : str("layer_", router.layer);
   const auto write = [&](const std::string& what, double value) {
-    board_.write(step, {str("experts/layer_", router.layer, "/", what), static_cast<float>(value)}, wall_time_s());
+    board_.write(step, {str("experts/", place, "/", what), static_cast<float>(value)}, wall_time_s());
   };
   write("load_entropy_nats", router.load_entropy_nats);
   write("mutual_information_nats", router.mutual_information_nats);
@@ -120,10 +127,14 @@ void RunLog::window(std::int64_t step, const data::Cursor& cursor, const data::W
 
 void RunLog::domain_load(std::int64_t step, const DomainLoad& load) {
   if (load.layers.empty()) return;
-  nlohmann::ordered_json layers = nlohmann::ordered_json::array();
-  for (const LayerLoad& layer : load.layers)
-    layers.push_back({{"layer", layer.layer}, {"domains", layer.domains}, {"load", layer.load}});
-  metrics_.append(step, {{"domain_load", {{"steps", load.steps}, {"layers", layers}}}});
+  nlohmann::ordered_json loads = {{"steps", load.steps}, {"layers", nlohmann::ordered_json::array()}};
+  for (const LayerLoad& layer : load.layers) {
+    if (layer.layer == experts::kHeadLayer)
+      loads["head"] = {{"domains", layer.domains}, {"load", layer.load}};
+    else
+      loads["layers"].push_back({{"layer", layer.layer}, {"domains", layer.domains}, {"load", layer.load}});
+  }
+  metrics_.append(step, {{"domain_load", loads}});
 }
 
 void RunLog::evaluation(std::int64_t step, const std::vector<eval::DomainResult>& validation) {

@@ -31,7 +31,7 @@ struct StepReport {
   std::int64_t masked_cells = 0;    ///< known co-cited cells of the global batch
   std::int64_t hard_negatives = 0;  ///< of the global batch
   AuxiliaryValues auxiliary;
-  std::vector<RouterReport> routers;  ///< of each layer with experts; read where the step is written
+  std::vector<RouterReport> routers;  ///< of each layer with experts and the head; read where the step is written
 };
 
 /// Writes the log of one run directory.
@@ -45,7 +45,8 @@ class RunLog {
   void step(std::int64_t step, const StepReport& report, bool write);
   /// A window of training pairs begins with this step; at the start of an epoch a line says how it was cut.
   void window(std::int64_t step, const data::Cursor& cursor, const data::WindowSize& size);
-  /// Where the tokens of each domain went in the steps up to this one; no line where no layer has experts.
+  /// Where the tokens of each domain went in the steps up to this one; no line where neither a layer nor the head has
+  /// experts.
   void domain_load(std::int64_t step, const DomainLoad& load);
   /// An evaluation that an earlier life has written already is not written again.
   void evaluation(std::int64_t step, const std::vector<eval::DomainResult>& validation);

@@ -90,7 +90,7 @@ StepResult TrainingStep::gradients(const data::Batch& batch, const NegativeMask&
   // The last piece keeps its graph: the first to go backwards, it is embedded only once.
   const std::size_t last = pieces.size() - 1;
   std::vector<experts::Plans> plans(pieces.size());
-  RouterStage routers(loss_.auxiliary, batch.global.domains, model_.spec.expert_count);
+  RouterStage routers(loss_.auxiliary, batch.global.domains, model_.spec);
   std::vector<at::Tensor> rows;
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     const at::AutoGradMode graph(i == last);

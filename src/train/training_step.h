@@ -35,7 +35,7 @@ struct StepResult {
   double gradient_norm = 0.0;       ///< global, every expert counted once, before clipping
   double scale = 0.0;               ///< of the similarities, used in this step
   AuxiliaryValues auxiliary;        ///< losses beside `loss`
-  std::vector<RouterSums> routers;  ///< over the global batch, for each layer with experts
+  std::vector<RouterSums> routers;  ///< over the global batch, for each layer with experts and the head
   StepTimes times;
 };
 

@@ -160,6 +160,28 @@ TEST_P(HeadOnRanks, gate_and_noise_learn_from_the_task_with_the_chosen_probabili
   }
 }
 
+TEST_P(HeadOnRanks, records_which_sequence_chose_which_expert_and_how_surely) {
+  for (const bool training : {true, false}) {
+    const HeadPass pass{training, {5}};
+    Plans plans;
+
+    static_cast<void>(forward(HeadInference::top1, pass, plans));
+
+    ASSERT_EQ(plans.records().size(), 1U);
+    const RouterRecord& record = plans.records()[0];
+    EXPECT_EQ(record.layer, kHeadLayer);
+    EXPECT_TRUE(at::equal(record.choice.token_S, at::arange(pooled_BD_.size(0), at::kLong)));
+    EXPECT_FALSE(record.scores.probability_UE.requires_grad());
+    for (std::int64_t b = 0; b < pooled_BD_.size(0); ++b) {
+      EXPECT_EQ(record.choice.expert_S[b].item<std::int64_t>(), logits(b, pass).argmax().item<std::int64_t>());
+      EXPECT_EQ(record.scores.expert_UK[b][0].item<std::int64_t>(), record.choice.expert_S[b].item<std::int64_t>());
+      EXPECT_EQ(record.scores.sequence_U[b].item<std::int64_t>(), b);
+      // Sums of at most some 20 terms of order one.
+      EXPECT_LT(test::distance(record.scores.probability_UE[b], logits(b, pass).softmax(-1)), 1e-13);
+    }
+  }
+}
+
 TEST_P(HeadOnRanks, a_second_pass_keeps_the_choice_of_the_first) {
   Plans plans;
   const at::Tensor once_BD = forward(HeadInference::top1, {true, {5}}, plans);

@@ -117,6 +117,21 @@ TEST_F(DomainLoadLog, of_a_run_that_is_preempted_after_every_step_has_what_each_
   for (const auto& [step, load] : all) EXPECT_EQ(load.at("steps"), 1) << step;
 }
 
+TEST_F(DomainLoadLog, of_a_head_has_where_the_texts_of_each_domain_went) {
+  options_.head = {.kind = experts::HeadKind::sb_moe, .experts = 3};
+  run([] { return false; });
+
+  for (const auto& [step, load] : lines()) {
+    EXPECT_EQ(load.at("layers").size(), 2U) << step;
+    const auto& head = load.at("head");
+    EXPECT_EQ(head.at("domains").size(), 2U);
+    for (const auto& row : head.at("load")) {
+      ASSERT_EQ(row.size(), 3U);
+      EXPECT_NEAR(row[0].get<double>() + row[1].get<double>() + row[2].get<double>(), 1.0, 1e-12);
+    }
+  }
+}
+
 TEST_F(DomainLoadLog, of_a_run_without_experts_has_none) {
   options_.experts.router = experts::RouterKind::none;
   run([] { return false; });

@@ -74,25 +74,128 @@ TEST(RouterTable, has_a_row_for_each_layer) {
   EXPECT_THAT(text, HasSubstr("0.6931"));
 }
 
-TEST(RouterLog, of_a_run_has_what_each_step_did) {
-  test::TemporaryFolder temporary;
-  test::write_tiny_inputs(temporary.path());
-  RunOptions options = test::tiny_run_options(temporary.path(), "routed", 3);
-  options.experts.router = experts::RouterKind::top_k_token;
-  options.experts.count = 3;
-  options.experts.top_k = 2;
-  options.loss.auxiliary = {.load_balance = 0.1, .mutual_information = 0.1};
-  dist::Mesh mesh = dist::Mesh::solo();
+TEST(RouterTable, names_the_head) {
+  RouterReport head = report_of({5, 0, 0, 5, 0, 0}, 2);
+  head.layer = experts::kHeadLayer;
 
-  const Outcome outcome = Trainer(options, "# config\n", mesh, test::unsynced_file_ops()).run();
+  EXPECT_THAT(router_table({report_of({1, 1, 0, 0}, 2), head}).text(), HasSubstr("\nhead "));
+}
+
+/// A short run of the tiny model, and what it wrote.
+class RouterLog : public testing::Test {
+ protected:
+  RouterLog() {
+    test::write_tiny_inputs(temporary_.path());
+    options_ = test::tiny_run_options(temporary_.path(), "routed", 3);
+  }
+  Outcome run() {
+    dist::Mesh mesh = dist::Mesh::solo();
+    return Trainer(options_, "# config\n", mesh, test::unsynced_file_ops()).run();
+  }
+  [[nodiscard]] fs::path folder() const { return temporary_.path() / "runs" / "routed"; }
+  // The lines of the steps.
+  [[nodiscard]] std::vector<nlohmann::json> steps() const {
+    std::vector<nlohmann::json> lines;
+    for (const auto& line : test::read_json_lines(folder() / "metrics.jsonl"))
+      if (line.contains("loss")) lines.push_back(line);
+    return lines;
+  }
+  // TensorBoard's records, whose tags are plain text in them.
+  [[nodiscard]] std::string events() const {
+    std::string all;
+    for (const auto& entry : fs::directory_iterator(folder()))
+      if (entry.path().filename().string().starts_with("events.")) all += read_file(entry.path());
+    return all;
+  }
+  void expect_tags(const std::string& place, std::size_t experts) const {
+    const std::string written = events();
+    for (const char* measure : {"load_entropy_nats", "mutual_information_nats", "dead_experts", "confidence"})
+      EXPECT_THAT(written, HasSubstr(str("experts/", place, "/", measure)));
+    for (std::size_t e = 0; e < experts; ++e) EXPECT_THAT(written, HasSubstr(str("experts/", place, "/load/", e)));
+    EXPECT_THAT(written, testing::Not(HasSubstr(str("experts/", place, "/load/", experts))));
+  }
+  // Every measure of one layer or the head, within what it can be.
+  static void expect_measures(const nlohmann::json& router, std::size_t experts) {
+    const auto load = router.at("load").get<std::vector<double>>();
+    ASSERT_EQ(load.size(), experts);
+    EXPECT_NEAR(std::accumulate(load.begin(), load.end(), 0.0), 1.0, 1e-12);
+    EXPECT_EQ(router.at("dead_experts"), std::count(load.begin(), load.end(), 0.0));
+    double entropy = 0.0;
+    for (const double share : load) entropy -= share > 0.0 ? share * std::log(share) : 0.0;
+    EXPECT_NEAR(router.at("load_entropy_nats").get<double>(), entropy, 1e-12);
+    for (const char* measure : {"mutual_information_nats", "mutual_information_share"})
+      EXPECT_GE(router.at(measure).get<double>(), 0.0);
+    EXPECT_LE(router.at("mutual_information_share").get<double>(), 1.0 + 1e-12);
+    // The largest of E probabilities.
+    EXPECT_GE(router.at("confidence").get<double>(), 1.0 / static_cast<double>(experts));
+    EXPECT_LE(router.at("confidence").get<double>(), 1.0 + 1e-12);
+  }
+
+  test::TemporaryFolder temporary_;
+  RunOptions options_;
+};
+
+TEST_F(RouterLog, of_a_head_has_its_load_by_sequences_under_its_name) {
+  options_.experts = {.router = experts::RouterKind::none, .domain_tokens = false};
+  options_.head = {.kind = experts::HeadKind::sb_moe, .experts = 3};
+
+  const Outcome outcome = run();
+
+  ASSERT_EQ(outcome.routers.size(), 1U);
+  EXPECT_TRUE(outcome.routers[0].of_head());
+  std::vector<double> load(3, 0.0);
+  const auto lines = steps();
+  ASSERT_EQ(lines.size(), 3U);
+  for (const auto& line : lines) {
+    expect_measures(line.at("head"), 3);
+    EXPECT_FALSE(line.contains("routers"));
+    EXPECT_FALSE(line.contains("auxiliary_losses"));
+    for (std::size_t e = 0; e < 3; ++e) {
+      const double sequences = line.at("head").at("load")[e].get<double>() * 16.0;
+      EXPECT_NEAR(sequences, std::round(sequences), 1e-9) << "of two sides of eight pairs";
+      load[e] += sequences / (3.0 * 16.0);
+    }
+  }
+  for (std::size_t e = 0; e < 3; ++e) EXPECT_NEAR(outcome.routers[0].load[e], load[e], 1e-12);
+  expect_tags("head", 3);
+}
+
+TEST_F(RouterLog, of_a_head_beside_routed_layers_has_both) {
+  options_.head = {.kind = experts::HeadKind::sb_moe, .experts = 3};
+
+  const Outcome outcome = run();
+
+  ASSERT_EQ(outcome.routers.size(), 3U);
+  EXPECT_EQ(outcome.routers[0].layer, 0);
+  EXPECT_EQ(outcome.routers[1].layer, 1);
+  EXPECT_TRUE(outcome.routers[2].of_head());
+  for (const auto& line : steps()) {
+    ASSERT_EQ(line.at("routers").size(), 2U);
+    expect_measures(line.at("routers")[1], 2);
+    EXPECT_EQ(line.at("routers")[1].at("mutual_information_share"), 1.0) << "an expert for each domain";
+    expect_measures(line.at("head"), 3);
+  }
+  expect_tags("layer_1", 2);
+  expect_tags("head", 3);
+}
+
+TEST_F(RouterLog, of_a_run_has_what_each_step_did) {
+  options_.experts.router = experts::RouterKind::top_k_token;
+  options_.experts.count = 3;
+  options_.experts.top_k = 2;
+  options_.loss.auxiliary = {.load_balance = 0.1, .mutual_information = 0.1};
+
+  const Outcome outcome = run();
 
   ASSERT_EQ(outcome.routers.size(), 2U);
+  expect_tags("layer_0", 3);
+  expect_tags("layer_1", 3);
   int steps = 0;
   std::vector<double> load(3, 0.0);
   double tokens = 0.0;
-  for (const auto& line : test::read_json_lines(temporary.path() / "runs" / "routed" / "metrics.jsonl")) {
-    if (!line.contains("loss")) continue;
+  for (const auto& line : this->steps()) {
     ++steps;
+    expect_measures(line.at("routers")[0], 3);
     const auto& routers = line.at("routers");
     ASSERT_EQ(routers.size(), 2U);
     EXPECT_EQ(routers[1].at("layer"), 1);

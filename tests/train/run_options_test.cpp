@@ -24,6 +24,17 @@ TEST(RunOptions, the_help_text_is_the_one_on_record) {
                                                      "tests/golden/options.txt";
 }
 
+TEST(RunOptions, of_a_choice_between_true_false_and_a_word_takes_booleans_and_words) {
+  const auto normalize = [](const std::string& value) {
+    return config::read<RunOptions>(config::compose({"model.normalize=" + value})).model.normalize;
+  };
+
+  EXPECT_EQ(normalize("true"), model::Normalize::yes);
+  EXPECT_EQ(normalize("false"), model::Normalize::no);
+  EXPECT_EQ(normalize("'false'"), model::Normalize::no) << "as it is printed";
+  EXPECT_EQ(normalize("checkpoint"), model::Normalize::checkpoint);
+}
+
 TEST(RunOptions, conditions_across_fields_are_reported_together) {
   const auto tree = config::compose(
       {"run='a/b'", "data.window_pairs=10", "data.batch_pairs=20", "optim.warmup_steps=200", "data.test_fraction=0.9"});
@@ -62,6 +73,19 @@ TEST(RunOptions, every_choice_of_experts_and_loss_resolves) {
       EXPECT_NO_THROW((void)config::read<RunOptions>(config::compose(configs / "train.toml", {choice}))) << choice;
     }
     EXPECT_GE(files, least) << group;
+  }
+}
+
+TEST(RunOptions, the_losses_of_the_papers_compare_embeddings_that_keep_their_length) {
+  const char* source = std::getenv("COTERIE_SOURCE_DIR");
+  ASSERT_NE(source, nullptr);
+  for (const auto& [choice, kept] : {std::pair{"loss=mnr_plus", true}, std::pair{"loss=query_to_document", true},
+                                     std::pair{"loss=symmetric", false}, std::pair{"loss=mnr", false}}) {
+    const auto options =
+        config::read<RunOptions>(config::compose(fs::path(source) / "configs" / "train.toml", {choice}));
+
+    EXPECT_EQ(options.model.normalize, kept ? model::Normalize::no : model::Normalize::checkpoint) << choice;
+    EXPECT_EQ(options.loss.similarity, kept ? Similarity::dot : Similarity::cosine) << choice;
   }
 }
 

@@ -71,6 +71,20 @@ TEST_F(TrainedSpec, refuses_another_number_of_experts_than_the_router_decides) {
   EXPECT_THAT(refusal(), HasSubstr("experts.count must be 0 or 1 with the router dense, got 3"));
 }
 
+TEST_F(TrainedSpec, normalises_as_the_checkpoint_unless_told) {
+  const auto normalizes = [&](model::Normalize wanted, bool checkpoint) {
+    options_.model.normalize = wanted;
+    model::ModelSpec base = test::tiny_spec();
+    base.normalize = checkpoint;
+    return trained_spec(options_, data::Corpus(options_.data.corpus), base).normalize;
+  };
+  for (const bool checkpoint : {true, false}) {
+    EXPECT_EQ(normalizes(model::Normalize::checkpoint, checkpoint), checkpoint);
+    EXPECT_TRUE(normalizes(model::Normalize::yes, checkpoint));
+    EXPECT_FALSE(normalizes(model::Normalize::no, checkpoint));
+  }
+}
+
 TEST_F(TrainedSpec, refuses_heads_that_do_not_divide_the_width) {
   options_.experts.router = RouterKind::multi_head;
   options_.experts.heads = 3;

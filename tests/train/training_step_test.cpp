@@ -115,6 +115,22 @@ TEST_F(Step, the_gradient_of_the_learned_scales_logarithm_is_its_finite_differen
   EXPECT_NEAR(gradient, difference, 1e-7 * std::abs(gradient));
 }
 
+TEST_F(Step, by_cosine_does_not_care_whether_the_model_normalises) {
+  std::vector<StepResult> results;
+  std::vector<at::Tensor> gradients;
+  for (const bool normalize : {true, false}) {
+    model::ModelSpec spec = test::tiny_spec();
+    spec.normalize = normalize;
+    const auto model = model::make_sentence_encoder(spec, test::tiny_weights(spec, 5, at::kDouble), mesh_, at::kDouble);
+    results.push_back(TrainingStep({}, {}, 0, model, mesh_).gradients(batch(1), no_mask_, {}));
+    gradients.push_back(model.parameters->at("encoder.layer.0.output.dense.weight").grad().clone());
+  }
+
+  EXPECT_NEAR(results[0].loss, results[1].loss, 1e-12);
+  EXPECT_GT(results[0].gradient_norm, 1e-3);
+  EXPECT_LE(test::relative_distance(gradients[0], gradients[1]), 1e-10);
+}
+
 TEST_F(Step, refuses_a_batch_in_which_a_sequence_is_held_twice) {
   const auto model = this->model(at::kDouble);
   TrainingStep step(loss_, {}, 0, model, mesh_);
