@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# From nothing to a trained and evaluated mixture of experts: sets up, builds the corpus, trains on two ranks, compares.
+# From nothing to a trained and evaluated mixture of experts: sets up, builds the corpus, trains on two ranks,
+# compares, reports.
 #
 #   launch/quickstart.sh [CONFIG=configs/quickstart.toml] [key=value...]
 #
@@ -47,3 +48,5 @@ say "training $runs/$run"
 launch/run.sh "${COTERIE_RANKS:-2}" train "$config" "$@"
 say "evaluation of the untouched and of the trained model"
 launch/run.sh 1 eval "$runs/$run" "$config" "$@"
+say "report"
+"$program" report "$runs/$run"

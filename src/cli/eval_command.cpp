@@ -132,6 +132,15 @@ std::optional<data::Corpus> open_corpus(const train::RunOptions& options) {
   return std::optional<data::Corpus>(options.data.corpus);
 }
 
+// What is found about a run is kept in its folder, where its report looks for it, unless the command names other
+// places, or none.
+void keep_in_run(const CommandLine& line, train::RunOptions& options) {
+  const fs::path folder = line.positional[0];
+  if (!fs::is_directory(folder / "checkpoints")) return;
+  if (!line.sets("json") && options.json.empty()) options.json = folder / "eval.json";
+  if (!line.sets("eval.save") && options.eval.save.empty()) options.eval.save = folder;
+}
+
 // The folder of what is saved; rank 0 writes.
 void make_save_folder(const train::RunOptions& options, const dist::Mesh& mesh) {
   const std::string& folder = options.eval.save;
@@ -156,6 +165,7 @@ Exit evaluate(const CommandLine& line, int& argc, char**& argv) {
   train::RunOptions options = shared_configuration(file, line).options;
   // The run's own config may name the result file of its training.
   if (line.positional.size() < 2 && !line.sets("json")) options.json.clear();
+  keep_in_run(line, options);
   const dist::Mesh mesh = make_mesh(options, Layout::replicated);
   expect_writable_for_all(mesh, {options.json});
   make_save_folder(options, mesh);

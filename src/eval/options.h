@@ -46,7 +46,7 @@ inline void describe(config::Visitor& v, EvalOptions& o) {
   v.field("depth", o.depth, "documents ranked for each query", {100, 100000});
   v.field("save", o.save,
           "folder for the scores of pairs and a projection of their documents (CSV), TREC run files, judgements, and "
-          "what was found for some queries (JSON); empty: do not");
+          "what was found for some queries (JSON); empty: that of a run that is measured, which its report reads");
   v.field(
       "resamples", o.resamples,
       "bootstrap resamples of the pairs for 95 % intervals; pairs that share documents make them too narrow; 0: none",

@@ -147,12 +147,12 @@ TEST_F(Retrieval, pairs_have_both_conventions_intervals_and_baselines_and_two_mo
   expect_refused({"score", "saved/pairs.model.csv", "other.csv"}, Exit::data, {"same pairs"});
 }
 
-TEST_F(Retrieval, what_is_saved_in_the_folder_of_a_run_is_in_its_report) {
+TEST_F(Retrieval, what_is_found_about_a_run_is_kept_in_its_folder_and_in_its_report) {
   build_corpus();
   ASSERT_EQ(coterie({"train", "run.toml"}).code, 0);
 
-  const Outcome outcome = coterie({"eval", "runs/tiny", "eval.save=runs/tiny", "json=runs/tiny/eval.json",
-                                   "eval.baselines=bm25", "eval.retrieval=[\"beir:sets/biology\"]"});
+  const Outcome outcome =
+      coterie({"eval", "runs/tiny", "eval.baselines=bm25", "eval.retrieval=[\"beir:sets/biology\"]"});
   ASSERT_EQ(outcome.code, 0) << outcome;
   const Outcome reported = coterie({"report", "runs/tiny"});
 
