@@ -30,6 +30,15 @@ struct Setting {
 /// @throws ConfigError unless the text is `key=value` with both filled
 [[nodiscard]] Setting setting_of(std::string_view text, std::string_view source);
 
+/// A row of the table that is made of several cells.
+struct Composed {
+  std::string name;
+  std::vector<Setting> parts;  ///< domain or collection = name of the cell whose measures count for it
+};
+
+/// @throws ConfigError if a text of the study cannot be read, or names no cell
+[[nodiscard]] std::vector<Composed> composed_of(const StudyOptions& study, const std::vector<Cell>& cells);
+
 /// The cells in the order of their job numbers: cells outermost, seeds fastest.
 ///
 /// `settings` are those of the command line. One with several values is an axis; one for an axis of the study replaces

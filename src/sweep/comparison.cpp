@@ -35,6 +35,17 @@ void add_difference(Comparison& row, const std::vector<double>& differences) {
   row.detectable = detectable(differences);
 }
 
+/// Of what cells composed rows are made.
+std::string composed_text(const Plan& plan) {
+  std::string text;
+  for (const Composed& composed : plan.composed) {
+    std::vector<std::string> parts;
+    for (const Setting& part : composed.parts) parts.push_back(str(part.key, " of ", part.value));
+    text += str(" ", composed.name, ": ", joined(parts, ", "), " at the same seed; its cost is that of all of them.");
+  }
+  return text;
+}
+
 /// How BM25 was set, where it is among the references.
 std::string bm25_text(const Plan& plan) {
   for (const PlannedCell& planned : plan.cells)
@@ -152,7 +163,7 @@ std::string reading(const Plan& plan, const std::string& baseline) {
       "finds with probability 0.8 at level 0.05. No correction is made for several comparisons. seconds: wall ",
       "time of the commands of a cell, mean, those left out whose driver was killed; core s: processor ",
       "time of all their processes, with what ranks spend waiting for each other; peak MiB: of the largest process.",
-      bm25_text(plan));
+      composed_text(plan), bm25_text(plan));
 }
 
 ordered_json results_json(const Results& results) {
