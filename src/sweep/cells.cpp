@@ -207,6 +207,18 @@ std::vector<Composed> composed_of(const StudyOptions& study, const std::vector<C
   return out;
 }
 
+std::vector<Contrast> contrasts_of(const StudyOptions& study) {
+  constexpr std::string_view kBetween = " vs ";
+  std::vector<Contrast> contrasts;
+  for (const std::string& text : study.contrasts) {
+    const std::size_t at = text.find(kBetween);
+    if (at == std::string::npos)
+      throw ConfigError(str("sweep: sweep.contrasts must be 'name vs name', got ", excerpt(text)));
+    contrasts.push_back({text.substr(0, at), text.substr(at + kBetween.size())});
+  }
+  return contrasts;
+}
+
 std::vector<Cell> expand(const StudyOptions& study, const std::vector<std::string>& settings) {
   const std::vector<Named> named = named_cells(study);
   const Layout layout = layout_of(study, settings);

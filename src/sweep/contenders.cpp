@@ -127,4 +127,14 @@ std::vector<Contender> contenders_of(const Plan& plan) {
   return contenders;
 }
 
+const Contender& contender_named(const std::vector<Contender>& contenders, const std::string& name,
+                                 std::string_view said_by) {
+  const auto found =
+      std::find_if(contenders.begin(), contenders.end(), [&](const Contender& c) { return c.name() == name; });
+  if (found != contenders.end()) return *found;
+  std::vector<std::string> names;
+  for (const Contender& contender : contenders) names.push_back(contender.name());
+  throw ConfigError(str("sweep: ", said_by, " must be one of ", joined(names, " | "), ", got '", name, "'"));
+}
+
 }  // namespace coterie::sweep

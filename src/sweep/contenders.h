@@ -71,4 +71,10 @@ class Contender {
 /// @throws ConfigError if two have one name
 [[nodiscard]] std::vector<Contender> contenders_of(const Plan& plan);
 
+/// The contender of that name.
+/// @param said_by  the key that names it, for the message: `sweep.baseline`
+/// @throws ConfigError if there is none, with the names that there are
+[[nodiscard]] const Contender& contender_named(const std::vector<Contender>& contenders, const std::string& name,
+                                               std::string_view said_by);
+
 }  // namespace coterie::sweep

@@ -145,5 +145,14 @@ TEST(Cells, can_make_a_row_together) {
   EXPECT_THAT(refusal_of("x=a y=b"), HasSubstr("sweep.composed must be 'name: key=value ...'"));
 }
 
+TEST(Cells, are_contrasted_by_their_names) {
+  const auto contrasts = contrasts_of({.contrasts = {"a,k=1 vs b,k=1"}});
+
+  ASSERT_EQ(contrasts.size(), 1U);
+  EXPECT_EQ(contrasts[0].name, "a,k=1");
+  EXPECT_EQ(contrasts[0].other, "b,k=1");
+  EXPECT_THROW((void)contrasts_of({.contrasts = {"a - b"}}), ConfigError);
+}
+
 }  // namespace
 }  // namespace coterie::sweep

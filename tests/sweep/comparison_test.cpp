@@ -159,6 +159,22 @@ TEST_F(ComposedTest, may_be_the_baseline_and_has_a_name_of_its_own) {
   EXPECT_THROW((void)contenders_of(plan_), ConfigError);
 }
 
+TEST_F(ComparisonTest, contrasts_are_further_rows_of_differences) {
+  plan_.contrasts = {{"b", "a"}};
+  finish(0, 0.5, 1, 1);
+  finish(1, 0.625, 1, 1);
+  finish(2, 0.53125, 1, 1);
+
+  const auto all = rows();
+
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[2].cell, "b vs a");
+  EXPECT_EQ(all[2].difference, 0.03125);
+  EXPECT_EQ(all[2].seeds, 1);
+  EXPECT_EQ(all[2].planned, 2);
+  EXPECT_THAT(comparison_table(all).csv(), HasSubstr("b vs a,all.roc_auc,1 of 2,-,-,+0.0312,-,-,-,-,-,-\n"));
+}
+
 /// References in the evaluation of a cell of their own.
 class ReferencesTest : public ComparisonTest {
  protected:
@@ -206,6 +222,18 @@ TEST_F(ReferencesTest, may_be_the_baseline) {
   EXPECT_FALSE(all[3].p_t.has_value());
 }
 
+TEST_F(ReferencesTest, may_be_contrasted) {
+  plan_.contrasts = {{"b", "bm25"}, {"bm25", "untouched"}};
+
+  const auto all = rows();
+
+  EXPECT_EQ(all[4].difference, 0.375);
+  EXPECT_EQ(all[4].seeds, 1);
+  EXPECT_EQ(all[4].planned, 2);
+  EXPECT_EQ(all[5].difference, 0.125);
+  EXPECT_EQ(all[5].planned, 0);
+}
+
 TEST_F(ReferencesTest, have_names_that_no_cell_has) {
   plan_.cells[2].cell.name = plan_.cells[3].cell.name = "bm25";
 
@@ -218,6 +246,9 @@ TEST_F(ComparisonTest, the_baseline_is_the_named_one_or_the_first) {
   EXPECT_EQ(baseline_of({}, plan_), "a");
   EXPECT_EQ(baseline_of({.baseline = "b"}, plan_), "b");
   EXPECT_EQ(baseline_of({.baseline = "bm25"}, plan_), "bm25");
+  plan_.contrasts = {{"a", "x"}};
+  EXPECT_THROW((void)baseline_of({}, plan_), ConfigError);
+  plan_.contrasts = {};
   try {
     (void)baseline_of({.baseline = "c"}, plan_);
     FAIL() << "not refused";
