@@ -157,6 +157,8 @@ sweep::PlannedCell references_cell(sweep::Cell cell, const Resolved& resolved, s
 sweep::Plan plan_of(const std::string& file, const sweep::StudyOptions& study, const std::vector<sweep::Cell>& cells) {
   sweep::Plan plan;
   plan.folder = fs::path(resolve_cell(file, cells.front(), {}).options.runs) / study.name;
+  plan.composed = sweep::composed_of(study, cells);
+  plan.contrasts = sweep::contrasts_of(study);
   // Not that of the cell that happens to come first: cells may run in any order, or alone.
   const std::int64_t corpus_seed = resolve(file, {}).options.seed;
   for (const sweep::Cell& cell : cells)

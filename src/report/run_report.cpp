@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/file_ops.h"
 #include "base/json_path.h"
-#include "base/table.h"
+#include "report/evaluation.h"
 #include "report/figures.h"
 #include "report/html.h"
 #include "report/report.h"
@@ -51,29 +51,6 @@ std::string summary(const RunFiles& run) {
     text += str(" Best pooled validation average precision ", decimal(best->y, 4), " at step ", best->x, ".");
   }
   return paragraph(text);
-}
-
-/// Measures as columns, models and domains as rows; what is no object of domains is left to other sections.
-std::string evaluation_table(const json& evaluation) {
-  Table table({"model", "domain", "pairs", "ROC-AUC", "AP", "F1max", "threshold", "F1@val", "val threshold"});
-  if (!evaluation.is_object()) return {};
-  for (const auto& [model, domains] : evaluation.items()) {
-    if (!domains.is_object()) continue;
-    std::vector<std::string> names;
-    for (const auto& [domain, measures] : domains.items())
-      if (measures.is_object() && measures.contains("roc_auc")) names.push_back(domain);
-    std::stable_partition(names.begin(), names.end(), [](const std::string& name) { return name == "all"; });
-    for (const std::string& name : names) {
-      const json& m = domains.at(name);
-      const auto number = [&](const char* key) {
-        return m.contains(key) && m.at(key).is_number() ? decimal(m.at(key).get<double>(), 4) : std::string("-");
-      };
-      const std::string pairs = m.contains("positives") ? str(m.at("positives").get<std::int64_t>()) : "-";
-      table.add_row({model, name, pairs, number("roc_auc"), number("average_precision"), number("f1"),
-                     number("threshold"), number("f1_at_validation_threshold"), number("validation_threshold")});
-    }
-  }
-  return table.rows() == 0 ? std::string() : html_table(table, "Pair classification: co-cited against random pairs");
 }
 
 std::string pairs_section(const RunFiles& run) {
@@ -178,10 +155,10 @@ std::string run_report(const fs::path& folder) {
                              validation_figure(run, "roc_auc", "ROC-AUC") +
                              single_curve(run, "learning_rate", "Learning rate", "learning rate") +
                              single_curve(run, "gradient_norm", "Gradient norm before clipping", "norm"));
-    page.add("Evaluation", evaluation_table(run.evaluation));
+    page.add("Evaluation", pair_tables(run.evaluation));
     page.add("Pairs", pairs_section(run));
     page.add("Embeddings", embeddings_section(run));
-    page.add("Retrieval", examples_section(run));
+    page.add("Retrieval", retrieval_table(run.evaluation) + examples_section(run));
     page.add("Experts", experts_section(run));
     page.add("Speed", single_curve(run, "pairs_per_s", "Pairs a second", "pairs/s") +
                           single_curve(run, "tokens_per_s", "Tokens a second", "tokens/s"));

@@ -20,8 +20,8 @@ struct Axis {
   std::vector<std::string> values;
 };
 
-struct NamedCell {
-  std::string name;  // empty: the one that a grid without cells has
+struct Named {
+  std::string name;  // empty: the one cell that a grid without cells has
   std::vector<Setting> settings;
 };
 
@@ -49,20 +49,26 @@ auto find_key(Settings& settings, std::string_view key) {
   return std::find_if(settings.begin(), settings.end(), [&](const auto& s) { return s.key == key; });
 }
 
-std::vector<NamedCell> named_cells(const StudyOptions& study) {
-  if (study.cells.empty()) return {NamedCell{}};
-  std::vector<NamedCell> cells;
+/// @param what  for messages: `a cell`
+Named named(const std::string& text, std::string_view what) {
+  const std::size_t colon = text.find(':');
+  const std::string name = text.substr(0, colon);
+  const bool plain =
+      !name.empty() && std::all_of(name.begin(), name.end(), is_plain) && name.find_first_of(",=") == std::string::npos;
+  if (colon == std::string::npos || !plain)
+    throw ConfigError(str("sweep: ", what, " must be 'name: key=value ...' with a plain name, got ", excerpt(text)));
+  return {name, settings_of(text.substr(colon + 1), what)};
+}
+
+std::vector<Named> named_cells(const StudyOptions& study) {
+  if (study.cells.empty()) return {Named{}};
+  std::vector<Named> cells;
   for (const std::string& text : study.cells) {
-    const std::size_t colon = text.find(':');
-    const std::string name = text.substr(0, colon);
-    const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), is_plain) &&
-                       name.find_first_of(",=") == std::string::npos;
-    if (colon == std::string::npos || !plain)
-      throw ConfigError(str("sweep: a cell must be 'name: key=value ...' with a plain name, got ", excerpt(text)));
-    const auto same = [&](const NamedCell& other) { return other.name == name; };
+    Named cell = named(text, "a cell");
+    const auto same = [&](const Named& other) { return other.name == cell.name; };
     if (std::any_of(cells.begin(), cells.end(), same))
-      throw ConfigError(str("sweep: cells must have different names, got '", name, "' twice"));
-    cells.push_back({name, settings_of(text.substr(colon + 1), "a cell")});
+      throw ConfigError(str("sweep: cells must have different names, got '", cell.name, "' twice"));
+    cells.push_back(std::move(cell));
   }
   return cells;
 }
@@ -97,9 +103,9 @@ Layout layout_of(const StudyOptions& study, const std::vector<std::string>& sett
   return layout;
 }
 
-void expect_no_conflict(const Layout& layout, const std::vector<NamedCell>& cells) {
+void expect_no_conflict(const Layout& layout, const std::vector<Named>& cells) {
   for (const Setting& fixed : layout.fixed)
-    for (const NamedCell& cell : cells)
+    for (const Named& cell : cells)
       if (find_key(cell.settings, fixed.key) != cell.settings.end())
         throw ConfigError(str("sweep: ", fixed.key, " must be left to the cell '", cell.name, "', which sets it, got ",
                               excerpt(fixed.text())));
@@ -108,11 +114,11 @@ void expect_no_conflict(const Layout& layout, const std::vector<NamedCell>& cell
 /// A combination that is left out: each key with the values for which it is.
 using Rule = std::vector<Axis>;
 
-std::vector<Rule> rules_of(const StudyOptions& study, const Layout& layout, const std::vector<NamedCell>& cells) {
+std::vector<Rule> rules_of(const StudyOptions& study, const Layout& layout, const std::vector<Named>& cells) {
   std::set<std::string> keys = {"cell"};
   for (const Axis& axis : layout.axes) keys.insert(axis.key);
   for (const Setting& fixed : layout.fixed) keys.insert(fixed.key);
-  for (const NamedCell& cell : cells)
+  for (const Named& cell : cells)
     for (const Setting& setting : cell.settings) keys.insert(setting.key);
   std::vector<Rule> rules;
   for (const std::string& text : study.skip) {
@@ -187,8 +193,34 @@ Setting setting_of(std::string_view text, std::string_view source) {
   return {std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))};
 }
 
+std::vector<Composed> composed_of(const StudyOptions& study, const std::vector<Cell>& cells) {
+  std::vector<Composed> out;
+  for (const std::string& text : study.composed) {
+    Named row = named(text, "sweep.composed");
+    for (const Setting& part : row.settings)
+      if (std::none_of(cells.begin(), cells.end(), [&](const Cell& cell) { return cell.name == part.value; }))
+        throw ConfigError(str("sweep: sweep.composed must name cells, got '", part.value, "' in ", excerpt(text)));
+    if (row.settings.empty())
+      throw ConfigError(str("sweep: sweep.composed must name a cell for each domain, got ", excerpt(text)));
+    out.push_back({std::move(row.name), std::move(row.settings)});
+  }
+  return out;
+}
+
+std::vector<Contrast> contrasts_of(const StudyOptions& study) {
+  constexpr std::string_view kBetween = " vs ";
+  std::vector<Contrast> contrasts;
+  for (const std::string& text : study.contrasts) {
+    const std::size_t at = text.find(kBetween);
+    if (at == std::string::npos)
+      throw ConfigError(str("sweep: sweep.contrasts must be 'name vs name', got ", excerpt(text)));
+    contrasts.push_back({text.substr(0, at), text.substr(at + kBetween.size())});
+  }
+  return contrasts;
+}
+
 std::vector<Cell> expand(const StudyOptions& study, const std::vector<std::string>& settings) {
-  const std::vector<NamedCell> named = named_cells(study);
+  const std::vector<Named> named = named_cells(study);
   const Layout layout = layout_of(study, settings);
   expect_no_conflict(layout, named);
   const std::vector<Rule> rules = rules_of(study, layout, named);
@@ -196,7 +228,7 @@ std::vector<Cell> expand(const StudyOptions& study, const std::vector<std::strin
   if (named.size() > kMostCells / each)
     throw ConfigError(str("sweep: at most ", kMostCells, " cells are run, got ", named.size(), " x ", each));
   std::vector<Cell> cells;
-  for (const NamedCell& cell : named)
+  for (const Named& cell : named)
     for (std::size_t n = 0; n < each; ++n) {
       const std::vector<Setting> varied = combination(layout.axes, n);
       std::vector<Setting> all = layout.fixed;

@@ -30,6 +30,26 @@ struct Setting {
 /// @throws ConfigError unless the text is `key=value` with both filled
 [[nodiscard]] Setting setting_of(std::string_view text, std::string_view source);
 
+/// A row of the table that is made of several cells.
+struct Composed {
+  std::string name;
+  std::vector<Setting> parts;  ///< domain or collection = name of the cell whose measures count for it
+};
+
+/// @throws ConfigError if a text of the study cannot be read, or names no cell
+[[nodiscard]] std::vector<Composed> composed_of(const StudyOptions& study, const std::vector<Cell>& cells);
+
+/// A row of the table that says what one row has more than another.
+struct Contrast {
+  std::string name;
+  std::string other;
+
+  [[nodiscard]] std::string text() const { return name + " vs " + other; }
+};
+
+/// @throws ConfigError if a text of the study is not `name vs name`
+[[nodiscard]] std::vector<Contrast> contrasts_of(const StudyOptions& study);
+
 /// The cells in the order of their job numbers: cells outermost, seeds fastest.
 ///
 /// `settings` are those of the command line. One with several values is an axis; one for an axis of the study replaces

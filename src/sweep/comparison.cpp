@@ -35,6 +35,49 @@ void add_difference(Comparison& row, const std::vector<double>& differences) {
   row.detectable = detectable(differences);
 }
 
+Comparison comparison(const Contender& contender, const Contender& base, const std::string& measure,
+                      const std::vector<CellState>& states) {
+  const Values values = contender.values(states, measure);
+  const std::vector<double> plain = values.plain();
+  Comparison row;
+  row.cell = contender.name();
+  row.measure = measure;
+  row.seeds = static_cast<std::int64_t>(values.by_seed.size());
+  row.planned = contender.planned();
+  if (!plain.empty()) row.mean = mean_of(plain);
+  row.deviation = deviation_of(plain);
+  if (base.name() != contender.name()) add_difference(row, differences(values, base.values(states, measure)));
+  add_cost(row, contender.cost(states));
+  return row;
+}
+
+Comparison contrasted(const Contrast& contrast, const std::vector<Contender>& contenders, const std::string& measure,
+                      const std::vector<CellState>& states) {
+  const Contender& contender = contender_named(contenders, contrast.name, "sweep.contrasts");
+  const Contender& other = contender_named(contenders, contrast.other, "sweep.contrasts");
+  const std::vector<double> found = differences(contender.values(states, measure), other.values(states, measure));
+  Comparison row;
+  row.cell = contrast.text();
+  row.measure = measure;
+  // A reference has as many as what stands beside it.
+  row.planned = std::min(contender.planned(), other.planned());
+  if (row.planned == 0) row.planned = std::max(contender.planned(), other.planned());
+  row.seeds = row.planned == 0 ? 0 : static_cast<std::int64_t>(found.size());
+  add_difference(row, found);
+  return row;
+}
+
+/// Of what cells composed rows are made.
+std::string composed_text(const Plan& plan) {
+  std::string text;
+  for (const Composed& composed : plan.composed) {
+    std::vector<std::string> parts;
+    for (const Setting& part : composed.parts) parts.push_back(str(part.key, " of ", part.value));
+    text += str(" ", composed.name, ": ", joined(parts, ", "), " at the same seed; its cost is that of all of them.");
+  }
+  return text;
+}
+
 /// How BM25 was set, where it is among the references.
 std::string bm25_text(const Plan& plan) {
   for (const PlannedCell& planned : plan.cells)
@@ -74,37 +117,25 @@ RunLock wait_for_lock(const fs::path& folder) {
 }  // namespace
 
 std::string baseline_of(const StudyOptions& study, const Plan& plan) {
-  std::vector<std::string> names;
-  for (const Contender& contender : contenders_of(plan)) names.push_back(contender.name());
-  if (study.baseline.empty()) return names.front();
-  if (std::find(names.begin(), names.end(), study.baseline) == names.end())
-    throw ConfigError(
-        str("sweep: sweep.baseline must be one of ", joined(names, " | "), ", got '", study.baseline, "'"));
-  return study.baseline;
+  const std::vector<Contender> contenders = contenders_of(plan);
+  for (const Contrast& contrast : plan.contrasts)
+    for (const std::string& name : {contrast.name, contrast.other})
+      (void)contender_named(contenders, name, "sweep.contrasts");
+  return study.baseline.empty() ? contenders.front().name()
+                                : contender_named(contenders, study.baseline, "sweep.baseline").name();
 }
 
 Results compare(const Plan& plan, const std::string& baseline, const std::vector<std::string>& measures) {
   Results results{.plan = plan, .baseline = baseline, .measures = measures, .states = {}, .comparisons = {}};
   for (const PlannedCell& planned : plan.cells) results.states.push_back(state_of(plan.folder_of(planned)));
   const std::vector<Contender> contenders = contenders_of(plan);
-  const auto base =
-      std::find_if(contenders.begin(), contenders.end(), [&](const Contender& c) { return c.name() == baseline; });
+  const Contender& base = contender_named(contenders, baseline, "sweep.baseline");
   for (const Contender& contender : contenders)
-    for (const std::string& measure : measures) {
-      const Values values = contender.values(results.states, measure);
-      const std::vector<double> plain = values.plain();
-      Comparison row;
-      row.cell = contender.name();
-      row.measure = measure;
-      row.seeds = static_cast<std::int64_t>(values.by_seed.size());
-      row.planned = contender.planned();
-      if (!plain.empty()) row.mean = mean_of(plain);
-      row.deviation = deviation_of(plain);
-      if (base != contenders.end() && base->name() != contender.name())
-        add_difference(row, differences(values, base->values(results.states, measure)));
-      add_cost(row, contender.cost(results.states));
-      results.comparisons.push_back(row);
-    }
+    for (const std::string& measure : measures)
+      results.comparisons.push_back(comparison(contender, base, measure, results.states));
+  for (const Contrast& contrast : plan.contrasts)
+    for (const std::string& measure : measures)
+      results.comparisons.push_back(contrasted(contrast, contenders, measure, results.states));
   return results;
 }
 
@@ -152,7 +183,7 @@ std::string reading(const Plan& plan, const std::string& baseline) {
       "finds with probability 0.8 at level 0.05. No correction is made for several comparisons. seconds: wall ",
       "time of the commands of a cell, mean, those left out whose driver was killed; core s: processor ",
       "time of all their processes, with what ranks spend waiting for each other; peak MiB: of the largest process.",
-      bm25_text(plan));
+      plan.contrasts.empty() ? "" : " a vs b: the difference of a less b.", composed_text(plan), bm25_text(plan));
 }
 
 ordered_json results_json(const Results& results) {

@@ -13,15 +13,15 @@
 
 namespace coterie::sweep {
 
-/// One measure of one contender, over the seeds that are finished.
+/// One measure of one contender, or the difference of two, over the seeds that are finished.
 struct Comparison {
-  std::string cell;
+  std::string cell;  ///< the contender; `a vs b` for a contrast, which has no mean and no cost
   std::string measure;
   std::int64_t seeds = 0;    ///< finished ones with this measure
   std::int64_t planned = 0;  ///< seeds of the plan; 0 for a reference, which has none
   std::optional<double> mean;
   std::optional<double> deviation;     ///< over seeds, divisor n - 1
-  std::optional<double> difference;    ///< mean over the seeds that the baseline has too; none for the baseline
+  std::optional<double> difference;    ///< mean over seeds from the baseline, which has none, or in a contrast
   std::optional<double> p_t;           ///< paired t-test
   std::optional<double> p_sign;        ///< sign-flip permutation test
   std::optional<double> detectable;    ///< smallest difference found with probability 0.8 at level 0.05
@@ -31,7 +31,7 @@ struct Comparison {
 };
 
 /// The baseline's name: the study's, or the first contender.
-/// @throws ConfigError if no contender has that name, with the names that there are; as `contenders_of`
+/// @throws ConfigError if no contender has that name, or one that a contrast names; as `contenders_of`
 [[nodiscard]] std::string baseline_of(const StudyOptions& study, const Plan& plan);
 
 /// What a sweep found, as it was when the files of its cells were read.
@@ -40,14 +40,14 @@ struct Results {
   std::string baseline;
   std::vector<std::string> measures;
   std::vector<CellState> states;        ///< of the plan's cells
-  std::vector<Comparison> comparisons;  ///< a row for each contender and measure
+  std::vector<Comparison> comparisons;  ///< a row for each contender or contrast, and measure
 };
 
 /// Reads what the cells of a plan left, each file once, and compares.
 /// @throws DataError if a file is something else
 [[nodiscard]] Results compare(const Plan& plan, const std::string& baseline, const std::vector<std::string>& measures);
 
-/// One row for each contender and measure.
+/// One row for each contender or contrast, and measure.
 [[nodiscard]] Table comparison_table(const std::vector<Comparison>& comparisons);
 
 /// One row for each cell: its state, its measures, its cost.

@@ -23,7 +23,9 @@ struct StudyOptions {
   std::vector<std::string> grid = {};
   std::vector<std::string> cells = {};
   std::vector<std::string> skip = {};
+  std::vector<std::string> composed = {};
   std::string baseline = {};
+  std::vector<std::string> contrasts = {};
   std::vector<std::string> measures = {"all.average_precision", "all.roc_auc", "all.f1_at_validation_threshold"};
 };
 
@@ -34,9 +36,14 @@ inline void describe(config::Visitor& v, StudyOptions& o) {
           "'ranks=1,2' is the number of ranks, which is parallel.expert where nothing says it");
   v.field("cells", o.cells, "named combinations, each 'name: key=value key=value'; the grid is made for each of them");
   v.field("skip", o.skip, "combinations that are left out, each 'key=a,b key=c'; the key 'cell' is a cell's name");
+  v.field("composed", o.composed,
+          "rows made of several cells, each 'name: domain=cell domain=cell': what is measured of a domain is that of "
+          "its cell at the same seed, and the cost is that of all");
   v.field("baseline", o.baseline, "the combination that the others are compared with; empty: the first");
+  v.field("contrasts", o.contrasts, "further rows, each 'cell vs cell': what the first has more than the second");
   v.field("measures", o.measures,
-          "what the table shows of each cell's evaluation, each 'domain.measure' or 'retrieval.collection.measure'");
+          "what the table shows of each cell's evaluation, each 'domain.measure' or 'retrieval.collection.measure'; "
+          "'a+b.measure' is the mean over the domains a and b");
 }
 
 struct SweepOptions {

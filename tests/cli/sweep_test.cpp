@@ -22,7 +22,7 @@ class SweepCommand : public Workspace {
     if (IsSkipped()) return;
     write("study.toml", str(read("run.toml"), R"([sweep]
 grid = ["loss.kind=symmetric,mnr", "seed=0,1"]
-measures = ["all.roc_auc", "physics.average_precision"]
+measures = ["all.roc_auc", "biology+physics.average_precision"]
 )"));
   }
 
@@ -48,7 +48,8 @@ measures = ["all.roc_auc", "physics.average_precision"]
 };
 
 TEST_F(SweepCommand, a_grid_is_built_trained_evaluated_and_compared) {
-  const Outcome outcome = coterie({"sweep", "study.toml", "json=result.json"});
+  const Outcome outcome = coterie({"sweep", "study.toml", "json=result.json",
+                                   R"(sweep.composed=["mixed: biology=loss.kind=symmetric physics=loss.kind=mnr"])"});
 
   ASSERT_EQ(outcome.code, 0) << outcome;
   EXPECT_EQ(finished(), 4);
@@ -62,8 +63,16 @@ TEST_F(SweepCommand, a_grid_is_built_trained_evaluated_and_compared) {
   EXPECT_THAT(outcome.out, HasSubstr("two-sided paired t-test"));
   EXPECT_THAT(outcome.out, HasSubstr("loss.kind=mnr"));
   const auto json = nlohmann::json::parse(read("result.json"));
-  // Two combinations and the untouched model, two measures.
-  EXPECT_EQ(json["comparisons"].size(), 6U);
+  // Two combinations, what is composed of them, and the untouched model; two measures.
+  EXPECT_EQ(json["comparisons"].size(), 8U);
+  const auto of = [&](const char* loss, const char* seed, const char* domain) {
+    const auto eval = nlohmann::json::parse(read(str("runs/study/loss.kind=", loss, ",seed=", seed, "/eval.json")));
+    return eval["trained"][domain]["average_precision"].get<double>();
+  };
+  EXPECT_EQ(json["comparisons"][5]["cell"], "mixed");
+  EXPECT_EQ(json["comparisons"][5]["mean"], ((of("symmetric", "0", "biology") + of("mnr", "0", "physics")) / 2 +
+                                             (of("symmetric", "1", "biology") + of("mnr", "1", "physics")) / 2) /
+                                                2);
   EXPECT_EQ(json["comparisons"][2]["cell"], "loss.kind=mnr");
   EXPECT_TRUE(json["comparisons"][2]["p_paired_t"].is_number());
   EXPECT_EQ(read("runs/study/table.json"), read("result.json"));

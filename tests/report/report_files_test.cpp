@@ -49,7 +49,10 @@ class ReportFiles : public testing::Test {
         R"({"untouched":{"all":{"positives":2,"roc_auc":0.5,"average_precision":0.5,"f1":0.5,"threshold":0.1,)"
         R"("validation_threshold":null,"f1_at_validation_threshold":null}},)"
         R"("trained":{"all":{"positives":2,"roc_auc":0.75,"average_precision":0.8,"f1":0.9,"threshold":0.1,)"
-        R"("validation_threshold":0.5,"f1_at_validation_threshold":0.7}},"retrieval":[]})");
+        R"("validation_threshold":0.5,"f1_at_validation_threshold":0.7,"intervals":{"roc_auc":[0.71,0.79],)"
+        R"("average_precision":[0.75,0.85],"f1":[0.8,1.0]}}},)"
+        R"("cross_domain":{"trained":{"all":{"cisi":0.31,"vis":0.32}}},)"
+        R"("retrieval":{"trained":{"cisi":{"documents":9,"queries":5,"nDCG@10":0.41}}}})");
     for (const char* model : {"trained", "untouched"})
       put(below / (std::string("pairs.") + model + ".csv"),
           "prediction,label,domain,a,b\n0.9,1,\"c,d\",1,2\n0.5,0,cisi,1,3\n0.5,1,vis,4,5\n0.1,0,vis,6,7\n");
@@ -93,6 +96,11 @@ TEST_F(ReportFiles, a_run_is_shown_with_all_that_it_left) {
                            "c,d: 1 dots around -1.0000 and 0.5000",
                            "cisi, trained: the best documents of the first queries by id",
                            "7: what &lt;is&gt; it",
+                           "<th class=\"number\">ROC-AUC, low</th>",
+                           "<td class=\"number\">0.7100</td><td class=\"number\">0.7900</td>",
+                           "<td class=\"number\">0.3100</td><td class=\"number\">0.3200</td>",
+                           "Search: means over the judged queries",
+                           "<td class=\"number\">0.4100</td>",
                            "Pairs a second",
                            "2 ranks on vm with 2 cores",
                            "run = &quot;r&quot;",
@@ -188,7 +196,9 @@ TEST_F(ReportFiles, that_are_damaged_are_named_with_their_line) {
       {"pairs.trained.csv", "score,label\n", "column 'prediction' is missing"},
       {"projection.trained.csv", "x,y,domain,id,x_share,y_share\n0,nan,a,1,0.5,0.5\n", "projection.trained.csv:2:3)"},
       {"examples.trained.cisi.json", "[]", "examples.trained.cisi.json"},
-      {"eval.json", "{", "eval.json"}};
+      {"eval.json", "{", "eval.json"},
+      {"eval.json", R"({"retrieval":{"trained":[1]}})", "type_error"},
+      {"eval.json", R"({"trained":{"all":{"roc_auc":1,"intervals":[]}}})", "type_error"}};
   for (const char* score : {"nan", "inf", "-inf", "1e999", ""})
     damages.push_back({"pairs.trained.csv", str("prediction,label\n0.5,1\n", score, ",0\n"), "pairs.trained.csv:3:1)"});
   for (std::size_t i = 0; i < damages.size(); ++i) {

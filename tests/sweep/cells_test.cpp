@@ -122,5 +122,37 @@ TEST(PlainName, keeps_what_is_plain_and_tells_the_rest_apart) {
   EXPECT_LE(plain_name(std::string(300, 'a')).size(), 140U);
 }
 
+TEST(Cells, can_make_a_row_together) {
+  const StudyOptions study = {.grid = {"seed=0,1"}, .cells = {"a: k=1", "b: k=2"}, .composed = {"both: x=a y=b"}};
+  const auto cells = expand(study, {});
+
+  const auto composed = composed_of(study, cells);
+
+  ASSERT_EQ(composed.size(), 1U);
+  EXPECT_EQ(composed[0].name, "both");
+  ASSERT_EQ(composed[0].parts.size(), 2U);
+  EXPECT_EQ(composed[0].parts[1].text(), "y=b");
+  const auto refusal_of = [&](const std::string& text) {
+    try {
+      (void)composed_of({.composed = {text}}, cells);
+    } catch (const ConfigError& error) {
+      return std::string(error.what());
+    }
+    return std::string("not refused");
+  };
+  EXPECT_THAT(refusal_of("both: x=a y=c"), HasSubstr("must name cells, got 'c'"));
+  EXPECT_THAT(refusal_of("both:"), HasSubstr("must name a cell for each domain"));
+  EXPECT_THAT(refusal_of("x=a y=b"), HasSubstr("sweep.composed must be 'name: key=value ...'"));
+}
+
+TEST(Cells, are_contrasted_by_their_names) {
+  const auto contrasts = contrasts_of({.contrasts = {"a,k=1 vs b,k=1"}});
+
+  ASSERT_EQ(contrasts.size(), 1U);
+  EXPECT_EQ(contrasts[0].name, "a,k=1");
+  EXPECT_EQ(contrasts[0].other, "b,k=1");
+  EXPECT_THROW((void)contrasts_of({.contrasts = {"a - b"}}), ConfigError);
+}
+
 }  // namespace
 }  // namespace coterie::sweep

@@ -14,13 +14,16 @@ class ComparisonTest : public SweepTest {
  protected:
   /// Finishes a cell with a value and a cost.
   void finish(std::size_t cell, double value, double seconds, double peak_mib) {
+    finish(cell, {{"trained", {{"all", {{"roc_auc", value}}}}}}, seconds, peak_mib);
+  }
+  void finish(std::size_t cell, const nlohmann::json& eval, double seconds, double peak_mib) {
     const auto ops = test::unsynced_file_ops();
     fs::create_directories(folder(cell));
     write_plan(*ops, folder(cell), plan_.cells[cell]);
     Attempts attempts(ops, folder(cell));
     attempts.started("train");
     attempts.ended("train", {.seconds = seconds, .core_seconds = 2 * seconds, .peak_mib = peak_mib});
-    std::ofstream(folder(cell) / "eval.json") << nlohmann::json{{"trained", {{"all", {{"roc_auc", value}}}}}};
+    std::ofstream(folder(cell) / "eval.json") << eval;
     write_result(*ops, folder(cell));
   }
   [[nodiscard]] std::vector<Comparison> rows() const { return compare(plan_, "a", {"all.roc_auc"}).comparisons; }
@@ -102,6 +105,76 @@ TEST_F(ComparisonTest, a_damaged_table_is_replaced) {
   EXPECT_EQ(read_file(plan_.folder / "table.json"), whole);
 }
 
+/// A row that takes one domain from `a` and one from `b`.
+class ComposedTest : public ComparisonTest {
+ protected:
+  ComposedTest() {
+    plan_.composed = {{"both", {{"x", "a"}, {"y", "b"}}}};
+    finish_domains(0, 0.5, 0.125, 1);
+    finish_domains(1, 0.75, 0.25, 2);
+    finish_domains(2, 0.25, 0.625, 10);
+  }
+  void finish_domains(std::size_t cell, double x, double y, double seconds) {
+    finish(cell, {{"trained", {{"all", {{"ap", (x + y) / 2}}}, {"x", {{"ap", x}}}, {"y", {{"ap", y}}}}}}, seconds,
+           10 * seconds);
+  }
+  [[nodiscard]] Comparison row(const std::string& measure) const {
+    return compare(plan_, "a", {measure}).comparisons.at(2);
+  }
+};
+
+TEST_F(ComposedTest, has_each_domains_measure_of_its_cell_at_the_same_seed) {
+  EXPECT_EQ(row("x.ap").cell, "both");
+  EXPECT_EQ(row("x.ap").mean, 0.625);
+  EXPECT_EQ(row("y.ap").mean, 0.625);
+  EXPECT_EQ(row("y.ap").seeds, 1);
+  EXPECT_EQ(row("y.ap").planned, 2);
+  EXPECT_EQ(row("y.ap").difference, 0.5);
+  // Nothing measured all pairs with these models.
+  EXPECT_FALSE(row("all.ap").mean.has_value());
+}
+
+TEST_F(ComposedTest, has_means_over_domains_where_all_of_its_cells_are_finished) {
+  EXPECT_EQ(row("x+y.ap").mean, (0.5 + 0.625) / 2);
+  EXPECT_EQ(row("x+y.ap").seeds, 1);
+  EXPECT_EQ(row("x+y.ap").difference, 0.25);
+
+  finish_domains(3, 0.25, 0.75, 20);
+
+  EXPECT_EQ(row("x+y.ap").mean, (0.5625 + 0.75) / 2);
+  // Differences 1/4 and 1/4.
+  EXPECT_EQ(row("x+y.ap").p_t, 0.0);
+}
+
+TEST_F(ComposedTest, costs_what_all_of_its_cells_do) {
+  EXPECT_EQ(row("x.ap").seconds, 11.0);
+  EXPECT_EQ(row("x.ap").core_seconds, 22.0);
+  EXPECT_EQ(row("x.ap").peak_mib, 100.0);
+  EXPECT_THAT(reading(plan_, "a"), HasSubstr("both: x of a, y of b at the same seed"));
+}
+
+TEST_F(ComposedTest, may_be_the_baseline_and_has_a_name_of_its_own) {
+  EXPECT_EQ(baseline_of({.baseline = "both"}, plan_), "both");
+  plan_.composed[0].name = "b";
+  EXPECT_THROW((void)contenders_of(plan_), ConfigError);
+}
+
+TEST_F(ComparisonTest, contrasts_are_further_rows_of_differences) {
+  plan_.contrasts = {{"b", "a"}};
+  finish(0, 0.5, 1, 1);
+  finish(1, 0.625, 1, 1);
+  finish(2, 0.53125, 1, 1);
+
+  const auto all = rows();
+
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[2].cell, "b vs a");
+  EXPECT_EQ(all[2].difference, 0.03125);
+  EXPECT_EQ(all[2].seeds, 1);
+  EXPECT_EQ(all[2].planned, 2);
+  EXPECT_THAT(comparison_table(all).csv(), HasSubstr("b vs a,all.roc_auc,1 of 2,-,-,+0.0312,-,-,-,-,-,-\n"));
+}
+
 /// References in the evaluation of a cell of their own.
 class ReferencesTest : public ComparisonTest {
  protected:
@@ -110,15 +183,7 @@ class ReferencesTest : public ComparisonTest {
     finish(0, 0.5, 1, 1);
     finish(1, 0.625, 1, 1);
     finish(2, 0.75, 1, 1);
-    const auto ops = test::unsynced_file_ops();
-    fs::create_directories(folder(4));
-    write_plan(*ops, folder(4), plan_.cells[4]);
-    Attempts attempts(ops, folder(4));
-    attempts.started("eval");
-    attempts.ended("eval", {.seconds = 7, .core_seconds = 8, .peak_mib = 9});
-    std::ofstream(folder(4) / "eval.json")
-        << nlohmann::json{{"model", {{"all", {{"roc_auc", 0.25}}}}}, {"bm25", {{"all", {{"roc_auc", 0.375}}}}}};
-    write_result(*ops, folder(4));
+    finish(4, {{"model", {{"all", {{"roc_auc", 0.25}}}}}, {"bm25", {{"all", {{"roc_auc", 0.375}}}}}}, 7, 9);
   }
 };
 
@@ -143,7 +208,7 @@ TEST_F(ReferencesTest, have_their_cost_in_their_cell) {
 
   write_tables(*test::unsynced_file_ops(), plan_, "a", {"all.roc_auc"});
 
-  EXPECT_THAT(read_file(plan_.folder / "cells.csv"), HasSubstr("4,references,-,1,finished,-,-,7.0,8.0,9,0\n"));
+  EXPECT_THAT(read_file(plan_.folder / "cells.csv"), HasSubstr("4,references,-,1,finished,-,-,7.0,14.0,9,1\n"));
   EXPECT_THAT(read_file(plan_.folder / "table.md"), HasSubstr("bm25: k1 = 0.9, b = 0.4."));
 }
 
@@ -155,6 +220,18 @@ TEST_F(ReferencesTest, may_be_the_baseline) {
   EXPECT_FALSE(all[2].difference.has_value());
   EXPECT_EQ(all[3].difference, 0.125);
   EXPECT_FALSE(all[3].p_t.has_value());
+}
+
+TEST_F(ReferencesTest, may_be_contrasted) {
+  plan_.contrasts = {{"b", "bm25"}, {"bm25", "untouched"}};
+
+  const auto all = rows();
+
+  EXPECT_EQ(all[4].difference, 0.375);
+  EXPECT_EQ(all[4].seeds, 1);
+  EXPECT_EQ(all[4].planned, 2);
+  EXPECT_EQ(all[5].difference, 0.125);
+  EXPECT_EQ(all[5].planned, 0);
 }
 
 TEST_F(ReferencesTest, have_names_that_no_cell_has) {
@@ -169,6 +246,9 @@ TEST_F(ComparisonTest, the_baseline_is_the_named_one_or_the_first) {
   EXPECT_EQ(baseline_of({}, plan_), "a");
   EXPECT_EQ(baseline_of({.baseline = "b"}, plan_), "b");
   EXPECT_EQ(baseline_of({.baseline = "bm25"}, plan_), "bm25");
+  plan_.contrasts = {{"a", "x"}};
+  EXPECT_THROW((void)baseline_of({}, plan_), ConfigError);
+  plan_.contrasts = {};
   try {
     (void)baseline_of({.baseline = "c"}, plan_);
     FAIL() << "not refused";
