@@ -231,6 +231,7 @@ TEST(BatchLoss, names_widths_and_weights_that_do_not_fit) {
   EXPECT_THAT(message({"0"}, {}), HasSubstr("got 0"));
   EXPECT_THAT(message({"4x"}, {}), HasSubstr("must be a list of numbers, got '4x'"));
   EXPECT_THAT(message({"4", "8"}, {"1"}), HasSubstr("one for each of loss.matryoshka_dims (2), got 1"));
+  EXPECT_THAT(message({}, {"1"}), HasSubstr("one for each of loss.matryoshka_dims (0), got 1"));
   EXPECT_THAT(message({"4"}, {"0"}), HasSubstr("loss.matryoshka_weights must be above 0, got 0"));
 }
 
