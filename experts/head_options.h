@@ -29,9 +29,9 @@ struct HeadOptions {
 
 inline void describe(config::Visitor& v, HeadOptions& o) {
   v.choice("kind", o.kind, kHeadNames, "none, or sb_moe: a gate and bottleneck experts behind pooling");
-  v.field("experts", o.experts, "bottleneck experts of the head", {1, 4096});
+  v.field("experts", o.experts, "bottleneck experts of the head, where there is one", {1, 4096});
   v.choice("inference", o.inference, kHeadInferenceNames,
-           "outside training: the best expert, all of them by their weights, or one drawn at random");
+           "of the head, outside training: the best expert, all of them by their weights, or one drawn at random");
 }
 
 }  // namespace coterie::experts

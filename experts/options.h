@@ -77,24 +77,35 @@ inline void describe(config::Visitor& v, ExpertsOptions& o) {
           "experts in a layer; 0: one for each domain of the corpus, or for each token type; decided by the router "
           "where it is domain or dense",
           {0, kMostExperts});
-  v.field("top_k", o.top_k, "experts of each token or sequence with top_k_token, top_k_sentence and multi_head",
+  v.field("top_k", o.top_k,
+          "experts of each token or sequence with top_k_token, top_k_sentence and multi_head; 1 with the others",
           {1, 64});
-  v.field("layers", o.layers, "layers whose MLP becomes experts: all, middle, none, or a list of indices from 0");
+  v.field(
+      "layers", o.layers,
+      "layers whose MLP becomes experts: all, middle, none (the dense model, whatever is said of experts), or a list "
+      "of indices from 0");
   v.choice("mlp", o.mlp, kMlpNames,
            "each expert is the checkpoint's MLP, or that MLP enlarged by a linear gate (glu), which starts as one");
   v.field("shared", o.shared, "one more expert in each of these layers, which every token passes besides its own");
-  v.field("heads", o.heads, "parts of a token that multi_head routes apart; must divide the model's width", {2, 1024});
-  v.field("copy_noise", o.copy_noise,
-          "normal noise on the matrices of each copied expert, times the matrix's standard deviation", {0.0, 10.0});
-  v.field("jitter", o.jitter, "while training, a gate's input is multiplied by numbers uniform in 1 -+ jitter",
+  v.field("heads", o.heads, "parts of a token that multi_head alone routes apart; must divide the model's width",
+          {2, 1024});
+  v.field(
+      "copy_noise", o.copy_noise,
+      "normal noise on the matrices of each copied expert, times the matrix's standard deviation; multi_head copies "
+      "none",
+      {0.0, 10.0});
+  v.field("jitter", o.jitter, "while training, a learned gate's input is multiplied by numbers uniform in 1 -+ jitter",
           {0.0, 0.99});
-  v.field("noise", o.noise, "while training, standard deviation of normal noise on a gate's logits", {0.0, 100.0});
+  v.field("noise", o.noise, "while training, standard deviation of normal noise on a learned gate's logits",
+          {0.0, 100.0});
   v.field("domain_tokens", o.domain_tokens,
           "one added token per domain, seeded from [CLS] and put in its place at the start of every text");
   v.field(
       "unknown_domain", o.unknown_domain,
       "a text without a domain, or of an unknown one, is an error, is taken as of the domain named here, or as of the "
-      "nearest: the one whose training documents are most similar on the mean under the untrained model");
+      "nearest: the one whose training documents are most similar on the mean under the untrained model; read where "
+      "the "
+      "model knows domains");
 }
 
 }  // namespace coterie::experts

@@ -1,6 +1,8 @@
 #include "model/sentence_encoder.h"
 
 #include <nlohmann/json.hpp>
+#include <tuple>
+#include <utility>
 
 #include "base/cache.h"
 #include "base/error.h"
@@ -102,17 +104,25 @@ data::Tokenizer ModelSource::tokenizer_of(const data::Corpus& corpus) const {
   return own;
 }
 
+namespace {
+
+// The first of this rank's experts and their number, of `experts` in all; none of none.
+// @param key  what says how many there are, for errors
+std::pair<std::int64_t, std::int64_t> block_of(const dist::MeshShape& shape, std::int64_t experts, const char* key) {
+  if (experts == 0) return {0, 0};
+  try {
+    return {shape.first_expert(experts), shape.local_experts(experts)};
+  } catch (const ConfigError& error) {
+    throw ConfigError(str(error.what(), "; ", key, " says how many experts there are"));
+  }
+}
+
+}  // namespace
+
 ExpertRange expert_range(const ModelSpec& spec, const dist::Mesh& mesh) {
-  const dist::MeshShape& shape = mesh.shape();
   ExpertRange range;
-  if (spec.expert_count > 0) {
-    range.first = shape.first_expert(spec.expert_count);
-    range.count = shape.local_experts(spec.expert_count);
-  }
-  if (spec.head_experts > 0) {
-    range.head_first = shape.first_expert(spec.head_experts);
-    range.head_count = shape.local_experts(spec.head_experts);
-  }
+  std::tie(range.first, range.count) = block_of(mesh.shape(), spec.expert_count, "experts.count");
+  std::tie(range.head_first, range.head_count) = block_of(mesh.shape(), spec.head_experts, "head.experts");
   return range;
 }
 

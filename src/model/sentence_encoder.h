@@ -46,7 +46,7 @@ struct ModelSource {
 };
 
 /// The experts that this rank of the mesh holds.
-/// @throws ConfigError if the expert axis does not divide the number of experts
+/// @throws ConfigError naming the key if the expert axis does not divide the number of experts of layers or head
 [[nodiscard]] ExpertRange expert_range(const ModelSpec& spec, const dist::Mesh& mesh);
 
 /// Weights and encoder of one rank.

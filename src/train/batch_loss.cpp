@@ -24,11 +24,11 @@ Number number_of(const std::string& text, const char* key) {
 }
 
 std::vector<Truncation> truncations_of(const LossOptions& options, std::int64_t width) {
-  if (options.matryoshka_dims.empty()) return {{width, 1.0}};
   const std::size_t weights = options.matryoshka_weights.size();
   if (weights != 0 && weights != options.matryoshka_dims.size())
     throw ConfigError(str("config: loss.matryoshka_weights must be none or one for each of loss.matryoshka_dims (",
                           options.matryoshka_dims.size(), "), got ", weights));
+  if (options.matryoshka_dims.empty()) return {{width, 1.0}};
   std::vector<Truncation> truncations;
   for (std::size_t i = 0; i < options.matryoshka_dims.size(); ++i) {
     const auto dims = number_of<std::int64_t>(options.matryoshka_dims[i], "loss.matryoshka_dims");

@@ -27,13 +27,17 @@ std::int64_t count_of(const experts::ExpertsOptions& options, const model::Model
   return options.router == RouterKind::token_type ? spec.bert.type_vocab_size : domains;
 }
 
-std::int64_t top_k_of(const experts::ExpertsOptions& options) {
-  return experts::learns(options.router) && options.router != RouterKind::switch_sentence ? options.top_k : 1;
+[[nodiscard]] bool chooses_top_k(RouterKind router) {
+  return experts::learns(router) && router != RouterKind::switch_sentence;
 }
 
-// What disturbs or balances a gate needs one.
+// What disturbs or balances a gate needs one, and what says how many experts a gate chooses, one that may choose
+// several.
 void check_gates(const RunOptions& options) {
   const RouterKind router = options.experts.router;
+  if (!chooses_top_k(router) && options.experts.top_k != 1)
+    throw ConfigError(str("config: experts.top_k must be 1 where the router does not choose several experts, got ",
+                          options.experts.top_k, " with experts.router '", name_of(router), "'"));
   if (experts::learns(router)) return;
   for (const auto& [key, value] :
        {std::pair{"experts.jitter", options.experts.jitter}, std::pair{"experts.noise", options.experts.noise},
@@ -41,6 +45,17 @@ void check_gates(const RunOptions& options) {
     if (value > 0.0)
       throw ConfigError(str("config: ", key, " must be 0 where the router does not learn, got ", value,
                             " with experts.router '", name_of(router), "'"));
+}
+
+// Without experts there is nothing that these could be said of.
+void check_dense(const experts::ExpertsOptions& options) {
+  if (options.router != RouterKind::none) return;
+  const char* instead = "; experts.router 'dense' makes one such expert of each MLP";
+  if (options.mlp != experts::MlpKind::plain)
+    throw ConfigError(str("config: experts.mlp must be 'plain' with experts.router 'none', got '",
+                          experts::kMlpNames[static_cast<std::size_t>(options.mlp)], "'", instead));
+  if (options.shared)
+    throw ConfigError(str("config: experts.shared must be false with experts.router 'none', got true", instead));
 }
 
 void check_auxiliary(const AuxiliaryOptions& options, const model::ModelSpec& spec, std::int64_t domains) {
@@ -57,18 +72,18 @@ void check_auxiliary(const AuxiliaryOptions& options, const model::ModelSpec& sp
 void add_experts(model::ModelSpec& spec, const RunOptions& run, std::int64_t domains) {
   const experts::ExpertsOptions& options = run.experts;
   check_gates(run);
+  check_dense(options);
   if (options.router != RouterKind::none) spec.expert_layers = experts::expert_layers(options.layers, spec.bert.layers);
-  if (spec.expert_layers.empty()) {
-    if (options.copy_noise > 0.0)
-      throw ConfigError(str("config: experts.copy_noise must be 0 where no MLP is copied, got ", options.copy_noise));
-    return;
-  }
+  const bool copied = !spec.expert_layers.empty() && options.router != RouterKind::multi_head;
+  if (options.copy_noise > 0.0 && !copied)
+    throw ConfigError(str("config: experts.copy_noise must be 0 where no MLP is copied, got ", options.copy_noise));
+  if (spec.expert_layers.empty()) return;
   spec.router = options.router;
   spec.expert_count = count_of(options, spec, domains);
   spec.expert_mlp = options.mlp;
   spec.shared_expert = options.shared;
   spec.router_balance = run.optim.router_balance_rate > 0.0;
-  spec.top_k = top_k_of(options);
+  spec.top_k = options.top_k;
   if (spec.top_k > spec.expert_count)
     throw ConfigError(
         str("config: experts.top_k must be in 1..", spec.expert_count, " (the number of experts), got ", spec.top_k));

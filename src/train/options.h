@@ -87,8 +87,8 @@ inline void describe(config::Visitor& v, LossOptions& o) {
       {0, 64});
   v.field("matryoshka_dims", o.matryoshka_dims,
           "the loss is the sum over these numbers of leading dimensions, ascending; none: all dimensions");
-  v.field("matryoshka_weights", o.matryoshka_weights, "weight of each of them; none: 1");
-  v.section("auxiliary", o.auxiliary, "weights of losses on learned routers, over the global batch");
+  v.field("matryoshka_weights", o.matryoshka_weights, "weight of each of loss.matryoshka_dims; none: 1");
+  v.section("auxiliary", o.auxiliary, "weights of losses on learned routers, over the global batch; 0 with others");
 }
 
 /// Shape of the learning rate after warm-up.

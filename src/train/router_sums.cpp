@@ -126,6 +126,13 @@ void all_reduce(const dist::ProcessGroup& group, std::vector<RouterSums>& sums) 
       sizes.push_back(field->numel());
     }
   if (parts.empty()) return;
+  // Routes that the host knows were counted there, others where the model is.
+  const auto away = std::find_if(parts.begin(), parts.end(), [](const at::Tensor& p) { return !p.device().is_cpu(); });
+  if (away != parts.end()) {
+    const at::Device device = away->device();
+    for (at::Tensor& part : parts)
+      if (part.device() != device) part = kernels::upload(part, device);
+  }
   at::Tensor flat = at::cat(parts).cpu();
   group.all_reduce(flat);
   std::size_t next = 0;

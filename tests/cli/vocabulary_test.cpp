@@ -64,6 +64,22 @@ TEST_F(ExtendedRun, continues_and_is_evaluated_beside_the_extended_untouched_mod
   EXPECT_THAT(evaluated.out, HasSubstr("untouched"));
 }
 
+TEST_F(ExtendedRun, that_was_cut_goes_on_bit_for_bit) {
+  const std::vector<std::string> longer = {"train", "run.toml", kAdded, "run=whole", "train.steps=4", "train.keep=9"};
+  ASSERT_EQ(coterie(longer).code, 0);
+  const fs::path checkpoints = root() / "runs" / "whole" / "checkpoints";
+  // The hashes of weights, moments, tokenizer and state.
+  const std::string last = read_file(checkpoints / "step-00000004" / "MANIFEST");
+  fs::remove_all(checkpoints / "step-00000004");
+  ASSERT_TRUE(fs::exists(checkpoints / "step-00000002"));
+
+  const Outcome resumed = coterie(longer);
+
+  ASSERT_EQ(resumed.code, 0) << resumed;
+  EXPECT_THAT(resumed.err, HasSubstr("continuing at step 2"));
+  EXPECT_EQ(read_file(checkpoints / "step-00000004" / "MANIFEST"), last);
+}
+
 TEST_F(ExtendedRun, does_not_continue_with_other_words) {
   write("words.txt", "genome\nphage\n");
   const Outcome other = coterie({"train", "run.toml", kAdded, "train.steps=4"});

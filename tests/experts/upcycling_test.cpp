@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+
 #include "base/error.h"
 #include "dist/solo_group.h"
 #include "experts/enforced_router.h"
@@ -130,6 +132,72 @@ TEST(Upcycling, preserves_the_function_under_routing_by_domain) {
   // Only the shapes of the matrix products differ, and with them the order of sums: 256 terms of |w h| below 0.05 * 0.2
   // that add up to at most 2.6, rounded at 2^-24 some times. This is also the bound that exact upcycling promises.
   EXPECT_LT(test::distance(sparse_TD, dense_TD), 1e-6);
+}
+
+// What noise adds to a copy's tensor.
+at::Tensor added(const Weights& weights, std::int64_t layer, std::int64_t expert, const std::string& tensor,
+                 const at::Tensor& before) {
+  return weights.at(expert_tensor(layer, expert, tensor)).to(at::kDouble) - before.to(at::kDouble);
+}
+
+TEST(CopyNoise, on_a_matrix_has_the_stated_share_of_its_standard_deviation_and_differs_from_copy_to_copy) {
+  const Weights dense = dense_weights();
+  for (const double amount : {0.1, 0.5})
+    for (const bool shared : {false, true}) {
+      Weights weights = dense;
+      upcycle(weights, {0, 2}, 3, {.shared = shared, .copy_noise = amount, .key = {7}});
+      std::vector<at::Tensor> all;
+      for (const std::int64_t layer : {0, 2})
+        for (const std::string tensor : {"intermediate.dense.weight", "output.dense.weight"})
+          for (std::int64_t e = 0; e < 3; ++e) {
+            // Beside a shared expert a copy has half of the last matrix, hence half of its deviation.
+            const bool halved = shared && tensor.starts_with("output");
+            const at::Tensor before = dense.at(dense_tensor(layer, tensor)) * (halved ? 0.5 : 1.0);
+            const at::Tensor noise = added(weights, layer, e, tensor, before);
+            const double deviation = amount * before.to(at::kDouble).std().item<double>();
+            // Of 16384 normal numbers the deviation is known to 1 in sqrt(2 * 16384), the mean to 1 in 128 of it; five
+            // of these are the bounds.
+            EXPECT_NEAR(noise.std().item<double>(), deviation, 5.0 / 181.0 * deviation) << tensor << e;
+            EXPECT_NEAR(noise.mean().item<double>(), 0.0, 5.0 / 128.0 * deviation) << tensor << e;
+            // The share beyond two deviations of a normal number, 0.0455, is known to 0.0016.
+            const double beyond = noise.abs().gt(2.0 * deviation).to(at::kDouble).mean().item<double>();
+            EXPECT_NEAR(beyond, 0.0455, 5.0 * 0.0016) << tensor << e;
+            all.push_back(noise.flatten() / deviation);
+          }
+      for (std::size_t i = 0; i < all.size(); ++i)
+        for (std::size_t j = 0; j < i; ++j)
+          // Of independent ones the correlation is known to 1 in 128.
+          EXPECT_LT(std::abs((all[i] * all[j]).mean().item<double>()), 5.0 / 128.0) << i << ", " << j;
+    }
+}
+
+TEST(CopyNoise, leaves_biases_gates_and_the_shared_expert_as_they_are) {
+  const Weights dense = dense_weights();
+  const Upcycling plain{.mlp = MlpKind::glu, .shared = true, .key = {7}};
+  Upcycling noisy = plain;
+  noisy.copy_noise = 0.5;
+  Weights expected = dense;
+  Weights weights = dense;
+
+  upcycle(expected, {1}, 3, plain);
+  upcycle(weights, {1}, 3, noisy);
+
+  ASSERT_EQ(weights.size(), expected.size());
+  for (const auto& [name, value] : expected) {
+    const bool disturbed = name.find(".experts.") != std::string::npos && name.ends_with("dense.weight");
+    EXPECT_EQ(at::equal(weights.at(name), value), !disturbed) << name;
+  }
+}
+
+TEST(CopyNoise, is_a_function_of_its_key) {
+  const auto copies = [](std::uint64_t key) {
+    Weights weights = dense_weights();
+    upcycle(weights, {1}, 2, {.copy_noise = 0.5, .key = {key}});
+    return weights.at(expert_tensor(1, 1, "output.dense.weight"));
+  };
+
+  EXPECT_TRUE(at::equal(copies(7), copies(7)));
+  EXPECT_FALSE(at::equal(copies(7), copies(8)));
 }
 
 TEST(Upcycling, of_a_layer_without_an_mlp_is_an_error) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <tuple>
 
 #include "model/sentence_encoder.h"
 #include "tests/harness/packing.h"
@@ -138,29 +139,63 @@ TEST_P(Upcycling, what_cannot_preserve_the_embeddings_says_so) {
   ModelSpec head = test::tiny_spec();
   head.head = experts::HeadKind::sb_moe;
   head.head_experts = 4;
+  ModelSpec both = heads;
+  both.head = head.head;
+  both.head_experts = head.head_experts;
   const ModelSpec noisy = test::tiny_spec(kDomains, GetParam());
-  for (const auto& [extended, copy_noise] : {std::pair{heads, 0.0}, std::pair{head, 0.0}, std::pair{noisy, 0.1}}) {
-    EXPECT_EQ(not_preserving(extended, copy_noise).size(), 1U);
-    const Weights weights = extend_weights(dense, extended, test::kTinyCls, {1}, copy_noise);
-    EXPECT_GT(max_difference(embed(extended, weights, mesh_, packed), expected), 1e-4);
+  const std::string of_heads = "multi_head replaces the MLPs of its layers by new ones for parts of a token";
+  const std::string of_head = "the head adds the outputs of new experts";
+  for (const auto& [extended, copy_noise, reasons] :
+       {std::tuple{heads, 0.0, std::vector{of_heads}}, std::tuple{head, 0.0, std::vector{of_head}},
+        std::tuple{both, 0.0, std::vector{of_heads, of_head}},
+        std::tuple{noisy, 0.1, std::vector<std::string>{"experts.copy_noise disturbs the copies of an MLP"}}}) {
+    EXPECT_EQ(not_preserving(extended, copy_noise), reasons);
+    for (const experts::MlpKind mlp : {experts::MlpKind::plain, experts::MlpKind::glu})
+      for (const bool shared : {false, true}) {
+        ModelSpec each = extended;
+        if (!each.expert_layers.empty()) each.expert_mlp = mlp;
+        each.shared_expert = shared && !each.expert_layers.empty();
+        const Weights weights = extend_weights(dense, each, test::kTinyCls, {1}, copy_noise);
+        EXPECT_GT(max_difference(embed(each, weights, mesh_, packed), expected), 1e-4) << reasons.front();
+      }
   }
 }
 
-TEST_P(Upcycling, the_dense_baseline_is_the_dense_model_and_splits_into_it) {
+TEST_P(Upcycling, the_dense_baseline_is_the_dense_model_with_every_kind_of_expert) {
+  if (GetParam().empty()) return;
+  const Weights dense = test::tiny_weights(test::tiny_spec(), 3);
+  const data::PackedSequences packed = texts(0);
+  const at::Tensor expected = embed(test::tiny_spec(), dense, solo_, packed);
+  for (const experts::MlpKind mlp : {experts::MlpKind::plain, experts::MlpKind::glu})
+    for (const bool shared : {false, true}) {
+      ModelSpec one = test::tiny_spec();
+      one.expert_layers = GetParam();
+      one.router = experts::RouterKind::dense;
+      one.expert_count = 1;
+      one.expert_mlp = mlp;
+      one.shared_expert = shared;
+      SCOPED_TRACE(str(shared ? "shared" : "alone", mlp == experts::MlpKind::glu ? ", glu" : ""));
+
+      const Weights weights = extend_weights(dense, one, test::kTinyCls, {1});
+
+      EXPECT_TRUE(not_preserving(one, 0.0).empty());
+      EXPECT_LE(max_difference(embed(one, weights, solo_, packed), expected), kBound);
+      EXPECT_EQ(not_splitting(one).empty(), !shared && mlp == experts::MlpKind::plain);
+    }
+}
+
+TEST_P(Upcycling, the_dense_baseline_of_plain_experts_splits_into_the_dense_model) {
   if (GetParam().empty()) return;
   const Weights dense = test::tiny_weights(test::tiny_spec(), 3);
   ModelSpec one = test::tiny_spec();
   one.expert_layers = GetParam();
   one.router = experts::RouterKind::dense;
   one.expert_count = 1;
-  const data::PackedSequences packed = texts(0);
 
-  const Weights weights = extend_weights(dense, one, test::kTinyCls, {1});
+  const Weights weights = dense_weights(extend_weights(dense, one, test::kTinyCls, {1}), one, -1, test::kTinyCls);
 
-  EXPECT_LE(max_difference(embed(one, weights, solo_, packed), embed(test::tiny_spec(), dense, solo_, packed)), kBound);
-  EXPECT_TRUE(not_splitting(one).empty());
-  EXPECT_TRUE(at::equal(dense_weights(weights, one, -1, test::kTinyCls).at("encoder.layer.1.output.dense.weight"),
-                        dense.at("encoder.layer.1.output.dense.weight")));
+  ASSERT_EQ(weights.size(), dense.size());
+  for (const auto& [name, value] : dense) EXPECT_TRUE(at::equal(weights.at(name), value)) << name;
 }
 
 TEST_P(Upcycling, the_dense_model_of_a_domain_embeds_as_the_routed_one) {

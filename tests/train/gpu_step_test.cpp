@@ -35,6 +35,9 @@ class GpuStep : public test::OnGpu {
 
       EXPECT_NEAR(result.loss, expected.loss, bound * expected.loss);
       EXPECT_NEAR(result.gradient_norm, expected.gradient_norm, bound * expected.gradient_norm);
+      ASSERT_EQ(result.routers.size(), expected.routers.size());
+      for (std::size_t i = 0; i < result.routers.size(); ++i)
+        EXPECT_TRUE(at::equal(result.routers[i].assigned_DE, expected.routers[i].assigned_DE)) << i;
       for (const std::string& name : model.parameters->names()) {
         if (name.ends_with("key.bias")) continue;  // no gradient but rounding
         const at::Tensor wanted = reference.parameters->at(name).grad();
@@ -54,6 +57,11 @@ TEST_F(GpuStep, in_micro_batches_is_that_of_the_cpu) { compare(spec(), at::kDoub
 TEST_F(GpuStep, where_a_rank_has_nothing_is_that_of_the_cpu) { compare(spec(), at::kDouble, 1e-10, 0, Shares::uneven); }
 
 TEST_F(GpuStep, under_learned_routes_is_that_of_the_cpu) { compare(learned_spec(2), at::kDouble, 1e-10); }
+
+// Routes by domain are counted on the host, the head's choices where the model is.
+TEST_F(GpuStep, with_a_head_behind_layers_of_domains_is_that_of_the_cpu) {
+  compare(with_head(spec()), at::kDouble, 1e-10);
+}
 
 /// Counts the waits for a GPU that torch warns of while it lives, of this thread and of the backward passes it starts.
 class Waits final : public c10::WarningHandler {
@@ -79,7 +87,7 @@ std::pair<int, int> waits_of(const model::ModelSpec& model_spec, const dist::Mes
   const auto model = model::make_sentence_encoder(model_spec, test::tiny_weights(model_spec, 5), mesh, at::kFloat);
   const data::Batch batch = batch_for(mesh.world().rank(), mesh.world().size(), Shares::on_all_ranks);
   const std::vector<data::PackedSequences> pieces = micro_batches(batch, 0, mesh.shape());
-  RouterStage routers({}, kDomains, model_spec.expert_count);
+  RouterStage routers({}, kDomains, model_spec);
   experts::Plans plans;
   Waits waits;
   const at::Tensor rows_BD = model.encoder->embed(pieces[0], {0.1, 0.1, RandomKey{3}, 0.2, 0.3}, plans);

@@ -86,11 +86,21 @@ inline NegativeMask some_mask(std::int64_t columns = kPairs) {
   return mask;
 }
 
+// Only pairs and hard negatives of the same domain are negatives.
+inline NegativeMask within_domains(NegativeMask mask, std::int64_t columns = kPairs) {
+  for (std::int64_t i = 0; i < kPairs; ++i) mask.domain_a.push_back(static_cast<std::int32_t>(i % (kDomains - 1)));
+  mask.domain_b = mask.domain_a;
+  for (std::int64_t k = 0; k < columns - kPairs; ++k)
+    mask.domain_b.push_back(static_cast<std::int32_t>(pair_of_negative(k) % (kDomains - 1)));
+  return mask;
+}
+
 struct StepSettings {
   LossOptions loss{.kind = LossKind::symmetric, .learn_scale = true};
   OptimOptions optim{.lr = 1e-3, .warmup_steps = 0, .clip_norm = 0.05};
   model::Noise noise{0.1, 0.1, RandomKey{3}, 0.2, 0.3, model::Mode::training};
   bool hard_negatives = false;
+  bool same_domain = false;
 };
 
 // tiny_weights makes experts that differ: right after upcycling a wrong expert could not be noticed.

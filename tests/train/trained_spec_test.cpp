@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "base/error.h"
 #include "tests/harness/temporary_folder.h"
 #include "tests/harness/tensors.h"
@@ -43,15 +45,31 @@ TEST_F(TrainedSpec, has_as_many_experts_as_the_router_needs_unless_told) {
   EXPECT_EQ(spec().expert_count, 7) << "random";
 }
 
-TEST_F(TrainedSpec, takes_top_k_for_the_routers_that_have_one) {
-  options_.experts.count = 4;
+TEST_F(TrainedSpec, takes_top_k_for_the_routers_that_have_one_and_refuses_it_for_the_others) {
   options_.experts.top_k = 3;
-  for (const auto& [router, top_k] : {std::pair{RouterKind::top_k_token, 3}, std::pair{RouterKind::top_k_sentence, 3},
-                                      std::pair{RouterKind::multi_head, 3}, std::pair{RouterKind::switch_sentence, 1},
-                                      std::pair{RouterKind::random, 1}}) {
+  for (const RouterKind router : {RouterKind::top_k_token, RouterKind::top_k_sentence, RouterKind::multi_head}) {
     options_.experts.router = router;
-    EXPECT_EQ(spec().top_k, top_k);
+    options_.experts.count = 4;
+    EXPECT_EQ(spec().top_k, 3);
   }
+  for (const RouterKind router : {RouterKind::none, RouterKind::domain, RouterKind::switch_sentence, RouterKind::random,
+                                  RouterKind::dense, RouterKind::token_type}) {
+    options_.experts.router = router;
+    options_.experts.count = 0;
+    EXPECT_THAT(refusal(),
+                HasSubstr(str("experts.top_k must be 1 where the router does not choose several experts, got "
+                              "3 with experts.router '",
+                              experts::name_of(router), "'")));
+  }
+}
+
+TEST_F(TrainedSpec, refuses_to_say_what_experts_are_where_there_are_none) {
+  options_.experts.router = RouterKind::none;
+  options_.experts.shared = true;
+  EXPECT_THAT(refusal(), HasSubstr("experts.shared must be false with experts.router 'none', got true"));
+  options_.experts.mlp = experts::MlpKind::glu;
+  EXPECT_THAT(refusal(), HasSubstr("experts.mlp must be 'plain' with experts.router 'none', got 'glu'; experts.router "
+                                   "'dense' makes one such expert of each MLP"));
 }
 
 TEST_F(TrainedSpec, refuses_more_choices_than_experts) {
@@ -108,8 +126,10 @@ TEST_F(TrainedSpec, refuses_to_disturb_copies_where_there_are_none) {
   options_.experts.layers = {"none"};
   EXPECT_THAT(refusal(), HasSubstr("experts.copy_noise must be 0 where no MLP is copied, got 0.1"));
   options_.experts.layers = {"middle"};
-  options_.experts.router = experts::RouterKind::none;
-  EXPECT_THAT(refusal(), HasSubstr("experts.copy_noise must be 0 where no MLP is copied, got 0.1"));
+  for (const RouterKind router : {RouterKind::none, RouterKind::multi_head}) {
+    options_.experts.router = router;
+    EXPECT_THAT(refusal(), HasSubstr("experts.copy_noise must be 0 where no MLP is copied, got 0.1"));
+  }
 }
 
 TEST_F(TrainedSpec, refuses_losses_on_routers_where_a_layer_has_none_that_learns) {
@@ -147,6 +167,30 @@ TEST_F(TrainedSpec, of_a_head_stands_beside_any_router) {
   EXPECT_EQ(made.head_experts, 3);
   EXPECT_EQ(made.head_inference, experts::HeadInference::all);
   EXPECT_EQ(made.router, RouterKind::domain);
+}
+
+// Groups must fit each other: a key that one of them sets may be refused under another.
+TEST_F(TrainedSpec, is_made_by_every_choice_of_experts_and_by_every_loss_beside_learned_routes) {
+  const char* source = std::getenv("COTERIE_SOURCE_DIR");
+  ASSERT_NE(source, nullptr);
+  const fs::path configs = fs::path(source) / "configs";
+  const data::Corpus corpus(options_.data.corpus);
+  const auto make = [&](const std::vector<std::string>& choices) {
+    const auto options = config::read<RunOptions>(config::compose(configs / "train.toml", choices));
+    return trained_spec(options, corpus, test::tiny_spec());
+  };
+  for (const auto& entry : fs::directory_iterator(configs / "experts")) {
+    const std::string name = entry.path().stem().string();
+    if (name == "index") continue;  // needs a corpus that names experts
+    EXPECT_NO_THROW((void)make({"experts=" + name})) << name;
+  }
+  for (const auto& entry : fs::directory_iterator(configs / "loss")) {
+    const std::string name = entry.path().stem().string();
+    EXPECT_NO_THROW((void)make({"experts=top_k_token", "loss=" + name})) << name;
+  }
+  EXPECT_EQ(make({"experts=domain_glu"}).expert_mlp, experts::MlpKind::glu);
+  EXPECT_TRUE(make({"experts=domain_shared"}).shared_expert);
+  EXPECT_TRUE(make({"experts=top_k_token_balanced"}).router_balance);
 }
 
 TEST(TrainingNoise, is_what_the_options_and_the_checkpoint_say) {
