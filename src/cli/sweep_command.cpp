@@ -128,7 +128,6 @@ sweep::PlannedCell planned_cell(const sweep::Cell& cell, const Resolved& resolve
           .steps = options.train.steps,
           .corpus = options.data.corpus,
           .builds_corpus = !options.data.sources.empty(),
-          .saves = !options.eval.save.empty(),
           .corpus_seed = corpus_seed,
           .checkpoint = options.model.checkpoint,
           .references = {},

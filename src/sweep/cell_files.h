@@ -32,7 +32,6 @@ struct PlannedCell {
   std::int64_t steps = 0;                     ///< of the whole run
   std::string corpus;                         ///< the file that the cell reads
   bool builds_corpus = false;                 ///< its config says from what the corpus is made
-  bool saves = false;                         ///< its config has its evaluation save what it was computed from
   std::int64_t corpus_seed = 0;               ///< with which it is made: the config file's, for all cells
   std::string checkpoint;                     ///< that the cells start from
   std::vector<std::string> references;        ///< the untouched model and baselines, as `measure_of` calls them

@@ -159,10 +159,9 @@ Command Driver::command_of(const Work& work) const {
         words.insert(words.end(), {folder.string(), "eval.baselines=[]"});
       else
         words.insert(words.end(), {planned.checkpoint, config});
-      // The references have a cell of their own.
-      words.insert(words.end(), {"eval.untouched=false", setting("json", folder / "eval.json")});
-      // Not where its config says: that is the same for all cells.
-      if (planned.saves) words.push_back(setting("eval.save", folder));
+      // The references have a cell of their own. Places in the config would be the same for all cells.
+      words.insert(words.end(),
+                   {"eval.untouched=false", setting("json", folder / "eval.json"), setting("eval.save", folder)});
       break;
   }
   return {std::move(words), folder / "log.txt"};
