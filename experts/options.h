@@ -104,8 +104,7 @@ inline void describe(config::Visitor& v, ExpertsOptions& o) {
       "unknown_domain", o.unknown_domain,
       "a text without a domain, or of an unknown one, is an error, is taken as of the domain named here, or as of the "
       "nearest: the one whose training documents are most similar on the mean under the untrained model; read where "
-      "the "
-      "model knows domains");
+      "the model knows domains");
 }
 
 }  // namespace coterie::experts

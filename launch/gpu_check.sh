@@ -9,7 +9,6 @@
 #   COTERIE_PAIRS   folder with documents.jsonl and pairs.jsonl (format `plain`): measured instead of a made corpus
 #   PEER_PYTHON     a Python with torch, transformers and sentence-transformers, for the comparison
 #   PEER_SCRIPT     the peer's script, ../shared/peers/sentence_transformers_train.py by default
-#   COTERIE_CHECK_BUILD  0 takes build/cuda as it is: built before, on a machine with the same libraries
 #   COTERIE_CHECK_LIMIT  seconds that one command of a check may take, 900 by default
 #   and those of launch/bootstrap.sh: on a machine without network COTERIE_PACKAGES=0, COTERIE_TORCH, and a checkpoint
 #   of MiniLM's shape as COTERIE_CACHE/models/all-MiniLM-L6-v2
@@ -146,11 +145,7 @@ minilm="$cache/models/all-MiniLM-L6-v2"
 } >"$report"
 [ "$gpus" -gt 0 ] || say 'there is no GPU here: what needs one will fail or be skipped'
 
-if [ "${COTERIE_CHECK_BUILD:-1}" = 0 ]; then
-  leave_out build 'COTERIE_CHECK_BUILD=0'
-else
-  check build "$root/launch/bootstrap.sh" cuda coterie_cli coterie_gpu_tests cli_run_test
-fi
+check build "$root/launch/bootstrap.sh" cuda coterie_cli coterie_gpu_tests cli_run_test
 [ "$failures" -eq 0 ] || die 1 "the build failed (see $out/build.log): there is nothing to check"
 check gpu_tests gpu_tests
 skipped=$(grep -c '\*\*\*Skipped' "$out/gpu_tests.log" || true)

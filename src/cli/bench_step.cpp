@@ -44,11 +44,11 @@ std::vector<StepSample> run_steps(const train::RunOptions& options, const data::
   model::Noise noise = train::training_noise(options, model.spec.bert);
   std::vector<StepSample> samples;
   const std::int64_t timed = kWarmUp + options.train.steps;
-  const bool traced = !options.trace.empty() && mesh.world().rank() == 0;
-  for (std::int64_t s = 0; s < timed + (options.trace.empty() ? 0 : 1); ++s) {
+  const std::int64_t traced = options.trace.empty() ? 0 : 1;
+  for (std::int64_t s = 0; s < timed + traced; ++s) {
     noise.key = noise.key.derive(static_cast<std::uint64_t>(s));
     std::optional<StepTrace> trace;
-    if (traced && s == timed) trace.emplace(mesh.device());
+    if (s == timed && mesh.world().rank() == 0) trace.emplace(mesh.device());
     const std::int64_t faults_before = usage().ru_minflt;
     Stopwatch watch;
     const data::Batch batch = loader.next();

@@ -133,11 +133,11 @@ std::optional<data::Corpus> open_corpus(const train::RunOptions& options) {
 }
 
 // What is found about a run is kept in its folder, where its report looks for it, unless the command names other
-// places, or none.
+// places, or none. The run's own config may name the result file of its training: that is not one.
 void keep_in_run(const CommandLine& line, train::RunOptions& options) {
   const fs::path folder = line.positional[0];
   if (!fs::is_directory(folder / "checkpoints")) return;
-  if (!line.sets("json") && options.json.empty()) options.json = folder / "eval.json";
+  if (!line.sets("json") && (line.positional.size() < 2 || options.json.empty())) options.json = folder / "eval.json";
   if (!line.sets("eval.save") && options.eval.save.empty()) options.eval.save = folder;
 }
 
@@ -163,8 +163,6 @@ Exit evaluate(const CommandLine& line, int& argc, char**& argv) {
   if (print_and_exit(file, line)) return Exit::ok;
   const dist::MpiEnvironment mpi(argc, argv);
   train::RunOptions options = shared_configuration(file, line).options;
-  // The run's own config may name the result file of its training.
-  if (line.positional.size() < 2 && !line.sets("json")) options.json.clear();
   keep_in_run(line, options);
   const dist::Mesh mesh = make_mesh(options, Layout::replicated);
   expect_writable_for_all(mesh, {options.json});

@@ -82,7 +82,7 @@ Resolved resolve_cell(const std::string& file, const sweep::Cell& cell, const st
 /// The keys that only say where, how often or how fast, or what is measured beside the cells.
 bool is_indifferent(const std::string& key) {
   constexpr auto kKeys = std::to_array<std::string_view>(
-      {"run", "runs", "json", "resume", "data.read_ahead", "eval.batch_tokens", "eval.save", "eval.untouched",
+      {"run", "runs", "json", "trace", "resume", "data.read_ahead", "eval.batch_tokens", "eval.save", "eval.untouched",
        "eval.baselines", "eval.bm25_k1", "eval.bm25_b", "train.keep", "train.log_every"});
   return key.starts_with("dist.") || std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end();
 }

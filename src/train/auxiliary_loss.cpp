@@ -32,7 +32,7 @@ at::Tensor negative_mutual_information(const RouterSums& sums) {
   return x_log_x(p_DE.sum({1})) + x_log_x(p_DE.sum({0})) - x_log_x(p_DE);
 }
 
-void expect_applicable(const AuxiliaryOptions& options, const std::vector<RouterSums>& sums) {
+void expect_applicable(const AuxiliaryOptions& options, std::span<const RouterSums> sums) {
   if (!options.any()) return;
   const bool learned =
       !sums.empty() && std::all_of(sums.begin(), sums.end(), [](const auto& s) { return s.learned(); });
@@ -47,7 +47,7 @@ void expect_applicable(const AuxiliaryOptions& options, const std::vector<Router
 
 }  // namespace
 
-AuxiliaryLoss auxiliary_loss(const AuxiliaryOptions& options, const std::vector<RouterSums>& sums) {
+AuxiliaryLoss auxiliary_loss(const AuxiliaryOptions& options, std::span<const RouterSums> sums) {
   expect_applicable(options, sums);
   AuxiliaryLoss loss;
   const double layers = static_cast<double>(sums.size());

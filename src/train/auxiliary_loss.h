@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <span>
 #include <vector>
 
 #include "train/options.h"
@@ -41,13 +42,13 @@ struct AuxiliaryLoss {
 /// None but the second and third is linear in the tokens. Hence two passes: sums of the whole batch first, then each
 /// rank differentiates these gradients, held constant, times the sums over its own tokens.
 ///
-/// @param sums  over the global batch, in double
+/// @param sums  of the layers over the global batch, in double
 /// @throws ShapeError if a loss has a weight and the model no learned router, or, with `specified_expert`, fewer
 /// experts
 ///   than domains
 /// @par Source
 /// Load balance: Fedus et al. 2021 (arXiv:2101.03961); router z: Zoph et al. 2022 (arXiv:2202.08906); specified expert:
 /// arXiv:2401.15713; mutual information: Chen et al. 2022, Mod-Squad (arXiv:2212.08066).
-[[nodiscard]] AuxiliaryLoss auxiliary_loss(const AuxiliaryOptions& options, const std::vector<RouterSums>& sums);
+[[nodiscard]] AuxiliaryLoss auxiliary_loss(const AuxiliaryOptions& options, std::span<const RouterSums> sums);
 
 }  // namespace coterie::train

@@ -12,8 +12,7 @@ namespace coterie::train {
 void update_balance(const model::SentenceEncoder& model, const std::vector<RouterSums>& sums, double rate) {
   if (!model.spec.router_balance) return;
   const c10::NoGradGuard no_grad;
-  for (const RouterSums& layer : sums) {
-    if (layer.of_head()) continue;
+  for (const RouterSums& layer : of_layers(sums)) {
     at::Tensor bias_E = model.parameters->at(experts::balance_tensor(layer.layer));
     // Whole numbers, times E: experts at exactly the mean stay as they are.
     const at::Tensor missing_E = layer.chosen_E.sum() - layer.chosen_E * static_cast<double>(model.spec.expert_count);

@@ -17,9 +17,7 @@ void RouterStage::add(const data::PackedSequences& piece, const experts::Plans& 
 
 void RouterStage::reduce(const dist::ProcessGroup& world) {
   all_reduce(world, sums_);
-  std::vector<RouterSums> layers = sums_;
-  if (!layers.empty() && layers.back().of_head()) layers.pop_back();
-  loss_ = auxiliary_loss(options_, layers);
+  loss_ = auxiliary_loss(options_, of_layers(sums_));
 }
 
 void RouterStage::append(const data::PackedSequences& piece, const experts::Plans& plans, Roots& roots) const {

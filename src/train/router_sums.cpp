@@ -85,6 +85,10 @@ RouterSums differentiable_sums(const experts::Scores& scores, const std::vector<
   return sums;
 }
 
+std::span<const RouterSums> of_layers(std::span<const RouterSums> sums) {
+  return !sums.empty() && sums.back().of_head() ? sums.first(sums.size() - 1) : sums;
+}
+
 RouterSums router_sums(const experts::RouterRecord& record, const data::PackedSequences& sequences,
                        std::int64_t domains, std::int64_t experts) {
   const experts::Scores& scores = record.scores;

@@ -7,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "data/batch.h"
@@ -32,6 +33,9 @@ struct RouterSums {
   [[nodiscard]] bool learned() const { return probability_DE.defined(); }
   [[nodiscard]] bool of_head() const noexcept { return layer == experts::kHeadLayer; }
 };
+
+/// Those of encoder layers: the head's, if there is one, stands last.
+[[nodiscard]] std::span<const RouterSums> of_layers(std::span<const RouterSums> sums);
 
 /// @param record     of the tokens of `sequences`
 /// @param domains    D; a sequence without a domain, or with one above, is of none

@@ -64,6 +64,29 @@ TEST_P(Bench, writes_the_same_as_json) {
   }
 }
 
+class BenchStep : public Workspace {};
+
+TEST_F(BenchStep, traces_one_step_from_its_batch_to_its_update_on_the_first_rank) {
+  build_corpus();
+  const auto words = [](const std::string& trace) {
+    return std::vector<std::string>{"bench", "step", "run.toml", "train.steps=1", "model.max_length=16", trace};
+  };
+
+  const Outcome outcome = mpirun(2, words("trace=step.json"));
+
+  ASSERT_EQ(outcome.code, 0) << outcome;
+  const auto trace = nlohmann::json::parse(read("step.json"));
+  const auto times = [&](const std::string& name) {
+    return std::count_if(trace.at("traceEvents").begin(), trace.at("traceEvents").end(),
+                         [&](const auto& event) { return event.value("name", "") == name; });
+  };
+  // Words and places are looked up once in a step: a trace of two steps would have four.
+  EXPECT_EQ(times("aten::embedding"), 2);
+  EXPECT_GT(times("torch::autograd::AccumulateGrad"), 0);
+  EXPECT_GT(times("aten::_fused_adamw_"), 0);
+  expect_refused(words("trace=absent/step.json"), Exit::io, {"absent"});
+}
+
 class BenchComm : public Workspace {};
 
 TEST_F(BenchComm, times_the_collectives_of_two_ranks_and_refuses_one) {

@@ -151,6 +151,10 @@ TEST_F(Retrieval, what_is_found_about_a_run_is_kept_in_its_folder_and_in_its_rep
   build_corpus();
   ASSERT_EQ(coterie({"train", "run.toml"}).code, 0);
 
+  ASSERT_EQ(coterie({"eval", "runs/tiny", "json=''", "eval.save=''"}).code, 0);
+  EXPECT_FALSE(exists("runs/tiny/eval.json"));
+  EXPECT_FALSE(exists("runs/tiny/pairs.trained.csv"));
+
   const Outcome outcome =
       coterie({"eval", "runs/tiny", "eval.baselines=bm25", "eval.retrieval=[\"beir:sets/biology\"]"});
   ASSERT_EQ(outcome.code, 0) << outcome;

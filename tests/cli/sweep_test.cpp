@@ -204,8 +204,8 @@ TEST_F(SweepCommand, what_evaluations_save_lies_with_their_cells) {
   EXPECT_FALSE(exists("saved"));
   const fs::path pairs = "pairs.trained.csv";
   EXPECT_NE(read_file(cell("loss.kind=mnr,seed=0") / pairs), read_file(cell("loss.kind=mnr,seed=1") / pairs));
-  // A sweep that saves nothing is the same sweep.
-  EXPECT_EQ(coterie({"sweep", "study.toml", "loss.kind=mnr"}).code, 0);
+  // Where something is written does not make a sweep another.
+  EXPECT_EQ(coterie({"sweep", "study.toml", "loss.kind=mnr", "trace=step.json"}).code, 0);
 }
 
 TEST_F(SweepCommand, layouts_run_on_their_ranks) {

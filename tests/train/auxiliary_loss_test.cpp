@@ -240,7 +240,7 @@ TEST(AuxiliaryLoss, of_load_balance_counts_what_the_router_decides_for) {
   sums.chosen_E = at::ones({2}, at::kDouble);
   sums.units = at::full({}, 2.0, at::kDouble);
 
-  const AuxiliaryLoss loss = auxiliary_loss({.load_balance = 1.0}, {sums});
+  const AuxiliaryLoss loss = auxiliary_loss({.load_balance = 1.0}, std::vector{sums});
 
   // 2 (1/2 3/4 + 1/2 1/4)
   EXPECT_DOUBLE_EQ(loss.values.load_balance, 1.0);

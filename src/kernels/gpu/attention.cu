@@ -3,6 +3,7 @@
 // A block takes kWarps neighbouring rows of one head of one sequence; its warps share tiles of the other side in shared
 // memory, 32 rows at a time, a column apart so that lanes do not meet in one bank. No atomic additions: the bits
 // repeat.
+#include "kernels/gpu/attention_grid.cuh"
 #include "kernels/gpu/attention_math.h"
 #include "kernels/gpu/launch.h"
 #include "kernels/gpu/warp.cuh"
@@ -12,8 +13,6 @@ namespace {
 
 constexpr int kWarps = 8;
 constexpr int kTileRows = Warp::kLanes;
-/// Grids have no more in this direction.
-constexpr std::int64_t kMostSequences = 65535;
 
 /// Two tiles in shared memory.
 template <class Scalar>
@@ -155,8 +154,7 @@ struct Launch {
 
   template <class Stored>
   explicit Launch(const Attention<Stored>& batch)
-      : grid(blocks(batch.longest, kWarps), static_cast<unsigned>(batch.heads),
-             static_cast<unsigned>(batch.sequences < kMostSequences ? batch.sequences : kMostSequences)),
+      : grid(attention_grid(batch, kWarps)),
         shared_bytes(2 * kTileRows * (batch.width + 1) * static_cast<std::int64_t>(sizeof(Compute<Stored>))) {}
 };
 

@@ -1,25 +1,20 @@
 // Attention in bf16 on tensor cores: how its kernels are started.
+#include "kernels/gpu/attention_grid.cuh"
 #include "kernels/gpu/half_attention.cuh"
 #include "kernels/gpu/warp.cuh"
 
 namespace coterie::kernels::gpu {
 namespace {
 
-/// Grids have no more in this direction.
-constexpr std::int64_t kMostSequences = 65535;
 constexpr int kThreads = half::kLanes * half::kWarps;
 
-dim3 grid_of(const Attention<BFloat>& batch) {
-  return {blocks(batch.longest, half::kBlockRows), static_cast<unsigned>(batch.heads),
-          static_cast<unsigned>(batch.sequences < kMostSequences ? batch.sequences : kMostSequences)};
-}
-
-/// Calls use(integral_constant) with the head's width, one of those that there are kernels for.
+/// Calls use(integral_constant) with the width of a head that `fits_tensor_cores`.
 template <class Use>
 void with_width(std::int64_t width, const Use& use) {
-  if (width == 32) return use(std::integral_constant<int, 32>{});
-  if (width == 64) return use(std::integral_constant<int, 64>{});
-  throw std::runtime_error("attention: no kernel for heads of " + std::to_string(width) + " columns");
+  if (width == 32)
+    use(std::integral_constant<int, 32>{});
+  else
+    use(std::integral_constant<int, 64>{});
 }
 
 bool is_aligned(simd::Rows<const BFloat> rows) {
@@ -35,7 +30,8 @@ bool fits_tensor_cores(const Attention<BFloat>& batch) {
 
 void attend_on_tensor_cores(const Attention<BFloat>& batch, simd::Rows<BFloat> out, float* log_sum, Stream stream) {
   with_width(batch.width, [&](auto width) {
-    half::attend_kernel<width.value><<<grid_of(batch), kThreads, 0, stream>>>(batch, out, log_sum);
+    half::attend_kernel<width.value>
+        <<<attention_grid(batch, half::kBlockRows), kThreads, 0, stream>>>(batch, out, log_sum);
   });
   check_launch("attention");
 }
@@ -43,8 +39,10 @@ void attend_on_tensor_cores(const Attention<BFloat>& batch, simd::Rows<BFloat> o
 void attend_backward_on_tensor_cores(const Attention<BFloat>& batch, const AttentionGradient<BFloat>& gradient,
                                      Stream stream) {
   with_width(batch.width, [&](auto width) {
-    half::query_backward_kernel<width.value><<<grid_of(batch), kThreads, 0, stream>>>(batch, gradient);
-    half::key_backward_kernel<width.value><<<grid_of(batch), kThreads, 0, stream>>>(batch, gradient);
+    half::query_backward_kernel<width.value>
+        <<<attention_grid(batch, half::kBlockRows), kThreads, 0, stream>>>(batch, gradient);
+    half::key_backward_kernel<width.value>
+        <<<attention_grid(batch, half::kBlockRows), kThreads, 0, stream>>>(batch, gradient);
   });
   check_launch("attention backward");
 }

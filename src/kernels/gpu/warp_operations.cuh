@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "kernels/gpu/tiles.h"
 #include "kernels/simd/functions.h"
 
 namespace coterie::kernels::gpu {
@@ -24,14 +25,6 @@ __device__ inline std::uint32_t pair_of(float first, float second) {
   const __nv_bfloat162 both = __floats2bfloat162_rn(first, second);
   return *reinterpret_cast<const std::uint32_t*>(&both);
 }
-
-/// Tiles of one warp's lanes: see tensor_cores.cuh.
-struct Pairs {
-  std::uint32_t of[4];
-};
-struct Sums {
-  float of[4] = {0, 0, 0, 0};
-};
 
 /// sum += left * right, [16, 8] = [16, 16] * [16, 8]
 __device__ inline void multiply_tiles(Sums& sum, const Pairs& left, std::uint32_t upper, std::uint32_t lower) {

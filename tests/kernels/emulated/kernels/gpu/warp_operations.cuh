@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "kernels/gpu/team.h"
+#include "kernels/gpu/tiles.h"
 
 #define __device__
 #define __global__
@@ -38,30 +39,21 @@ inline float __uint_as_float(std::uint32_t bits) { return std::bit_cast<float>(b
 class EmulatedWarp {
  public:
   static constexpr int kLanes = 32;
-  using Words = std::array<std::uint32_t, 6>;
 
-  /// Shows `mine`, and calls use(what each lane showed).
-  template <class Use>
-  auto meet(int lane, const Words& mine, const Use& use) {
-    words_[static_cast<std::size_t>(lane)] = mine;
+  /// Shows `mine`, and calls use(what each lane showed), all of one type.
+  template <class Shown, class Use>
+  auto meet(int lane, const Shown& mine, const Use& use) {
+    shown_[static_cast<std::size_t>(lane)] = &mine;
     barrier_.arrive_and_wait();
-    const auto result = use(words_);
-    barrier_.arrive_and_wait();
-    return result;
-  }
-  template <class Use>
-  auto meet_rows(int lane, const simd::BFloat* mine, const Use& use) {
-    rows_[static_cast<std::size_t>(lane)] = mine;
-    barrier_.arrive_and_wait();
-    const auto result = use(rows_);
+    const auto result =
+        use([&](int of) -> const Shown& { return *static_cast<const Shown*>(shown_[static_cast<std::size_t>(of)]); });
     barrier_.arrive_and_wait();
     return result;
   }
 
  private:
   std::barrier<> barrier_{kLanes};
-  std::array<Words, kLanes> words_{};
-  std::array<const simd::BFloat*, kLanes> rows_{};
+  std::array<const void*, kLanes> shown_{};
 };
 
 inline thread_local EmulatedWarp* own_warp = nullptr;
@@ -94,9 +86,7 @@ inline void block_barrier() { own_block->arrive_and_wait(); }
 
 template <class Value>
 Value of_lane_xor(Value value, int mask) {
-  return own_warp->meet(own_lane(), {std::bit_cast<std::uint32_t>(value)}, [&](const auto& words) {
-    return std::bit_cast<Value>(words[static_cast<std::size_t>(own_lane() ^ mask)][0]);
-  });
+  return own_warp->meet(own_lane(), value, [&](const auto& shown) { return shown(own_lane() ^ mask); });
 }
 
 inline std::uint32_t pair_of(float first, float second) {
@@ -106,27 +96,19 @@ inline std::uint32_t pair_of(float first, float second) {
   return both[0].bits | static_cast<std::uint32_t>(both[1].bits) << 16U;
 }
 
-struct Pairs {
-  std::uint32_t of[4];
-};
-struct Sums {
-  float of[4] = {0, 0, 0, 0};
-};
-
 inline void multiply_tiles(Sums& sum, const Pairs& left, std::uint32_t upper, std::uint32_t lower) {
-  const EmulatedWarp::Words mine = {left.of[0], left.of[1], left.of[2], left.of[3], upper, lower};
-  sum = own_warp->meet(own_lane(), mine, [&](const auto& words) {
+  struct Factors {
+    Pairs left;
+    std::uint32_t right[2];
+  };
+  sum = own_warp->meet(own_lane(), Factors{left, {upper, lower}}, [&](const auto& shown) {
     const auto half = [](std::uint32_t pair, int which) {
       return std::bit_cast<float>(which == 0 ? pair << 16U : pair & 0xFFFF0000U);
     };
     const auto left_at = [&](int row, int k) {
-      const auto lane = static_cast<std::size_t>(row % 8 * 4 + k % 8 / 2);
-      return half(words[lane][static_cast<std::size_t>(row / 8 + k / 8 * 2)], k % 2);
+      return half(shown(row % 8 * 4 + k % 8 / 2).left.of[row / 8 + k / 8 * 2], k % 2);
     };
-    const auto right_at = [&](int k, int column) {
-      const auto lane = static_cast<std::size_t>(column * 4 + k % 8 / 2);
-      return half(words[lane][static_cast<std::size_t>(4 + k / 8)], k % 2);
-    };
+    const auto right_at = [&](int k, int column) { return half(shown(column * 4 + k % 8 / 2).right[k / 8], k % 2); };
     Sums result = sum;
     for (int i = 0; i < 4; ++i)
       for (int k = 0; k < 16; ++k)
@@ -136,10 +118,10 @@ inline void multiply_tiles(Sums& sum, const Pairs& left, std::uint32_t upper, st
 }
 
 inline Pairs load_tiles(const simd::BFloat* row) {
-  return own_warp->meet_rows(own_lane(), row, [](const auto& rows) {
+  return own_warp->meet(own_lane(), row, [](const auto& rows) {
     Pairs tiles{};
-    for (std::size_t m = 0; m < 4; ++m) {
-      const simd::BFloat* const from = rows[8 * m + static_cast<std::size_t>(own_lane() / 4)] + own_lane() % 4 * 2;
+    for (int m = 0; m < 4; ++m) {
+      const simd::BFloat* const from = rows(8 * m + own_lane() / 4) + own_lane() % 4 * 2;
       tiles.of[m] = from[0].bits | static_cast<std::uint32_t>(from[1].bits) << 16U;
     }
     return tiles;
@@ -147,12 +129,12 @@ inline Pairs load_tiles(const simd::BFloat* row) {
 }
 
 inline Pairs load_transposed_tiles(const simd::BFloat* row) {
-  return own_warp->meet_rows(own_lane(), row, [](const auto& rows) {
+  return own_warp->meet(own_lane(), row, [](const auto& rows) {
     Pairs tiles{};
-    for (std::size_t m = 0; m < 4; ++m) {
-      const std::size_t first = 8 * m + static_cast<std::size_t>(own_lane() % 4 * 2);
+    for (int m = 0; m < 4; ++m) {
+      const int first = 8 * m + own_lane() % 4 * 2;
       const int column = own_lane() / 4;
-      tiles.of[m] = rows[first][column].bits | static_cast<std::uint32_t>(rows[first + 1][column].bits) << 16U;
+      tiles.of[m] = rows(first)[column].bits | static_cast<std::uint32_t>(rows(first + 1)[column].bits) << 16U;
     }
     return tiles;
   });
