@@ -55,7 +55,8 @@ std::vector<eval::NamedRetrieval> RetrievalBench::measure(const MeasuredModel& m
   const model::ModelSpec& spec = measured.model.spec;
   const eval::TextView view{measured.tokenizer,
                             [&](const std::string& name) { return domain_of(spec, options_, name); }, spec.max_length,
-                            options_.eval.batch_tokens, measured.place_unknown};
+                            options_.eval.batch_tokens, measured.place_unknown,
+                            options_.loss.similarity == train::Similarity::cosine};
   const auto search = [&](const eval::RetrievalTask& task) {
     return eval::retrieve(*measured.model.encoder, view, task, {.depth = depth_}, mesh);
   };

@@ -158,6 +158,7 @@ sweep::Plan plan_of(const std::string& file, const sweep::StudyOptions& study, c
   plan.folder = fs::path(resolve_cell(file, cells.front(), {}).options.runs) / study.name;
   plan.composed = sweep::composed_of(study, cells);
   plan.contrasts = sweep::contrasts_of(study);
+  plan.defaults = config::defaults<train::RunOptions>();
   // Not that of the cell that happens to come first: cells may run in any order, or alone.
   const std::int64_t corpus_seed = resolve(file, {}).options.seed;
   for (const sweep::Cell& cell : cells)

@@ -1,6 +1,7 @@
 // From a composed config to checked options, and from options back to text. The root is any struct with a `describe`.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,6 +36,15 @@ template <class Options>
   Listing listing;
   describe(listing, options);
   return print_listing(listing, [&](std::string_view key) { return tree.origin(key); });
+}
+
+/// The default of each dotted key, as TOML.
+template <class Options>
+[[nodiscard]] std::map<std::string, std::string> defaults() {
+  Options options;
+  Listing listing;
+  describe(listing, options);
+  return values_of(listing);
 }
 
 /// `--help-config`: key, default, type, range and doc of every option, in TOML.

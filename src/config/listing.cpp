@@ -75,7 +75,8 @@ std::map<std::string, std::string> values_of(const Listing& listing) {
   return values;
 }
 
-std::string differences(const std::map<std::string, std::string>& was, const std::map<std::string, std::string>& now) {
+std::string differences(const std::map<std::string, std::string>& was, const std::map<std::string, std::string>& now,
+                        const std::map<std::string, std::string>& defaults) {
   const auto value = [](const std::map<std::string, std::string>& values, const std::string& key) {
     const auto found = values.find(key);
     return found == values.end() ? "nothing" : found->second;
@@ -83,9 +84,10 @@ std::string differences(const std::map<std::string, std::string>& was, const std
   std::map<std::string, std::string> keys = was;
   keys.insert(now.begin(), now.end());
   std::string lines;
-  for (const auto& [key, any] : keys)
-    if (value(was, key) != value(now, key))
-      lines += str("\n  ", key, " was ", value(was, key), ", got ", value(now, key));
+  for (const auto& [key, any] : keys) {
+    const std::string before = value(was.contains(key) ? was : defaults, key);
+    if (before != value(now, key)) lines += str("\n  ", key, " was ", before, ", got ", value(now, key));
+  }
   return lines;
 }
 

@@ -31,7 +31,8 @@ at::Tensor embed(const model::Encoder& encoder, const TextView& view, std::span<
   for (const RetrievalText& text : texts)
     data::append_text(packed, view.tokenizer, text.text, view.max_length, view.domain(text.domain));
   if (view.place_unknown) view.place_unknown(packed);
-  return kernels::normalize_rows(embed_all(encoder, packed, view.batch_tokens, mesh)).cpu();
+  const at::Tensor rows_ND = embed_all(encoder, packed, view.batch_tokens, mesh);
+  return (view.by_cosine ? kernels::normalize_rows(rows_ND) : rows_ND).cpu();
 }
 
 }  // namespace

@@ -64,9 +64,10 @@ struct TextView {
   std::int64_t batch_tokens;  ///< tokens embedded at a time on each rank
   /// `CorpusView::place_unknown`
   std::function<void(data::PackedSequences&)> place_unknown = {};
+  bool by_cosine = true;  ///< embeddings are compared by cosine, else by the dot product, as the model gives them
 };
 
-/// Searches by cosine similarity.
+/// Searches by cosine or dot product.
 /// @note collective over the world; the result is the same on every rank
 [[nodiscard]] Ranking retrieve(const model::Encoder& encoder, const TextView& view, const RetrievalTask& task,
                                const SearchOptions& options, const dist::Mesh& mesh);

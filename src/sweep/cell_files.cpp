@@ -105,7 +105,8 @@ void write_plan(FileOps& ops, const fs::path& folder, const PlannedCell& planned
   write_file_atomically(ops, folder / "cell.json", cell.dump(2) + "\n");
 }
 
-std::string differences_from(const fs::path& folder, const PlannedCell& planned) {
+std::string differences_from(const fs::path& folder, const PlannedCell& planned,
+                             const std::map<std::string, std::string>& defaults) {
   const fs::path path = folder / "cell.json";
   std::error_code ignored;
   if (!fs::exists(path, ignored)) return {};
@@ -121,7 +122,7 @@ std::string differences_from(const fs::path& folder, const PlannedCell& planned)
   now["ranks"] = str(planned.ranks);
   // A cell may have been begun when a key counted that no longer does.
   std::erase_if(before, [&](const auto& field) { return !now.contains(field.first); });
-  return config::differences(before, now);
+  return config::differences(before, now, defaults);
 }
 
 const char* name_of(Stage stage) {

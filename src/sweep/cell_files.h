@@ -88,7 +88,9 @@ void write_plan(FileOps& ops, const fs::path& folder, const PlannedCell& planned
 
 /// A line `\n  KEY was X, got Y` for each value of the plan that `cell.json` has otherwise; nothing if there is none,
 /// or no such file.
-[[nodiscard]] std::string differences_from(const fs::path& folder, const PlannedCell& planned);
+/// @param defaults  of the keys: a cell may have been begun before one existed
+[[nodiscard]] std::string differences_from(const fs::path& folder, const PlannedCell& planned,
+                                           const std::map<std::string, std::string>& defaults);
 
 /// Where a cell stands.
 enum class Stage { waiting, running, interrupted, failed, finished };

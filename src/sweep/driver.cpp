@@ -51,7 +51,7 @@ std::string corpus_settings(const PlannedCell& planned) {
 void check_plan(const Plan& plan) {
   std::map<std::string, const PlannedCell*> builders;
   for (const PlannedCell& planned : plan.cells) {
-    if (const std::string lines = differences_from(plan.folder_of(planned), planned); !lines.empty())
+    if (const std::string lines = differences_from(plan.folder_of(planned), planned, plan.defaults); !lines.empty())
       throw ConfigError(str("sweep: cell was begun with other settings; choose another sweep.name, or remove its ",
                             "folder (", plan.folder_of(planned).string(), ")", lines));
     if (!planned.builds_corpus) continue;

@@ -20,6 +20,7 @@ struct Plan {
   std::vector<PlannedCell> cells;
   std::vector<Composed> composed = {};   ///< rows of the table
   std::vector<Contrast> contrasts = {};  ///< likewise
+  std::map<std::string, std::string> defaults = {};  ///< of every key of a run
 
   [[nodiscard]] fs::path folder_of(const PlannedCell& planned) const { return folder / planned.cell.folder; }
 };

@@ -97,7 +97,7 @@ void Trainer::resume(const std::string& checkpoint) {
 }
 
 void Trainer::check_continues(const TrainingState& saved, const std::string& checkpoint) const {
-  const std::string lines = config::differences(saved.settings, state_.settings) +
+  const std::string lines = config::differences(saved.settings, state_.settings, config::defaults<RunOptions>()) +
                             model::differences(model::read_model_spec(checkpoint), model_.spec);
   if (!lines.empty())
     throw ConfigError(str("run: the checkpoint was made with another model or other settings; choose another 'run' to ",

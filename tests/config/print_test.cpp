@@ -101,6 +101,19 @@ TEST_F(Print, help_is_a_config_that_changes_nothing) {
   EXPECT_EQ(read("help.toml"), RootOptions{});
 }
 
+TEST(Differences, are_listed_in_the_order_of_keys) {
+  EXPECT_EQ(config::differences({{"a", "1"}, {"b", "2"}, {"gone", "3"}}, {{"a", "1"}, {"b", "4"}, {"new", "5"}}),
+            "\n  b was 2, got 4\n  gone was 3, got nothing\n  new was nothing, got 5");
+}
+
+TEST(Differences, count_a_key_that_was_not_known_yet_as_its_default) {
+  const auto defaults = config::defaults<RootOptions>();
+
+  EXPECT_EQ(config::differences({}, {{"seed", "7"}, {"optim.momentum", "0.9"}}, defaults), "");
+  EXPECT_EQ(config::differences({}, {{"seed", "8"}, {"sha256", "ab"}}, defaults),
+            "\n  seed was 7, got 8\n  sha256 was nothing, got ab");
+}
+
 TEST(TomlNumber, is_short_a_float_and_exact) {
   EXPECT_EQ(config::toml_number(1.0), "1.0");
   EXPECT_EQ(config::toml_number(-0.0), "-0.0");

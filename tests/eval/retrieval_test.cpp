@@ -71,23 +71,31 @@ TEST(RetrievalTaskTest, mixed_has_all_documents_and_queries_without_a_domain) {
   EXPECT_EQ(mixed.qrels.queries.at("y:any").at("y:d9"), 1);
 }
 
-TEST(Retrieve, ranks_by_the_cosine_of_the_embeddings) {
+class Retrieve : public testing::TestWithParam<bool> {};
+
+INSTANTIATE_TEST_SUITE_P(cosine, Retrieve, testing::Values(true));
+INSTANTIATE_TEST_SUITE_P(dot_product, Retrieve, testing::Values(false));
+
+TEST_P(Retrieve, ranks_by_what_compares_the_embeddings) {
+  const bool by_cosine = GetParam();
   const test::TemporaryFolder folder;
   test::write_tiny_checkpoint(folder.path() / "model");
   const dist::Mesh mesh = dist::Mesh::solo();
-  const auto source = model::ModelSource::open(folder.path() / "model");
+  auto source = model::ModelSource::open(folder.path() / "model");
+  source.spec.normalize = false;
   const auto model = model::make_sentence_encoder(source.spec, source.read({}), mesh, at::kFloat);
   const data::Tokenizer tokenizer = source.tokenizer();
   const data::RetrievalSet set = small_set("x");
   const RetrievalTask task = make_task(set, Split::test, {});
-  const TextView view{tokenizer, [](const std::string&) { return -1; }, source.spec.max_length, 64};
+  const TextView view{tokenizer, [](const std::string&) { return -1; }, source.spec.max_length, 64, {}, by_cosine};
 
   const Ranking run = retrieve(*model.encoder, view, task, {.depth = 3, .block_rows = 3}, mesh);
 
   const auto embedding = [&](std::string_view text) {
     data::PackedSequences one;
     data::append_text(one, tokenizer, text, source.spec.max_length, -1);
-    return kernels::normalize_rows(model.encoder->embed(one, {}))[0];
+    const at::Tensor rows_ND = model.encoder->embed(one, {});
+    return (by_cosine ? kernels::normalize_rows(rows_ND) : rows_ND)[0];
   };
   ASSERT_EQ(run.queries.size(), 2U);
   for (const RetrievalText& query : task.queries) {

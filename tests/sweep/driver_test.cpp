@@ -221,7 +221,19 @@ TEST_F(DriverTest, a_key_that_no_longer_counts_does_not_make_a_cell_another) {
   (void)drive();
   plan_.cells[0].values.erase("eval.save");
 
-  EXPECT_EQ(differences_from(folder(0), plan_.cells[0]), "");
+  EXPECT_EQ(differences_from(folder(0), plan_.cells[0], {}), "");
+}
+
+// As a sweep has it that was begun before the option existed.
+TEST_F(DriverTest, a_key_that_is_new_does_not_make_a_cell_another_while_it_has_its_default) {
+  (void)drive();
+  plan_.defaults = {{"new", "1"}};
+
+  plan_.cells[0].values["new"] = "1";
+  EXPECT_NO_THROW(check_plan(plan_));
+
+  plan_.cells[0].values["new"] = "2";
+  EXPECT_EQ(differences_from(folder(0), plan_.cells[0], plan_.defaults), "\n  new was 1, got 2");
 }
 
 TEST_F(DriverTest, a_cell_begun_with_other_settings_is_refused_with_the_keys) {

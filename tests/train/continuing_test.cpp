@@ -104,7 +104,7 @@ TEST_F(Continuing, to_or_from_the_nearest_unknown_domain_is_refused_and_to_a_nam
   named.experts.unknown_domain = data::Corpus(named.data.corpus).domains().front();
 
   (void)start(options())->run();
-  EXPECT_THAT(refusal(nearest), HasSubstr("experts.unknown_domain was nothing, got \"nearest\""));
+  EXPECT_THAT(refusal(nearest), HasSubstr("experts.unknown_domain was \"error\", got \"nearest\""));
   EXPECT_NO_THROW((void)start(named));
 
   fs::remove_all(folder() / "runs");
