@@ -28,12 +28,12 @@ std::vector<double> shares_of(const json& row, const std::string& place) {
   return shares;
 }
 
-LayerLoad layer_load(const json& object, const std::string& place_of_line) {
-  LayerLoad out{.layer = integer_field(object, "layer", place_of_line), .domains = {}, .load = {}};
-  const std::string place = str(place_of_line, ", layer ", out.layer);
-  for (const json& name : list_field(object, "domains", place)) {
-    if (!name.is_string()) throw DataError(str("report: 'domains' must be names (", place, ")"));
-    out.domains.push_back(name.get<std::string>());
+LayerLoad layer_load(const json& object, const std::string& name, const std::string& place_of_line) {
+  LayerLoad out{.name = name, .domains = {}, .load = {}};
+  const std::string place = str(place_of_line, ", ", name);
+  for (const json& domain : list_field(object, "domains", place)) {
+    if (!domain.is_string()) throw DataError(str("report: 'domains' must be names (", place, ")"));
+    out.domains.push_back(domain.get<std::string>());
   }
   for (const json& row : list_field(object, "load", place)) out.load.push_back(shares_of(row, place));
   if (out.load.size() != out.domains.size())
@@ -60,7 +60,9 @@ DomainLoad last_domain_load(const std::vector<json>& metrics, const std::filesys
   if (steps < 1 || steps > out.last)
     throw DataError(str("report: 'steps' must be in 1..", out.last, ", got ", steps, " (", place, ")"));
   out.first = out.last - steps + 1;
-  for (const json& layer : list_field(object, "layers", place)) out.layers.push_back(layer_load(layer, place));
+  for (const json& layer : list_field(object, "layers", place))
+    out.layers.push_back(layer_load(layer, str("layer ", integer_field(layer, "layer", place)), place));
+  if (object.contains("head")) out.layers.push_back(layer_load(object.at("head"), "head", place));
   return out;
 }
 
@@ -69,7 +71,8 @@ std::string domain_load_figures(const DomainLoad& load) {
       load.first == load.last ? str("step ", load.last) : str("steps ", load.first, " to ", load.last);
   std::string out;
   for (const LayerLoad& layer : load.layers) {
-    Shares shares{.title = str("Experts of each domain in layer ", layer.layer, ", ", steps),
+    const char* const article = layer.name == "head" ? "the " : "";
+    Shares shares{.title = str("Experts of each domain in ", article, layer.name, ", ", steps),
                   .rows = layer.domains,
                   .columns = {},
                   .values = layer.load};

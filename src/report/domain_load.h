@@ -9,14 +9,14 @@
 
 namespace coterie::report {
 
-/// One layer.
+/// One layer, or the head.
 struct LayerLoad {
-  std::int64_t layer = 0;
+  std::string name;                       ///< `layer 3`, `head`
   std::vector<std::string> domains;       ///< [D]
   std::vector<std::vector<double>> load;  ///< [D][E] share of the domain's assignments; a row sums to 1
 };
 
-/// All layers with experts, over the steps from `first` to `last`.
+/// All layers with experts and the head, over the steps from `first` to `last`.
 struct DomainLoad {
   std::int64_t first = 0;
   std::int64_t last = 0;
@@ -25,11 +25,11 @@ struct DomainLoad {
 
 /// What the last line that has a `domain_load` says; no layer if there is none.
 /// @param path  of the metrics, for messages
-/// @throws DataError naming step and layer if it is not what it should be
+/// @throws DataError naming step and layer, or the head, if it is not what it should be
 [[nodiscard]] DomainLoad last_domain_load(const std::vector<nlohmann::json>& metrics,
                                           const std::filesystem::path& path);
 
-/// A figure for each layer: domains as rows, experts as columns.
+/// A figure for each layer and the head: domains as rows, experts as columns.
 [[nodiscard]] std::string domain_load_figures(const DomainLoad& load);
 
 }  // namespace coterie::report

@@ -204,7 +204,7 @@ std::vector<double> ticks_of(const Range& range) {
 double distance_of(const std::vector<double>& ticks) { return ticks.size() > 1 ? ticks[1] - ticks[0] : 1.0; }
 
 std::string tick_text(double value, double distance) {
-  if (value != 0.0 && (std::abs(value) >= 1e6 || distance < 1e-4)) {
+  if (std::abs(value) >= 1e6 || distance < 1e-4) {
     std::array<char, 32> text{};
     std::snprintf(text.data(), text.size(), "%.3g", value);
     return text.data();

@@ -107,9 +107,23 @@ std::string examples_section(const RunFiles& run) {
   return tables;
 }
 
+struct RouterMeasures {
+  std::string name;  ///< `layer 3`, `head`
+  json measures;
+};
+
+/// What a line of the metrics says of the layers' routers and the head's gate.
+std::vector<RouterMeasures> routers_of(const json& line) {
+  std::vector<RouterMeasures> routers;
+  for (const json& layer : line.value("routers", json::array()))
+    routers.push_back({str("layer ", layer.at("layer").get<std::int64_t>()), layer});
+  if (line.contains("head")) routers.push_back({"head", line.at("head")});
+  return routers;
+}
+
 std::string router_figures(const RunFiles& run) {
-  const auto last =
-      std::find_if(run.metrics.rbegin(), run.metrics.rend(), [](const json& line) { return line.contains("routers"); });
+  const auto last = std::find_if(run.metrics.rbegin(), run.metrics.rend(),
+                                 [](const json& line) { return !routers_of(line).empty(); });
   if (last == run.metrics.rend()) return {};
   Shares shares{.title = str("Load of the experts at step ", last->at("step").get<std::int64_t>()),
                 .rows = {},
@@ -124,18 +138,18 @@ std::string router_figures(const RunFiles& run) {
                    .y_range = Range{0.0, 1.0}};
   std::vector<Series> by_layer;
   for (const json& line : run.metrics) {
-    if (!line.contains("routers")) continue;
-    const json& layers = line.at("routers");
-    by_layer.resize(std::max(by_layer.size(), layers.size()));
-    for (std::size_t i = 0; i < layers.size(); ++i) {
-      by_layer[i].name = str("layer ", layers[i].at("layer").get<std::int64_t>());
-      by_layer[i].points.push_back({line.at("step").get<double>(), layers[i].value("mutual_information_share", 0.0)});
+    const std::vector<RouterMeasures> routers = routers_of(line);
+    by_layer.resize(std::max(by_layer.size(), routers.size()));
+    for (std::size_t i = 0; i < routers.size(); ++i) {
+      const double share = routers[i].measures.value("mutual_information_share", 0.0);
+      by_layer[i].name = routers[i].name;
+      by_layer[i].points.push_back({line.at("step").get<double>(), share});
     }
   }
   for (Series& series : by_layer) information.series.push_back(thinned(std::move(series), kMostPoints));
-  for (const json& layer : last->at("routers")) {
-    shares.rows.push_back(str("layer ", layer.at("layer").get<std::int64_t>()));
-    shares.values.push_back(layer.at("load").get<std::vector<double>>());
+  for (const RouterMeasures& router : routers_of(*last)) {
+    shares.rows.push_back(router.name);
+    shares.values.push_back(router.measures.at("load").get<std::vector<double>>());
     for (std::size_t e = shares.columns.size(); e < shares.values.back().size(); ++e) shares.columns.push_back(str(e));
   }
   return shares_figure(shares) + figure(information);

@@ -19,6 +19,12 @@ std::string number(const json& object, const char* key, int digits) {
   return value.is_number() ? decimal(value.get<double>(), digits) : "-";
 }
 
+/// With its sign, as in the other tables.
+std::string difference_text(const json& row) {
+  const std::string text = number(row, "difference", 4);
+  return text == "-" || text.starts_with('-') ? text : "+" + text;
+}
+
 /// How many seeds are finished, and of how many where some are not.
 std::string seeds_text(const json& row) {
   const auto seeds = row.at("seeds").get<std::int64_t>();
@@ -33,7 +39,7 @@ std::string comparison_table(const json& table) {
              "core s", "peak MiB"});
   for (const json& row : table.at("comparisons"))
     out.add_row({row.at("cell"), row.at("measure"), seeds_text(row), number(row, "mean", 4),
-                 number(row, "deviation", 4), number(row, "difference", 4), number(row, "p_paired_t", 3),
+                 number(row, "deviation", 4), difference_text(row), number(row, "p_paired_t", 3),
                  number(row, "p_sign_flip", 3), number(row, "detectable", 4), number(row, "seconds", 1),
                  number(row, "core_seconds", 1), number(row, "peak_mib", 0)});
   return html_table(out, str("Baseline: ", table.at("baseline").get<std::string>()));

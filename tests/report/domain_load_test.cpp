@@ -28,7 +28,7 @@ TEST(LastDomainLoad, is_that_of_the_last_line_that_has_one) {
   EXPECT_EQ(load.first, 16);
   EXPECT_EQ(load.last, 20);
   ASSERT_EQ(load.layers.size(), 2U);
-  EXPECT_EQ(load.layers[1].layer, 7);
+  EXPECT_EQ(load.layers[1].name, "layer 7");
   EXPECT_THAT(load.layers[0].domains, ElementsAre("a", "b"));
   EXPECT_THAT(load.layers[0].load[0], ElementsAre(0.25, 0.75, 0.0));
   EXPECT_TRUE(last_domain_load({}, "m").layers.empty());

@@ -41,6 +41,7 @@ TEST(Ticks, are_round_and_within_the_range) {
 TEST(TickText, has_the_places_that_its_distance_needs) {
   EXPECT_EQ(tick_text(0.6000000000000001, 0.2), "0.6");
   EXPECT_EQ(tick_text(40, 20), "40");
+  EXPECT_EQ(tick_text(0.0, 1e-5), "0");
   EXPECT_EQ(tick_text(0.125, 0.005), "0.125");
   EXPECT_EQ(tick_text(2e7, 1e7), "2e+07");
   EXPECT_EQ(tick_text(2e-5, 5e-6), "2e-05");

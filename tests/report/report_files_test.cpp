@@ -33,16 +33,19 @@ class ReportFiles : public testing::Test {
         R"("all":{"average_precision":0.6,"roc_auc":0.7}}})"
         "\n"
         R"({"step":1,"loss":2.5,"learning_rate":1e-5,"gradient_norm":1.0,"pairs_per_s":10,"tokens_per_s":100,)"
-        R"("routers":[{"layer":0,"load":[0.25,0.75],"mutual_information_share":0.4}]})"
+        R"("routers":[{"layer":0,"load":[0.25,0.75],"mutual_information_share":0.4}],)"
+        R"("head":{"load":[0.5,0.25,0.25],"mutual_information_share":0.25}})"
         "\n"
         R"({"step":2,"loss":1.5,"learning_rate":0,"gradient_norm":null,"pairs_per_s":11,"tokens_per_s":110,)"
-        R"("routers":[{"layer":0,"load":[0.5,0.5],"mutual_information_share":0.9}]})"
+        R"("routers":[{"layer":0,"load":[0.5,0.5],"mutual_information_share":0.9}],)"
+        R"("head":{"load":[0.125,0.25,0.625],"mutual_information_share":0.5}})"
         "\n"
         R"({"step":2,"validation":{"cisi":{"average_precision":0.55,"roc_auc":0.6},)"
         R"("all":{"average_precision":0.7,"roc_auc":0.8}}})"
         "\n"
         R"({"step":2,"domain_load":{"steps":2,"layers":[{"layer":0,"domains":["a<b","vis"],)"
-        R"("load":[[0.75,0.25],[0,1]]},{"layer":3,"domains":["a<b","vis"],"load":[[0.5,0.5],[1,0]]}]}})"
+        R"("load":[[0.75,0.25],[0,1]]},{"layer":3,"domains":["a<b","vis"],"load":[[0.5,0.5],[1,0]]}],)"
+        R"("head":{"domains":["a<b","vis"],"load":[[0,0.375,0.625],[0.25,0.25,0.5]]}}})"
         "\n"
         R"({"step":3,"loss":)");
     put(below / "eval.json",
@@ -90,6 +93,9 @@ TEST_F(ReportFiles, a_run_is_shown_with_all_that_it_left) {
                            "Mutual information of domain and expert",
                            "Experts of each domain in layer 0, steps 1 to 2",
                            "Experts of each domain in layer 3, steps 1 to 2",
+                           "Experts of each domain in the head, steps 1 to 2",
+                           "a&lt;b: 0 0.00; 1 0.38; 2 0.62;",
+                           "head: 0 0.12; 1 0.25; 2 0.62;",
                            "a&lt;b: 0 0.75; 1 0.25; vis: 0 0.00; 1 1.00;",
                            "Embeddings of documents, untouched",
                            "first component, 25.0 % of the variance",
@@ -172,7 +178,7 @@ TEST_F(ReportFiles, of_a_sweep_are_compared) {
     EXPECT_THAT(html, HasSubstr(part));
   // Mean, deviation, difference, both p; one of two seeds is finished. Then a cell with its seed, ranks and measure.
   EXPECT_THAT(html, HasSubstr("<td>b</td><td>all.roc_auc</td><td>1 of 2</td><td class=\"number\">0.7500</td>"
-                              "<td class=\"number\">0.1000</td><td class=\"number\">0.2500</td>"
+                              "<td class=\"number\">0.1000</td><td class=\"number\">+0.2500</td>"
                               "<td class=\"number\">0.010</td><td class=\"number\">0.500</td>"));
   EXPECT_THAT(html,
               HasSubstr("<td>b</td><td class=\"number\">0</td><td class=\"number\">1</td><td>finished</td>"
