@@ -227,6 +227,14 @@ TEST_F(Layout, gradients_of_every_router_expert_and_head_are_those_of_one_rank) 
     }
 }
 
+TEST_F(Layout, gradients_of_every_router_expert_and_head_in_single_precision_are_those_of_one_rank) {
+  for (const Variant& each : variants())
+    for (const std::int64_t tokens : {0, 20}) {
+      SCOPED_TRACE(str(each.name, ", ", tokens, " tokens a piece"));
+      compare_gradients(at::kFloat, 1e-5, tokens, Shares::uneven, each.spec);
+    }
+}
+
 TEST_F(Layout, activations_computed_again_give_the_gradients_of_kept_ones) {
   activations_ = model::Activations::recomputed;
   for (const std::int64_t tokens : {0, 20}) {
