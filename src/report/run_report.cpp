@@ -44,10 +44,14 @@ std::string validation_figure(const RunFiles& run, const std::string& measure, c
 std::string summary(const RunFiles& run) {
   if (run.metrics.empty()) return paragraph("The run has not made a step yet.");
   std::string text = str("Last line of the metrics: step ", run.metrics.back().at("step").get<std::int64_t>(), ".");
-  const Series precision = curve(run.metrics, "validation.all.average_precision", "all");
-  if (!precision.points.empty()) {
-    const auto best = std::max_element(precision.points.begin(), precision.points.end(),
-                                       [](const Point& a, const Point& b) { return a.y < b.y; });
+  std::vector<Point> precision = curve(run.metrics, "validation.all.average_precision", "all").points;
+  if (!precision.empty() && precision.front().x == 0.0) {
+    text += str(" Pooled validation average precision ", decimal(precision.front().y, 4), " before the first step.");
+    precision.erase(precision.begin());
+  }
+  if (!precision.empty()) {
+    const auto best =
+        std::max_element(precision.begin(), precision.end(), [](const Point& a, const Point& b) { return a.y < b.y; });
     text += str(" Best pooled validation average precision ", decimal(best->y, 4), " at step ", best->x, ".");
   }
   return paragraph(text);

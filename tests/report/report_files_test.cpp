@@ -112,7 +112,8 @@ TEST_F(ReportFiles, a_run_is_shown_with_all_that_it_left) {
                            "run = &quot;r&quot;",
                            "coterie train &lt;x&gt;"})
     EXPECT_THAT(html, HasSubstr(part));
-  EXPECT_THAT(html, HasSubstr("Best pooled validation average precision 0.7000 at step 2."));
+  EXPECT_THAT(html, HasSubstr("Pooled validation average precision 0.6000 before the first step. "
+                              "Best pooled validation average precision 0.7000 at step 2."));
   EXPECT_THAT(html,
               HasSubstr("<td>trained</td><td>all</td><td class=\"number\">2</td><td class=\"number\">0.7500</td>"));
 }
