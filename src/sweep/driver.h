@@ -18,8 +18,8 @@ namespace coterie::sweep {
 struct Plan {
   fs::path folder;  ///< of the sweep; each cell has its own below it
   std::vector<PlannedCell> cells;
-  std::vector<Composed> composed = {};   ///< rows of the table
-  std::vector<Contrast> contrasts = {};  ///< likewise
+  std::vector<Composed> composed = {};               ///< rows of the table
+  std::vector<Contrast> contrasts = {};              ///< likewise
   std::map<std::string, std::string> defaults = {};  ///< of every key of a run
 
   [[nodiscard]] fs::path folder_of(const PlannedCell& planned) const { return folder / planned.cell.folder; }

@@ -70,9 +70,10 @@ inline void describe(config::Visitor& v, LossOptions& o) {
       "kind", o.kind, std::to_array<std::string_view>({"mnr", "symmetric", "mnr_plus", "query_to_document"}),
       "mnr: each a finds its b; symmetric: the mean of both directions; mnr_plus: both, towards the pair that is "
       "closest (with cosine: itself); query_to_document: as mnr, a being the pair's first document, never swapped");
-  v.choice("similarity", o.similarity, std::to_array<std::string_view>({"cosine", "dot"}),
-           "cosine, or dot products of the embeddings as the model gives them; collections are searched by the same, pairs "
-           "are always measured by cosine");
+  v.choice(
+      "similarity", o.similarity, std::to_array<std::string_view>({"cosine", "dot"}),
+      "cosine, or dot products of the embeddings as the model gives them; collections are searched by the same, pairs "
+      "are always measured by cosine");
   v.field("scale", o.scale, "factor of the similarities, one over the temperature; the first value if learned",
           {1e-3, 1e3});
   v.field("learn_scale", o.learn_scale, "learn the scale (as its logarithm, without weight decay)");
