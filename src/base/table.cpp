@@ -153,4 +153,6 @@ std::string decimal(double value, int digits) {
   return out.str();
 }
 
+std::string signed_decimal(double value, int digits) { return str(value >= 0 ? "+" : "", decimal(value, digits)); }
+
 }  // namespace coterie

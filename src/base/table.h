@@ -47,4 +47,7 @@ class Table {
 /// `value` with exactly `digits` places after the point, for cells and messages: `decimal(2.5, 2)` is `2.50`.
 [[nodiscard]] std::string decimal(double value, int digits);
 
+/// The same with its sign, `+` for 0: `signed_decimal(2.5, 2)` is `+2.50`.
+[[nodiscard]] std::string signed_decimal(double value, int digits);
+
 }  // namespace coterie

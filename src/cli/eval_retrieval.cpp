@@ -53,10 +53,12 @@ RetrievalBench::RetrievalBench(const train::RunOptions& options, const data::Cor
 
 std::vector<eval::NamedRetrieval> RetrievalBench::measure(const MeasuredModel& measured, const dist::Mesh& mesh) const {
   const model::ModelSpec& spec = measured.model.spec;
-  const eval::TextView view{
-      measured.tokenizer,     [&](const std::string& name) { return domain_of(spec, options_, name); },
-      spec.max_length,        options_.eval.batch_tokens,
-      measured.place_unknown, options_.loss.similarity == train::Similarity::cosine};
+  const eval::TextView view{.tokenizer = measured.tokenizer,
+                            .domain = [&](const std::string& name) { return domain_of(spec, options_, name); },
+                            .max_length = spec.max_length,
+                            .batch_tokens = options_.eval.batch_tokens,
+                            .place_unknown = measured.place_unknown,
+                            .by_cosine = options_.loss.similarity == train::Similarity::cosine};
   const auto search = [&](const eval::RetrievalTask& task) {
     return eval::retrieve(*measured.model.encoder, view, task, {.depth = depth_}, mesh);
   };

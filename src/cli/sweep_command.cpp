@@ -10,7 +10,7 @@
 #include "base/stop_signal.h"
 #include "cli/commands.h"
 #include "cli/configuration.h"
-#include "config/listing.h"
+#include "config/config.h"
 #include "config/sections.h"
 #include "config/spelling.h"
 #include "eval/lexical.h"
@@ -95,12 +95,6 @@ bool concerns_references(const std::string& key) {
          std::any_of(kSections.begin(), kSections.end(), [&](auto section) { return key.starts_with(section); });
 }
 
-std::map<std::string, std::string> values_of(train::RunOptions options) {
-  config::Listing listing;
-  describe(listing, options);
-  return config::values_of(listing);
-}
-
 std::int64_t ranks_of(const sweep::Cell& cell, std::int64_t expert) {
   if (cell.ranks.empty()) return expert;
   std::int64_t ranks = 0;
@@ -120,7 +114,7 @@ Resolved resolve_in(const fs::path& folder, const std::string& file, const sweep
 
 sweep::PlannedCell planned_cell(const sweep::Cell& cell, const Resolved& resolved, std::int64_t corpus_seed) {
   const train::RunOptions& options = resolved.options;
-  auto values = values_of(options);
+  auto values = config::values(options);
   std::erase_if(values, [](const auto& field) { return is_indifferent(field.first); });
   return {.cell = cell,
           .ranks = ranks_of(cell, options.parallel.expert),
@@ -142,7 +136,7 @@ sweep::PlannedCell references_cell(sweep::Cell cell, const Resolved& resolved, s
   sweep::PlannedCell planned = planned_cell(cell, resolved, corpus_seed);
   planned.cell.seed.clear();
   planned.steps = 0;
-  planned.values = values_of(resolved.options);
+  planned.values = config::values(resolved.options);
   std::erase_if(planned.values, [](const auto& field) { return !concerns_references(field.first); });
   if (options.untouched) planned.references.emplace_back(sweep::kUntouched);
   for (const std::string& baseline : options.baselines) {
@@ -158,7 +152,7 @@ sweep::Plan plan_of(const std::string& file, const sweep::StudyOptions& study, c
   plan.folder = fs::path(resolve_cell(file, cells.front(), {}).options.runs) / study.name;
   plan.composed = sweep::composed_of(study, cells);
   plan.contrasts = sweep::contrasts_of(study);
-  plan.defaults = config::defaults<train::RunOptions>();
+  plan.defaults = config::values(train::RunOptions{});
   // Not that of the cell that happens to come first: cells may run in any order, or alone.
   const std::int64_t corpus_seed = resolve(file, {}).options.seed;
   for (const sweep::Cell& cell : cells)

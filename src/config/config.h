@@ -38,10 +38,9 @@ template <class Options>
   return print_listing(listing, [&](std::string_view key) { return tree.origin(key); });
 }
 
-/// The default of each dotted key, as TOML.
+/// The TOML value of each dotted key.
 template <class Options>
-[[nodiscard]] std::map<std::string, std::string> defaults() {
-  Options options;
+[[nodiscard]] std::map<std::string, std::string> values(Options options) {
   Listing listing;
   describe(listing, options);
   return values_of(listing);

@@ -61,9 +61,9 @@ class Listing final : public Visitor {
 
 /// A line `\n  KEY was X, got Y` for each key whose values differ, in their order, `nothing` standing for none; nothing
 /// if all are equal.
-/// @param defaults  values of keys that `was` may lack because they did not exist when it was written
+/// @param defaults  values of the keys that `was` may lack because they did not exist when it was written
 [[nodiscard]] std::string differences(const std::map<std::string, std::string>& was,
                                       const std::map<std::string, std::string>& now,
-                                      const std::map<std::string, std::string>& defaults = {});
+                                      const std::map<std::string, std::string>& defaults);
 
 }  // namespace coterie::config

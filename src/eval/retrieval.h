@@ -55,7 +55,7 @@ using KnownSplits = std::unordered_map<std::string, data::Split>;
 /// @param tasks  must differ in name; what their texts point to must outlive the result
 [[nodiscard]] RetrievalTask mixed_task(std::span<const RetrievalTask> tasks);
 
-/// How texts reach a model.
+/// How texts reach a model, and how its embeddings are compared.
 struct TextView {
   const data::Tokenizer& tokenizer;
   /// The model's index of a domain by name, where an empty name is none; -1 for a model without domains.
@@ -64,7 +64,7 @@ struct TextView {
   std::int64_t batch_tokens;  ///< tokens embedded at a time on each rank
   /// `CorpusView::place_unknown`
   std::function<void(data::PackedSequences&)> place_unknown = {};
-  bool by_cosine = true;  ///< embeddings are compared by cosine, else by the dot product, as the model gives them
+  bool by_cosine = true;  ///< else by the dot product of the embeddings as the model gives them
 };
 
 /// Searches by cosine or dot product.

@@ -62,7 +62,7 @@ DomainLoad last_domain_load(const std::vector<json>& metrics, const std::filesys
   out.first = out.last - steps + 1;
   for (const json& layer : list_field(object, "layers", place))
     out.layers.push_back(layer_load(layer, str("layer ", integer_field(layer, "layer", place)), place));
-  if (object.contains("head")) out.layers.push_back(layer_load(object.at("head"), "head", place));
+  if (object.contains("head")) out.layers.push_back(layer_load(object.at("head"), "the head", place));
   return out;
 }
 
@@ -71,8 +71,7 @@ std::string domain_load_figures(const DomainLoad& load) {
       load.first == load.last ? str("step ", load.last) : str("steps ", load.first, " to ", load.last);
   std::string out;
   for (const LayerLoad& layer : load.layers) {
-    const char* const article = layer.name == "head" ? "the " : "";
-    Shares shares{.title = str("Experts of each domain in ", article, layer.name, ", ", steps),
+    Shares shares{.title = str("Experts of each domain in ", layer.name, ", ", steps),
                   .rows = layer.domains,
                   .columns = {},
                   .values = layer.load};

@@ -11,7 +11,7 @@ namespace coterie::report {
 
 /// One layer, or the head.
 struct LayerLoad {
-  std::string name;                       ///< `layer 3`, `head`
+  std::string name;                       ///< `layer 3`, `the head`
   std::vector<std::string> domains;       ///< [D]
   std::vector<std::vector<double>> load;  ///< [D][E] share of the domain's assignments; a row sums to 1
 };

@@ -112,16 +112,17 @@ std::string examples_section(const RunFiles& run) {
 }
 
 struct RouterMeasures {
-  std::string name;  ///< `layer 3`, `head`
-  json measures;
+  std::string name;      ///< `layer 3`, `head`
+  const json* measures;  ///< in the line
 };
 
 /// What a line of the metrics says of the layers' routers and the head's gate.
 std::vector<RouterMeasures> routers_of(const json& line) {
   std::vector<RouterMeasures> routers;
-  for (const json& layer : line.value("routers", json::array()))
-    routers.push_back({str("layer ", layer.at("layer").get<std::int64_t>()), layer});
-  if (line.contains("head")) routers.push_back({"head", line.at("head")});
+  if (line.contains("routers"))
+    for (const json& layer : line.at("routers"))
+      routers.push_back({str("layer ", layer.at("layer").get<std::int64_t>()), &layer});
+  if (line.contains("head")) routers.push_back({"head", &line.at("head")});
   return routers;
 }
 
@@ -145,7 +146,7 @@ std::string router_figures(const RunFiles& run) {
     const std::vector<RouterMeasures> routers = routers_of(line);
     by_layer.resize(std::max(by_layer.size(), routers.size()));
     for (std::size_t i = 0; i < routers.size(); ++i) {
-      const double share = routers[i].measures.value("mutual_information_share", 0.0);
+      const double share = routers[i].measures->value("mutual_information_share", 0.0);
       by_layer[i].name = routers[i].name;
       by_layer[i].points.push_back({line.at("step").get<double>(), share});
     }
@@ -153,7 +154,7 @@ std::string router_figures(const RunFiles& run) {
   for (Series& series : by_layer) information.series.push_back(thinned(std::move(series), kMostPoints));
   for (const RouterMeasures& router : routers_of(*last)) {
     shares.rows.push_back(router.name);
-    shares.values.push_back(router.measures.at("load").get<std::vector<double>>());
+    shares.values.push_back(router.measures->at("load").get<std::vector<double>>());
     for (std::size_t e = shares.columns.size(); e < shares.values.back().size(); ++e) shares.columns.push_back(str(e));
   }
   return shares_figure(shares) + figure(information);

@@ -19,10 +19,9 @@ std::string number(const json& object, const char* key, int digits) {
   return value.is_number() ? decimal(value.get<double>(), digits) : "-";
 }
 
-/// With its sign, as in the other tables.
 std::string difference_text(const json& row) {
-  const std::string text = number(row, "difference", 4);
-  return text == "-" || text.starts_with('-') ? text : "+" + text;
+  const json& value = row.at("difference");
+  return value.is_number() ? signed_decimal(value.get<double>(), 4) : "-";
 }
 
 /// How many seeds are finished, and of how many where some are not.

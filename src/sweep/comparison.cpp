@@ -94,7 +94,7 @@ std::string seeds_text(const Comparison& row) {
 }
 
 std::string signed_text(const std::optional<double>& value, int digits) {
-  return str(value && *value >= 0 ? "+" : "", cell_text(value, digits));
+  return value ? signed_decimal(*value, digits) : "-";
 }
 
 ordered_json json_of(const std::optional<double>& value) {

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "base/sha256.h"
-#include "config/listing.h"
+#include "config/config.h"
 #include "model/source_hash.h"
 #include "train/nearest_domain.h"
 
@@ -32,10 +32,7 @@ const std::set<std::string>& decisive_keys() {
 }  // namespace
 
 Settings decisive_settings(const RunOptions& options, const model::ModelSource& source) {
-  config::Listing listing;
-  RunOptions copy = options;
-  describe(listing, copy);
-  Settings settings = config::values_of(listing);
+  Settings settings = config::values(options);
   std::erase_if(settings, [](const auto& field) {
     const std::string section = field.first.substr(0, field.first.rfind('.'));  // a key of none: the key itself
     return !decisive_keys().contains(section) && !decisive_keys().contains(field.first);

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/sha256.h"
 #include "base/stopwatch.h"
-#include "config/listing.h"
+#include "config/config.h"
 #include "dist/together.h"
 #include "model/checkpoint.h"
 #include "train/agreement.h"
@@ -97,7 +97,7 @@ void Trainer::resume(const std::string& checkpoint) {
 }
 
 void Trainer::check_continues(const TrainingState& saved, const std::string& checkpoint) const {
-  const std::string lines = config::differences(saved.settings, state_.settings, config::defaults<RunOptions>()) +
+  const std::string lines = config::differences(saved.settings, state_.settings, config::values(RunOptions{})) +
                             model::differences(model::read_model_spec(checkpoint), model_.spec);
   if (!lines.empty())
     throw ConfigError(str("run: the checkpoint was made with another model or other settings; choose another 'run' to ",

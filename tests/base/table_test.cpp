@@ -60,6 +60,12 @@ TEST(Table, a_row_of_another_length_is_a_bug) {
   EXPECT_THROW(Table({}), ShapeError);
 }
 
+TEST(SignedDecimal, has_a_sign_in_any_case) {
+  EXPECT_EQ(signed_decimal(2.5, 2), "+2.50");
+  EXPECT_EQ(signed_decimal(-0.126, 2), "-0.13");
+  EXPECT_EQ(signed_decimal(0.0, 1), "+0.0");
+}
+
 TEST(Decimal, has_fixed_places) { EXPECT_EQ(decimal(2.5, 2) + decimal(-0.126, 2), "2.50-0.13"); }
 
 }  // namespace

@@ -280,6 +280,31 @@ threads = 1
   EXPECT_EQ(results("validation.json").at("trained").at("biology").at("queries"), 2);
 }
 
+TEST_F(Retrieval, of_a_run_is_by_what_its_loss_compared_by) {
+  build_corpus();
+  ASSERT_EQ(coterie({"train", "run.toml", "model.normalize=false", "loss.similarity=dot", "loss.scale=1"}).code, 0);
+  const auto best_score = [&](const std::string& folder, const std::vector<std::string>& settings) {
+    std::vector<std::string> words = {"eval", "runs/tiny", "eval.pairs=false", "eval.retrieval=[\"beir:sets/biology\"]",
+                                      "eval.save=" + folder};
+    words.insert(words.end(), settings.begin(), settings.end());
+    EXPECT_EQ(coterie(words).code, 0);
+    std::istringstream first(read(folder + "/biology.trained.run"));
+    std::string query, q0, document;
+    int rank = 0;
+    double score = 0.0;
+    first >> query >> q0 >> document >> rank >> score;
+    return score;
+  };
+
+  const double product = best_score("dot", {});
+  const double cosine = best_score("cosine", {"loss.similarity=cosine"});
+
+  // Embeddings of eight columns after LayerNorm and pooling are longer than one.
+  EXPECT_GT(product, 1.1);
+  EXPECT_LE(cosine, 1.0 + 1e-6);
+  EXPECT_GT(cosine, 0.0);
+}
+
 TEST_F(Retrieval, with_nothing_to_measure_is_refused) {
   expect_refused({"eval", "hf", "eval.pairs=false"}, Exit::config, {"eval.retrieval"});
   expect_refused({"eval", "hf", "eval.pairs=false", "eval.retrieval=trec:x"}, Exit::config, {"beir:PATH"});

@@ -1,4 +1,4 @@
-// `--print-config` and `--help-config`.
+// `--print-config`, `--help-config`, and how values that were printed differ.
 #include "base/utf8.h"
 #include "config/spelling.h"
 #include "sample.h"
@@ -102,12 +102,12 @@ TEST_F(Print, help_is_a_config_that_changes_nothing) {
 }
 
 TEST(Differences, are_listed_in_the_order_of_keys) {
-  EXPECT_EQ(config::differences({{"a", "1"}, {"b", "2"}, {"gone", "3"}}, {{"a", "1"}, {"b", "4"}, {"new", "5"}}),
+  EXPECT_EQ(config::differences({{"a", "1"}, {"b", "2"}, {"gone", "3"}}, {{"a", "1"}, {"b", "4"}, {"new", "5"}}, {}),
             "\n  b was 2, got 4\n  gone was 3, got nothing\n  new was nothing, got 5");
 }
 
 TEST(Differences, count_a_key_that_was_not_known_yet_as_its_default) {
-  const auto defaults = config::defaults<RootOptions>();
+  const auto defaults = config::values(RootOptions{});
 
   EXPECT_EQ(config::differences({}, {{"seed", "7"}, {"optim.momentum", "0.9"}}, defaults), "");
   EXPECT_EQ(config::differences({}, {{"seed", "8"}, {"sha256", "ab"}}, defaults),

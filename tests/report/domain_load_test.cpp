@@ -56,6 +56,20 @@ TEST(LastDomainLoad, that_cannot_be_is_refused_with_step_and_layer) {
   EXPECT_THAT(refused(R"([{"layer":0.5}])"), HasSubstr("'layer' must be an integer, got '0.5'"));
 }
 
+TEST(LastDomainLoad, of_the_head_stands_last_and_is_checked_likewise) {
+  json with_head = line(20, 5, kLayers);
+  with_head["domain_load"]["head"] = json::parse(R"({"domains":["a"],"load":[[0.25,0.75]]})");
+
+  const auto load = last_domain_load({with_head}, "m.jsonl");
+
+  ASSERT_EQ(load.layers.size(), 3U);
+  EXPECT_EQ(load.layers[2].name, "the head");
+  EXPECT_THAT(load.layers[2].load[0], ElementsAre(0.25, 0.75));
+  with_head["domain_load"]["head"]["load"] = json::parse("[]");
+  EXPECT_THAT(test::message_of<DataError>([&] { (void)last_domain_load({with_head}, "m.jsonl"); }),
+              AllOf(HasSubstr("for each of 1 domains, got 0"), HasSubstr("(m.jsonl, step 20, domain_load, the head)")));
+}
+
 TEST(LastDomainLoad, is_over_at_least_one_step_and_no_more_than_there_were) {
   for (const std::int64_t steps : {0, 21, -1})
     EXPECT_THAT(test::message_of<DataError>([&] { (void)last_domain_load({line(20, steps, kLayers)}, "m.jsonl"); }),

@@ -96,6 +96,7 @@ TEST_F(ReportFiles, a_run_is_shown_with_all_that_it_left) {
                            "Experts of each domain in the head, steps 1 to 2",
                            "a&lt;b: 0 0.00; 1 0.38; 2 0.62;",
                            "head: 0 0.12; 1 0.25; 2 0.62;",
+                           "head: 2 points, from 0.2500 at 1 to 0.5000 at 2",
                            "a&lt;b: 0 0.75; 1 0.25; vis: 0 0.00; 1 1.00;",
                            "Embeddings of documents, untouched",
                            "first component, 25.0 % of the variance",
@@ -125,6 +126,20 @@ TEST_F(ReportFiles, a_run_that_has_only_begun_is_shown_too) {
 
   expect_self_contained(html);
   EXPECT_THAT(html, HasSubstr("has not made a step yet"));
+}
+
+TEST_F(ReportFiles, of_a_run_before_its_next_evaluation_with_no_experts_but_the_heads_are_shown) {
+  put("r/metrics.jsonl", R"({"step":0,"validation":{"all":{"average_precision":0.6,"roc_auc":0.7}}})"
+                         "\n"
+                         R"({"step":1,"loss":2.5,"head":{"load":[0.75,0.25],"mutual_information_share":0.5}})"
+                         "\n");
+
+  const std::string html = report(folder() / "r");
+
+  expect_self_contained(html);
+  EXPECT_THAT(html, HasSubstr("Pooled validation average precision 0.6000 before the first step.</p>"));
+  EXPECT_THAT(html, HasSubstr("Load of the experts at step 1"));
+  EXPECT_THAT(html, HasSubstr("head: 0 0.75; 1 0.25;"));
 }
 
 TEST_F(ReportFiles, have_their_folders_name_however_it_is_written) {
