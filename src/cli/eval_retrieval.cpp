@@ -29,6 +29,11 @@ std::int32_t domain_of(const model::ModelSpec& spec, const train::RunOptions& op
   return otherwise;
 }
 
+void announce(const std::string& name, const eval::RetrievalTask& task) {
+  log::info(str("searching ", task.name, " with ", name, ": ", task.queries.size(), " queries, ", task.documents.size(),
+                " documents"));
+}
+
 }  // namespace
 
 data::Split split_of(eval::EvalSplit split) {
@@ -48,7 +53,7 @@ RetrievalBench::RetrievalBench(const train::RunOptions& options, const data::Cor
                             "' twice (eval.retrieval)"));
     tasks_.push_back(eval::make_task(set, split_of(options.eval.split), known));
   }
-  if (options.eval.mixed_index) tasks_.push_back(eval::mixed_task(tasks_));
+  if (options.eval.mixed_index) mixed_ = eval::mixed_task(tasks_);
 }
 
 std::vector<eval::NamedRetrieval> RetrievalBench::measure(const MeasuredModel& measured, const dist::Mesh& mesh) const {
@@ -59,35 +64,42 @@ std::vector<eval::NamedRetrieval> RetrievalBench::measure(const MeasuredModel& m
                             .batch_tokens = options_.eval.batch_tokens,
                             .place_unknown = measured.place_unknown,
                             .by_cosine = options_.loss.similarity == train::Similarity::cosine};
-  const auto search = [&](const eval::RetrievalTask& task) {
-    return eval::retrieve(*measured.model.encoder, view, task, {.depth = depth_}, mesh);
-  };
-  return rows(measured.name, search, mesh);
+  const model::Encoder& encoder = *measured.model.encoder;
+  const eval::SearchOptions search{.depth = depth_};
+  std::optional<eval::Search> mixed;
+  if (mixed_) mixed.emplace(eval::begin_search(encoder, view, mixed_->task, search, mesh));
+  std::vector<eval::NamedRetrieval> rows;
+  for (std::size_t i = 0; i < tasks_.size(); ++i) {
+    announce(measured.name, tasks_[i]);
+    std::optional<eval::LargerIndex> larger;
+    if (mixed) larger.emplace(*mixed, mixed_->numbers[i]);
+    const eval::Ranking ranking = eval::retrieve(encoder, view, tasks_[i], search, mesh, larger ? &*larger : nullptr);
+    rows.push_back(row(measured.name, tasks_[i], ranking, mesh));
+  }
+  if (mixed) rows.push_back(row(measured.name, mixed_->task, eval::ranking_of(mixed_->task, mixed->take()), mesh));
+  return rows;
 }
 
 std::vector<eval::NamedRetrieval> RetrievalBench::measure(const std::string& baseline, const dist::Mesh& mesh) const {
-  const auto search = [&](const eval::RetrievalTask& task) {
+  std::vector<eval::NamedRetrieval> rows;
+  const auto measure_task = [&](const eval::RetrievalTask& task) {
+    announce(baseline, task);
     std::vector<std::string_view> texts;
     for (const eval::RetrievalText& document : task.documents) texts.push_back(document.text);
     const auto weighting = eval::make_baseline(baseline, texts, eval::bm25_of(options_.eval));
-    return eval::retrieve(*weighting, task, depth_, mesh.world());
+    rows.push_back(row(baseline, task, eval::retrieve(*weighting, task, depth_, mesh.world()), mesh));
   };
-  return rows(baseline, search, mesh);
+  for (const eval::RetrievalTask& task : tasks_) measure_task(task);
+  if (mixed_) measure_task(mixed_->task);
+  return rows;
 }
 
-std::vector<eval::NamedRetrieval> RetrievalBench::rows(const std::string& name, const Search& search,
-                                                       const dist::Mesh& mesh) const {
-  std::vector<eval::NamedRetrieval> rows;
-  for (const eval::RetrievalTask& task : tasks_) {
-    log::info(str("searching ", task.name, " with ", name, ": ", task.queries.size(), " queries, ",
-                  task.documents.size(), " documents"));
-    const eval::Ranking ranking = search(task);
-    const auto queries = eval::measure_queries(ranking, task.qrels);
-    const std::size_t documents = task.documents.size();
-    rows.push_back({{name, task.name, str(documents)}, queries.size(), eval::mean(queries), documents});
-    if (!options_.eval.save.empty() && mesh.world().rank() == 0) save(name, task, ranking);
-  }
-  return rows;
+eval::NamedRetrieval RetrievalBench::row(const std::string& name, const eval::RetrievalTask& task,
+                                         const eval::Ranking& ranking, const dist::Mesh& mesh) const {
+  const auto queries = eval::measure_queries(ranking, task.qrels);
+  if (!options_.eval.save.empty() && mesh.world().rank() == 0) save(name, task, ranking);
+  const std::size_t documents = task.documents.size();
+  return {{name, task.name, str(documents)}, queries.size(), eval::mean(queries), documents};
 }
 
 void RetrievalBench::save(const std::string& model, const eval::RetrievalTask& task, const eval::Ranking& run) const {

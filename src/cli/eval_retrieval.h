@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,15 +48,15 @@ class RetrievalBench {
   [[nodiscard]] std::vector<eval::NamedRetrieval> measure(const std::string& baseline, const dist::Mesh& mesh) const;
 
  private:
-  using Search = std::function<eval::Ranking(const eval::RetrievalTask& task)>;
-  [[nodiscard]] std::vector<eval::NamedRetrieval> rows(const std::string& name, const Search& search,
-                                                       const dist::Mesh& mesh) const;
+  [[nodiscard]] eval::NamedRetrieval row(const std::string& name, const eval::RetrievalTask& task,
+                                         const eval::Ranking& ranking, const dist::Mesh& mesh) const;
   void save(const std::string& model, const eval::RetrievalTask& task, const eval::Ranking& run) const;
 
   const train::RunOptions& options_;
   std::size_t depth_;
   std::vector<data::RetrievalSet> sets_;  // what the texts of the tasks point into
   std::vector<eval::RetrievalTask> tasks_;
+  std::optional<eval::MixedTask> mixed_;
 };
 
 /// The table of the rows that `RetrievalBench` makes.

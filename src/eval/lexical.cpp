@@ -214,8 +214,12 @@ Ranking retrieve(const TermWeighting& weighting, const RetrievalTask& task, std:
   const InvertedLists lists(weighting, task.documents);
   const auto answer = [&](std::int64_t first, std::int64_t last) {
     std::vector<std::vector<Hit>> hits;
-    for (std::int64_t q = first; q < last; ++q)
+    for (std::int64_t q = first; q < last; ++q) {
       hits.push_back(lists.best(weighting.query(task.queries[static_cast<std::size_t>(q)].text), depth));
+      // Where all tie at 0 the first is the last by id. A run file without a line of the query would leave it out of
+      // the means of those who read it.
+      if (hits.back().empty() && depth > 0 && !task.documents.empty()) hits.back().push_back({0.0F, 0});
+    }
     return hits;
   };
   return ranking_of(task, share_queries(static_cast<std::int64_t>(task.queries.size()), group, answer));

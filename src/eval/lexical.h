@@ -80,7 +80,8 @@ struct Bm25Options {
 /// @throws as `pairs_to_score`
 [[nodiscard]] ScoredPairs score_pairs(const TermWeighting& weighting, const data::Corpus& corpus, data::Split split);
 
-/// Ranks a task's documents that share a word with the query; the others are not found.
+/// Ranks a task's documents that share a word with the query; the others are not found, but the last by id where none
+/// does.
 /// @note collective over the group; the result is the same on every rank
 [[nodiscard]] Ranking retrieve(const TermWeighting& weighting, const RetrievalTask& task, std::size_t depth,
                                const dist::ProcessGroup& group);

@@ -4,6 +4,7 @@
 #include <ATen/Functions.h>
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 
 #include "base/error.h"
@@ -66,8 +67,9 @@ RetrievalTask make_task(const data::RetrievalSet& set, data::Split split, const 
   return task;
 }
 
-RetrievalTask mixed_task(std::span<const RetrievalTask> tasks) {
+MixedTask mixed_task(std::span<const RetrievalTask> tasks) {
   RetrievalTask mixed{.name = "mixed", .documents = {}, .queries = {}, .qrels = {}};
+  std::unordered_map<std::string, std::uint32_t> number_of;
   for (const RetrievalTask& task : tasks) {
     const std::string prefix = task.name + ":";
     for (const RetrievalText& document : task.documents)
@@ -77,20 +79,35 @@ RetrievalTask mixed_task(std::span<const RetrievalTask> tasks) {
       for (const auto& [document, grade] : documents) mixed.qrels.queries[prefix + query][prefix + document] = grade;
   }
   sort_for_ties(mixed.documents);
-  return mixed;
+  for (const RetrievalText& document : mixed.documents)
+    number_of.emplace(document.id, static_cast<std::uint32_t>(number_of.size()));
+  std::vector<std::vector<std::uint32_t>> numbers;
+  for (const RetrievalTask& task : tasks) {
+    std::vector<std::uint32_t>& of_task = numbers.emplace_back();
+    for (const RetrievalText& document : task.documents)
+      of_task.push_back(number_of.at(str(task.name, ":", document.id)));
+  }
+  return {std::move(mixed), std::move(numbers)};
+}
+
+Search begin_search(const model::Encoder& encoder, const TextView& view, const RetrievalTask& task,
+                    const SearchOptions& options, const dist::Mesh& mesh) {
+  return {embed(encoder, view, task.queries, mesh), options.depth, mesh.world()};
 }
 
 Ranking retrieve(const model::Encoder& encoder, const TextView& view, const RetrievalTask& task,
-                 const SearchOptions& options, const dist::Mesh& mesh) {
-  const at::Tensor queries_QD = embed(encoder, view, task.queries, mesh);
-  const auto embed_block = [&](std::int64_t first, std::int64_t last) {
-    return embed(
-        encoder, view,
-        std::span(task.documents).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first)),
-        mesh);
-  };
-  return ranking_of(
-      task, search(queries_QD, static_cast<std::int64_t>(task.documents.size()), embed_block, options, mesh.world()));
+                 const SearchOptions& options, const dist::Mesh& mesh, const LargerIndex* larger) {
+  Search search = begin_search(encoder, view, task, options, mesh);
+  std::vector<std::uint32_t> numbers(task.documents.size());
+  std::iota(numbers.begin(), numbers.end(), 0U);
+  const auto block_rows = static_cast<std::size_t>(options.block_rows);
+  for (std::size_t first = 0; first < numbers.size(); first += block_rows) {
+    const std::size_t rows = std::min(block_rows, numbers.size() - first);
+    const at::Tensor block_ND = embed(encoder, view, std::span(task.documents).subspan(first, rows), mesh);
+    search.offer(block_ND, std::span(numbers).subspan(first, rows));
+    if (larger != nullptr) larger->search.offer(block_ND, larger->numbers.subspan(first, rows));
+  }
+  return ranking_of(task, search.take());
 }
 
 Ranking ranking_of(const RetrievalTask& task, const std::vector<std::vector<Hit>>& hits) {

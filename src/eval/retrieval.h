@@ -51,9 +51,15 @@ using KnownSplits = std::unordered_map<std::string, data::Split>;
 /// @throws DataError if no query is left
 [[nodiscard]] RetrievalTask make_task(const data::RetrievalSet& set, data::Split split, const KnownSplits& known);
 
+/// The documents of several tasks in one index.
+struct MixedTask {
+  RetrievalTask task;
+  std::vector<std::vector<std::uint32_t>> numbers;  ///< [task][document of it]: its number in the mixed task
+};
+
 /// All documents in one index, under ids `collection:id`, and all queries without a domain.
 /// @param tasks  must differ in name; what their texts point to must outlive the result
-[[nodiscard]] RetrievalTask mixed_task(std::span<const RetrievalTask> tasks);
+[[nodiscard]] MixedTask mixed_task(std::span<const RetrievalTask> tasks);
 
 /// How texts reach a model, and how its embeddings are compared.
 struct TextView {
@@ -67,10 +73,29 @@ struct TextView {
   bool by_cosine = true;  ///< else by the dot product of the embeddings as the model gives them
 };
 
-/// Searches by cosine or dot product.
-/// @note collective over the world; the result is the same on every rank
+/// How a collection is walked.
+struct SearchOptions {
+  std::size_t depth = 100;            ///< documents kept for each query
+  std::int64_t block_rows = 1 << 13;  ///< documents embedded and scored at a time: what bounds the memory
+};
+
+/// A search by cosine or dot product for the queries of a task.
+/// @note collective over the world
+[[nodiscard]] Search begin_search(const model::Encoder& encoder, const TextView& view, const RetrievalTask& task,
+                                  const SearchOptions& options, const dist::Mesh& mesh);
+
+/// A search of a larger index, to which documents belong under other numbers.
+struct LargerIndex {
+  Search& search;
+  std::span<const std::uint32_t> numbers;  ///< [document of the task]
+};
+
+/// Searches the documents of a task, and offers them to a larger index too, so that they are embedded once.
+/// @param larger  null: none
+/// @note collective over the world; the result is the same on every rank; memory for one block and the hits
 [[nodiscard]] Ranking retrieve(const model::Encoder& encoder, const TextView& view, const RetrievalTask& task,
-                               const SearchOptions& options, const dist::Mesh& mesh);
+                               const SearchOptions& options, const dist::Mesh& mesh,
+                               const LargerIndex* larger = nullptr);
 
 /// The hits of a task's queries under the ids of its documents.
 [[nodiscard]] Ranking ranking_of(const RetrievalTask& task, const std::vector<std::vector<Hit>>& hits);

@@ -71,41 +71,44 @@ std::vector<std::vector<Hit>> gather(std::int64_t queries, const std::vector<std
 }
 
 // Offers every document of a block to every query of one.
-void offer(const at::Tensor& queries_QD, const at::Tensor& documents_DN, std::int64_t first_document,
-           std::span<TopK> best) {
+void offer_block(const at::Tensor& queries_QD, const at::Tensor& documents_DN, std::span<const std::uint32_t> numbers,
+                 std::span<TopK> best) {
   const at::Tensor scores_QN = at::mm(queries_QD, documents_DN);
   const double* score = scores_QN.const_data_ptr<double>();
   for (TopK& top : best) {
-    for (std::int64_t n = 0; n < scores_QN.size(1); ++n, ++score) {
+    for (const std::uint32_t number : numbers) {
       if (!std::isfinite(*score))
-        throw DataError(str("search: a score must be finite, got ", *score, " (document ", first_document + n, ")"));
-      top.offer({static_cast<float>(*score), static_cast<std::uint32_t>(first_document + n)});
+        throw DataError(str("search: a score must be finite, got ", *score, " (document ", number, ")"));
+      top.offer({static_cast<float>(*score), number});
+      ++score;
     }
   }
 }
 
 }  // namespace
 
-std::vector<std::vector<Hit>> search(const at::Tensor& queries_QD, std::int64_t documents, const EmbedBlock& embed,
-                                     const SearchOptions& options, const dist::ProcessGroup& group) {
-  const std::int64_t queries = queries_QD.size(0);
-  const auto blocks = blocks_of_rank(queries, group.rank(), group.size());
-  std::vector<std::vector<TopK>> best;
-  for (const QueryBlock& block : blocks)
-    best.emplace_back(static_cast<std::size_t>(block.last - block.first), TopK(options.depth));
-  for (std::int64_t first = 0; first < documents; first += options.block_rows) {
-    const std::int64_t last = std::min(first + options.block_rows, documents);
-    const at::Tensor block_ND = embed(first, last);
-    COTERIE_CHECK(ShapeError, block_ND.size(0) == last - first && block_ND.size(1) == queries_QD.size(1),
-                  "search: embeddings must be [", last - first, ", ", queries_QD.size(1), "], got ", block_ND.sizes());
-    const at::Tensor documents_DN = block_ND.to(at::kDouble).t();
-    for (std::size_t i = 0; i < blocks.size(); ++i)
-      offer(queries_QD.slice(0, blocks[i].first, blocks[i].last).to(at::kDouble), documents_DN, first, best[i]);
-  }
+Search::Search(at::Tensor queries_QD, std::size_t depth, const dist::ProcessGroup& group)
+    : queries_QD_(std::move(queries_QD)), group_(group) {
+  for (const QueryBlock& block : blocks_of_rank(queries_QD_.size(0), group_.rank(), group_.size()))
+    best_.emplace_back(static_cast<std::size_t>(block.last - block.first), TopK(depth));
+}
+
+void Search::offer(const at::Tensor& block_ND, std::span<const std::uint32_t> numbers) {
+  COTERIE_CHECK(
+      ShapeError,
+      block_ND.size(0) == static_cast<std::int64_t>(numbers.size()) && block_ND.size(1) == queries_QD_.size(1),
+      "search: embeddings must be [", numbers.size(), ", ", queries_QD_.size(1), "], got ", block_ND.sizes());
+  const at::Tensor documents_DN = block_ND.to(at::kDouble).t();
+  const auto blocks = blocks_of_rank(queries_QD_.size(0), group_.rank(), group_.size());
+  for (std::size_t i = 0; i < blocks.size(); ++i)
+    offer_block(queries_QD_.slice(0, blocks[i].first, blocks[i].last).to(at::kDouble), documents_DN, numbers, best_[i]);
+}
+
+std::vector<std::vector<Hit>> Search::take() {
   std::vector<std::vector<Hit>> mine;
-  for (std::vector<TopK>& block : best)
+  for (std::vector<TopK>& block : best_)
     for (TopK& top : block) mine.push_back(top.take());
-  return gather(queries, mine, group);
+  return gather(queries_QD_.size(0), mine, group_);
 }
 
 std::vector<std::vector<Hit>> share_queries(

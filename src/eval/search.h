@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "dist/process_group.h"
@@ -14,29 +15,32 @@
 
 namespace coterie::eval {
 
-/// How a collection is walked.
-struct SearchOptions {
-  std::size_t depth = 100;            ///< documents kept for each query
-  std::int64_t block_rows = 1 << 13;  ///< documents embedded and scored at a time: what bounds the memory
+/// The documents with the highest dot product for each query, ties by the lowest number, kept while the blocks of an
+/// index pass by.
+///
+/// Every rank takes its share of the queries through all documents, so no embedding outlives its block and nothing is
+/// merged. Which products are taken together does not depend on the number of ranks, and they are summed in double
+/// before they are rounded to fp32: equal embeddings tie wherever they stand.
+class Search {
+ public:
+  /// @param queries_QD  fp32, the same on every rank
+  /// @param depth       documents kept for each query
+  Search(at::Tensor queries_QD, std::size_t depth, const dist::ProcessGroup& group);
+
+  /// @param block_ND  embeddings of documents, the same on every rank
+  /// @param numbers   [N] theirs in the index, each of which is offered once
+  /// @throws DataError if a score is not finite
+  void offer(const at::Tensor& block_ND, std::span<const std::uint32_t> numbers);
+
+  /// For each query the hits that were kept, best first, the same on every rank; the object is empty afterwards.
+  /// @note collective over the group
+  [[nodiscard]] std::vector<std::vector<Hit>> take();
+
+ private:
+  at::Tensor queries_QD_;
+  const dist::ProcessGroup& group_;
+  std::vector<std::vector<TopK>> best_;  // of this rank's blocks of queries
 };
-
-/// Gives the embeddings of documents [first, last), [last - first, D], the same on every rank. Collective.
-using EmbedBlock = std::function<at::Tensor(std::int64_t first, std::int64_t last)>;
-
-/// The documents with the highest dot product for each query, ties by the lowest document number.
-///
-/// Every rank takes its share of the queries through all documents, a block at a time, so no embedding outlives its
-/// block and nothing is merged. Which products are taken together does not depend on the number of ranks, and they are
-/// summed in double before they are rounded to fp32: equal embeddings tie wherever they stand.
-///
-/// @param queries_QD  fp32, the same on every rank
-/// @param documents   N
-/// @return            for each query min(depth, N) hits, best first, the same on every rank
-/// @throws DataError if a score is not finite
-/// @note collective over the group; memory for one block and the hits
-[[nodiscard]] std::vector<std::vector<Hit>> search(const at::Tensor& queries_QD, std::int64_t documents,
-                                                   const EmbedBlock& embed, const SearchOptions& options,
-                                                   const dist::ProcessGroup& group);
 
 /// Deals queries to ranks in blocks, lets each rank answer its own, and gives every rank all answers.
 ///

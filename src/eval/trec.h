@@ -15,6 +15,7 @@ namespace coterie::eval {
 struct Found {
   std::string document;
   float score = 0;  ///< fp32, as in trec_eval: what differs less is a tie
+  friend bool operator==(const Found&, const Found&) = default;
 };
 
 /// The documents found for each query, best first.

@@ -134,9 +134,10 @@ TEST_F(Retrieval, pairs_have_both_conventions_intervals_and_baselines_and_two_mo
     EXPECT_LE(interval.at(0), interval.at(1));
     EXPECT_LE(interval.at(1), 1.0);
   }
-  const Outcome scored = coterie({"score", "saved/pairs.model.csv", "json=one.json"});
+  const Outcome scored = coterie({"score", "saved/pairs.model.csv", "resamples=50", "json=one.json"});
   ASSERT_EQ(scored.code, 0) << scored;
   EXPECT_EQ(nlohmann::json::parse(read("one.json")).at("roc_auc"), json.at("model").at("all").at("roc_auc"));
+  EXPECT_EQ(nlohmann::json::parse(read("one.json")).at("intervals"), json.at("model").at("all").at("intervals"));
   const Outcome compared = coterie({"score", "saved/pairs.model.csv", "saved/pairs.bm25.csv", "json=two.json"});
   ASSERT_EQ(compared.code, 0) << compared;
   EXPECT_THAT(compared.out, HasSubstr("average_precision"));

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/error.h"
 #include "data/pack_text.h"
@@ -61,7 +62,7 @@ TEST(RetrievalTaskTest, mixed_has_all_documents_and_queries_without_a_domain) {
   const data::RetrievalSet y = small_set("y");
   const std::vector<RetrievalTask> tasks = {make_task(x, Split::test, {}), make_task(y, Split::test, {})};
 
-  const RetrievalTask mixed = mixed_task(tasks);
+  const auto [mixed, numbers] = mixed_task(tasks);
 
   EXPECT_THAT(ids(mixed.queries), testing::ElementsAre("x:test", "x:any", "y:test", "y:any"));
   EXPECT_THAT(ids(mixed.documents),
@@ -69,33 +70,57 @@ TEST(RetrievalTaskTest, mixed_has_all_documents_and_queries_without_a_domain) {
   EXPECT_EQ(mixed.documents[0].domain, "y");
   EXPECT_EQ(mixed.queries[0].domain, "");
   EXPECT_EQ(mixed.qrels.queries.at("y:any").at("y:d9"), 1);
+  EXPECT_THAT(numbers, testing::ElementsAre(testing::ElementsAre(4, 5, 6, 7), testing::ElementsAre(0, 1, 2, 3)));
 }
 
-class Retrieve : public testing::TestWithParam<bool> {};
+// ':' < 'x' < '~': the ids of one collection stand between those of the other.
+TEST(RetrievalTaskTest, mixed_numbers_documents_by_id_where_one_name_begins_another) {
+  const data::RetrievalSet x = small_set("x");
+  const data::RetrievalSet y = small_set("x:d2");
+  const std::vector<RetrievalTask> tasks = {make_task(x, Split::test, {}), make_task(y, Split::test, {})};
+
+  const auto [mixed, numbers] = mixed_task(tasks);
+
+  EXPECT_THAT(ids(mixed.documents),
+              testing::ElementsAre("x:e", "x:d9", "x:d2:e", "x:d2:d9", "x:d2:d10", "x:d2:d1", "x:d10", "x:d1"));
+  EXPECT_THAT(numbers, testing::ElementsAre(testing::ElementsAre(0, 1, 6, 7), testing::ElementsAre(2, 3, 4, 5)));
+}
+
+/// A random model with 8 channels, and its tokenizer.
+class Retrieve : public testing::TestWithParam<bool> {
+ protected:
+  Retrieve() {
+    test::write_tiny_checkpoint(folder_.path() / "model");
+    auto source = model::ModelSource::open(folder_.path() / "model");
+    source.spec.normalize = false;
+    model_ = model::make_sentence_encoder(source.spec, source.read({}), mesh_, at::kFloat);
+    tokenizer_.emplace(source.tokenizer());
+  }
+
+  [[nodiscard]] TextView view() const {
+    return {*tokenizer_, [](const std::string&) { return -1; }, model_.spec.max_length, 64, {}, GetParam()};
+  }
+
+  test::TemporaryFolder folder_;
+  dist::Mesh mesh_ = dist::Mesh::solo();
+  model::SentenceEncoder model_;
+  std::optional<data::Tokenizer> tokenizer_;
+};
 
 INSTANTIATE_TEST_SUITE_P(cosine, Retrieve, testing::Values(true));
 INSTANTIATE_TEST_SUITE_P(dot_product, Retrieve, testing::Values(false));
 
 TEST_P(Retrieve, ranks_by_what_compares_the_embeddings) {
-  const bool by_cosine = GetParam();
-  const test::TemporaryFolder folder;
-  test::write_tiny_checkpoint(folder.path() / "model");
-  const dist::Mesh mesh = dist::Mesh::solo();
-  auto source = model::ModelSource::open(folder.path() / "model");
-  source.spec.normalize = false;
-  const auto model = model::make_sentence_encoder(source.spec, source.read({}), mesh, at::kFloat);
-  const data::Tokenizer tokenizer = source.tokenizer();
   const data::RetrievalSet set = small_set("x");
   const RetrievalTask task = make_task(set, Split::test, {});
-  const TextView view{tokenizer, [](const std::string&) { return -1; }, source.spec.max_length, 64, {}, by_cosine};
 
-  const Ranking run = retrieve(*model.encoder, view, task, {.depth = 3, .block_rows = 3}, mesh);
+  const Ranking run = retrieve(*model_.encoder, view(), task, {.depth = 3, .block_rows = 3}, mesh_);
 
   const auto embedding = [&](std::string_view text) {
     data::PackedSequences one;
-    data::append_text(one, tokenizer, text, source.spec.max_length, -1);
-    const at::Tensor rows_ND = model.encoder->embed(one, {});
-    return (by_cosine ? kernels::normalize_rows(rows_ND) : rows_ND)[0];
+    data::append_text(one, *tokenizer_, text, model_.spec.max_length, -1);
+    const at::Tensor rows_ND = model_.encoder->embed(one, {});
+    return (GetParam() ? kernels::normalize_rows(rows_ND) : rows_ND)[0];
   };
   ASSERT_EQ(run.queries.size(), 2U);
   for (const RetrievalText& query : task.queries) {
@@ -111,6 +136,23 @@ TEST_P(Retrieve, ranks_by_what_compares_the_embeddings) {
       EXPECT_NEAR(found[i].score, expected[i].score, 1e-6);
     }
   }
+}
+
+TEST_P(Retrieve, finds_in_a_larger_index_what_a_search_of_it_alone_finds) {
+  const data::RetrievalSet x = small_set("x");
+  const data::RetrievalSet y = small_set("y");
+  const std::vector<RetrievalTask> tasks = {make_task(x, Split::test, {}), make_task(y, Split::test, {})};
+  const auto [mixed, numbers] = mixed_task(tasks);
+  const SearchOptions options{.depth = 6, .block_rows = 3};
+
+  Search search = begin_search(*model_.encoder, view(), mixed, options, mesh_);
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    const LargerIndex larger{search, numbers[i]};
+    const Ranking beside = retrieve(*model_.encoder, view(), tasks[i], options, mesh_, &larger);
+    EXPECT_EQ(beside.queries, retrieve(*model_.encoder, view(), tasks[i], options, mesh_).queries);
+  }
+
+  EXPECT_EQ(ranking_of(mixed, search.take()).queries, retrieve(*model_.encoder, view(), mixed, options, mesh_).queries);
 }
 
 }  // namespace
