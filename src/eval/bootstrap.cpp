@@ -1,4 +1,4 @@
-// Resampling by how often each pair or query was drawn.
+// Resampling by how often each document, pair or query was drawn.
 #include "eval/bootstrap.h"
 
 #include <algorithm>
@@ -19,27 +19,59 @@ void draw(std::span<const std::size_t> items, RandomKey key, Multiplicity& drawn
   for (std::size_t i = 0; i < items.size(); ++i) ++drawn[items[random_below(key, i, items.size())]];
 }
 
-// The positives and the negatives, each drawn among themselves.
+// How many pairs of each label were drawn.
+LabelCounts counts_of(const Multiplicity& drawn, std::span<const std::uint8_t> labels) {
+  LabelCounts counts;
+  for (std::size_t i = 0; i < labels.size(); ++i) (labels[i] == 1 ? counts.positives : counts.negatives) += drawn[i];
+  return counts;
+}
+
+// Draws in which there are both labels: of documents or, where none are known, of the pairs of each label.
 class PairDraws {
  public:
-  PairDraws(std::span<const std::uint8_t> labels, RandomKey key) : key_(key), pairs_(labels.size()) {
+  PairDraws(std::span<const std::uint8_t> labels, const PairDocuments& documents, RandomKey key)
+      : key_(key), labels_(labels), documents_(documents) {
+    COTERIE_CHECK(ShapeError, documents.pairs() == 0 || documents.pairs() == labels.size(),
+                  "bootstrap: the documents of all pairs are needed (", labels.size(), "), got those of ",
+                  documents.pairs());
     for (std::size_t i = 0; i < labels.size(); ++i) (labels[i] == 1 ? positives_ : negatives_).push_back(i);
   }
 
   [[nodiscard]] Multiplicity operator()(std::int64_t time) const {
     const RandomKey key = key_.derive(static_cast<std::uint64_t>(time));
-    Multiplicity drawn(pairs_, 0);
+    return documents_.pairs() == 0 ? draw_pairs(key) : draw_documents(key);
+  }
+
+ private:
+  [[nodiscard]] Multiplicity draw_pairs(RandomKey key) const {
+    Multiplicity drawn(labels_.size(), 0);
     draw(positives_, key.derive("positives"), drawn);
     draw(negatives_, key.derive("negatives"), drawn);
     return drawn;
   }
 
- private:
+  // It ends: the at most four documents of one positive and one negative pair are all drawn at least every 11th time.
+  [[nodiscard]] Multiplicity draw_documents(RandomKey key) const {
+    for (std::uint64_t attempt = 0;; ++attempt) {
+      Multiplicity drawn = documents_.draw(key.derive(attempt));
+      const LabelCounts counts = counts_of(drawn, labels_);
+      if (counts.positives > 0 && counts.negatives > 0) return drawn;
+    }
+  }
+
   RandomKey key_;
-  std::size_t pairs_;
+  std::span<const std::uint8_t> labels_;
+  const PairDocuments& documents_;
   std::vector<std::size_t> positives_;
   std::vector<std::size_t> negatives_;
 };
+
+// What one pair of a label counts for, so that all of the label count as much as in the file, times 2^20: measures are
+// of whole numbers. A power of two, so that nothing is rounded where as many were drawn as there are.
+std::int64_t weight_of(std::int64_t there_are, std::int64_t were_drawn) {
+  constexpr double kOne = 1 << 20;
+  return std::llround(kOne * static_cast<double>(there_are) / static_cast<double>(were_drawn));
+}
 
 // Scored pairs, sorted once and measured for any number of draws.
 class SortedPairs {
@@ -51,10 +83,15 @@ class SortedPairs {
   }
 
   [[nodiscard]] PairMetrics measure(const Multiplicity& drawn) const {
+    const LabelCounts counts = counts_of(drawn, labels_);
+    const LabelCounts weights = {weight_of(all_.positives, counts.positives),
+                                 weight_of(all_.negatives, counts.negatives)};
     std::vector<TieGroup> groups;
     for (const std::size_t pair : order_)
-      if (drawn[pair] > 0) count_pairs(groups, scores_[pair], labels_[pair], drawn[pair]);
-    return measure_ranks(groups, all_);
+      if (drawn[pair] > 0)
+        count_pairs(groups, scores_[pair], labels_[pair],
+                    drawn[pair] * (labels_[pair] == 1 ? weights.positives : weights.negatives));
+    return measure_ranks(groups, {counts.positives * weights.positives, counts.negatives * weights.negatives});
   }
 
  private:
@@ -126,10 +163,33 @@ Difference compare_values(const std::vector<double>& differences, const Resampli
 
 }  // namespace
 
+void PairDocuments::add(const std::string& domain, const std::string& a, const std::string& b) {
+  Domain& theirs = domains_[domain];
+  const std::size_t first = number_of(a, theirs);
+  pairs_.emplace_back(first, number_of(b, theirs));
+}
+
+std::size_t PairDocuments::number_of(const std::string& id, Domain& domain) {
+  const auto [found, added] = domain.number_of.try_emplace(id, documents_);
+  if (added) domain.members.push_back(documents_++);
+  return found->second;
+}
+
+Multiplicity PairDocuments::draw(RandomKey key) const {
+  Multiplicity times(documents_, 0);
+  for (const auto& [name, domain] : domains_)
+    for (const std::size_t document : domain.members)
+      ++times[domain.members[random_below(key, document, domain.members.size())]];
+  Multiplicity drawn;
+  drawn.reserve(pairs_.size());
+  for (const auto& [a, b] : pairs_) drawn.push_back(times[a] * times[b]);
+  return drawn;
+}
+
 std::array<Interval, 3> bootstrap_pairs(std::span<const double> scores, std::span<const std::uint8_t> labels,
-                                        const Resampling& resampling) {
+                                        const PairDocuments& documents, const Resampling& resampling) {
   const SortedPairs pairs(scores, labels);
-  const PairDraws draws(labels, resampling.key);
+  const PairDraws draws(labels, documents, resampling.key);
   std::array<std::vector<double>, 3> values;
   for (std::int64_t time = 0; time < resampling.times; ++time) {
     const PairMetrics metrics = pairs.measure(draws(time));
@@ -141,10 +201,11 @@ std::array<Interval, 3> bootstrap_pairs(std::span<const double> scores, std::spa
 }
 
 std::array<Difference, 3> compare_pairs(std::span<const double> first, std::span<const double> second,
-                                        std::span<const std::uint8_t> labels, const Resampling& resampling) {
+                                        std::span<const std::uint8_t> labels, const PairDocuments& documents,
+                                        const Resampling& resampling) {
   const SortedPairs one(first, labels);
   const SortedPairs two(second, labels);
-  const PairDraws draws(labels, resampling.key);
+  const PairDraws draws(labels, documents, resampling.key);
   const auto differences_of = [&](const Multiplicity& drawn) {
     const PairMetrics before = one.measure(drawn);
     const PairMetrics after = two.measure(drawn);

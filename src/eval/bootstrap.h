@@ -3,8 +3,12 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/random.h"
 #include "eval/pair_metrics.h"
@@ -36,18 +40,49 @@ inline constexpr std::array<ResampledMeasure, 3> kResampledMeasures = {{
     {"f1", &PairMetrics::f1},
 }};
 
+/// The documents of scored pairs: what is drawn, because pairs that share a document are not independent.
+class PairDocuments {
+ public:
+  /// Appends a pair. A document is drawn among those of its domain, and ids of two domains are two documents.
+  void add(const std::string& domain, const std::string& a, const std::string& b);
+
+  [[nodiscard]] std::size_t pairs() const noexcept { return pairs_.size(); }
+
+  /// How often each pair occurs when from every domain as many documents are drawn as it has, with replacement: the
+  /// product of how often its two documents were drawn.
+  [[nodiscard]] std::vector<std::int64_t> draw(RandomKey key) const;
+
+ private:
+  /// The documents of one domain, by id and as they came.
+  struct Domain {
+    std::map<std::string, std::size_t> number_of;
+    std::vector<std::size_t> members;
+  };
+  [[nodiscard]] std::size_t number_of(const std::string& id, Domain& domain);
+
+  std::size_t documents_ = 0;
+  std::map<std::string, Domain> domains_;
+  std::vector<std::pair<std::size_t, std::size_t>> pairs_;
+};
+
 /// 95 % intervals of `kResampledMeasures`, from percentiles.
 ///
-/// The unit is the pair: positives and negatives are each drawn with replacement, as many as there are, because a split
-/// holds as many of the one as of the other by design. Pairs that share a document are not independent, which this does
-/// not see: where documents stand in many pairs, the intervals are too narrow.
+/// The unit is the document; a draw that leaves no positive or no negative pair is drawn again. The labels keep the
+/// ratio that they have in the file, because a split holds as many of the one as of the other by design, and AP and F1
+/// would otherwise move with the ratio of a draw. Somewhat conservative: what is a pair's own, and of neither of its
+/// documents, has three times its variance, so where no two pairs share a document an interval is sqrt(3) times as wide
+/// as it need be.
 ///
-/// @throws as `measure`
+/// @param documents  of the pairs; of none, the pairs themselves are drawn, positives and negatives each among
+///                   themselves: too narrow where pairs share documents
+/// @throws as `measure`; ShapeError if the documents are of another number of pairs
 /// @par Source
-/// Efron 1979; percentile intervals, with linear interpolation between order statistics.
+/// Snijders and Borgatti 1999, "Non-parametric standard errors and tests for network statistics", Connections 22(2):
+/// the bootstrap of vertices; they fill in the pairs of a vertex drawn twice with itself, here there are none.
+/// Percentile intervals (Efron 1979) with linear interpolation between order statistics.
 [[nodiscard]] std::array<Interval, 3> bootstrap_pairs(std::span<const double> scores,
                                                       std::span<const std::uint8_t> labels,
-                                                      const Resampling& resampling);
+                                                      const PairDocuments& documents, const Resampling& resampling);
 
 /// What two systems differ by on the same pairs or queries.
 struct Difference {
@@ -58,14 +93,14 @@ struct Difference {
 
 /// Compares two systems on the same pairs by a paired bootstrap, for each of `kResampledMeasures`.
 ///
-/// Pairs are drawn as in `bootstrap_pairs`, the same for both. p is twice the smaller share of resamples in which the
-/// difference is at most, or at least, zero, each share with one added to both counts; at most 1. What is said there of
-/// pairs that share a document holds for p, too: it is too small.
+/// Draws are those of `bootstrap_pairs`, the same for both. p is twice the smaller share of resamples in which the
+/// difference is at most, or at least, zero, each share with one added to both counts; at most 1. Where intervals are
+/// too wide or too narrow, p is too large or too small.
 ///
-/// @throws as `measure`, for either
+/// @throws as `bootstrap_pairs`, for either
 [[nodiscard]] std::array<Difference, 3> compare_pairs(std::span<const double> first, std::span<const double> second,
                                                       std::span<const std::uint8_t> labels,
-                                                      const Resampling& resampling);
+                                                      const PairDocuments& documents, const Resampling& resampling);
 
 /// Compares two runs on the same queries, for each of `kRetrievalMeasures`.
 ///

@@ -85,6 +85,13 @@ DomainResult result_of(const std::string& name, const ScoredPairs& measured, con
   return result;
 }
 
+PairDocuments documents_of(const ScoredPairs& scored) {
+  PairDocuments documents;
+  for (std::size_t i = 0; i < scored.pairs.size(); ++i)
+    documents.add(str(scored.domain[i]), str(scored.pairs[i].a), str(scored.pairs[i].b));
+  return documents;
+}
+
 }  // namespace
 
 std::vector<DomainResult> classify(const std::vector<std::string>& domains, const ScoredPairs& measured,
@@ -92,7 +99,8 @@ std::vector<DomainResult> classify(const std::vector<std::string>& domains, cons
   std::vector<DomainResult> results;
   const auto add = [&](const std::string& name, const ScoredPairs& here, const ScoredPairs& validation_here) {
     results.push_back(result_of(name, here, validation_here));
-    if (resampling) results.back().intervals = bootstrap_pairs(here.scores, here.labels, *resampling);
+    if (resampling)
+      results.back().intervals = bootstrap_pairs(here.scores, here.labels, documents_of(here), *resampling);
   };
   add("all", measured, validation);
   for (std::size_t d = 0; d < domains.size(); ++d) {

@@ -78,7 +78,7 @@ struct DomainResult {
 };
 
 /// One row for all pairs, then one for each domain that has co-cited and random pairs among the measured ones.
-/// @param resampling  of each row's pairs; none: there are no intervals
+/// @param resampling  of the documents of each row's pairs; none: there are no intervals
 /// @throws DataError if a split has no pairs
 [[nodiscard]] std::vector<DomainResult> classify(const std::vector<std::string>& domains, const ScoredPairs& measured,
                                                  const ScoredPairs& validation,

@@ -3,8 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <numeric>
+#include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "data/loader.h"
@@ -100,6 +103,26 @@ TEST(Classify, a_domain_that_cannot_be_measured_has_no_row) {
   const auto results = classify({"first", "second", "third"}, test_pairs(), validation_pairs());
 
   EXPECT_EQ(results.size(), 3U);
+}
+
+// In the first domain 3 documents make 4 pairs.
+TEST(Classify, resamples_the_documents_of_a_domain) {
+  ScoredPairs measured = test_pairs();
+  measured.pairs = {{0, 1}, {1, 2}, {0, 2}, {0, 1}, {5, 6}, {6, 7}, {5, 8}, {7, 8}};
+  PairDocuments documents;
+  for (const auto& [a, b] : std::vector<std::array<std::string, 2>>{{"x", "y"}, {"y", "z"}, {"x", "z"}, {"x", "y"}})
+    documents.add("first", a, b);
+  const Resampling resampling{.times = 20, .key = {3}};
+  const ScoredPairs first = measured.of_domain(0);
+  const auto expected = bootstrap_pairs(first.scores, first.labels, documents, resampling);
+
+  const auto results = classify({"first", "second"}, measured, validation_pairs(), resampling);
+
+  ASSERT_TRUE(results[1].intervals.has_value());
+  for (std::size_t m = 0; m < expected.size(); ++m) {
+    EXPECT_EQ((*results[1].intervals)[m].low, expected[m].low);
+    EXPECT_EQ((*results[1].intervals)[m].high, expected[m].high);
+  }
 }
 
 TEST(ScorePairs, are_the_cosines_of_the_embeddings_co_cited_pairs_first) {

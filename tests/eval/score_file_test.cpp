@@ -19,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Pair;
 
 class ScoreFileTest : public testing::Test {
  protected:
@@ -57,6 +58,23 @@ TEST_F(ScoreFileTest, finds_columns_by_name_and_ignores_others) {
 
   EXPECT_THAT(file.predictions, ElementsAre(0.25, 0.5));
   EXPECT_THAT(file.labels, ElementsAre(1, 0));
+}
+
+TEST_F(ScoreFileTest, names_documents_and_domains_where_it_has_columns_for_them) {
+  const ScoreFile file = read("prediction,label,domain,a,b\n0.5,1,cisi,x,y\n0.25,0,vis,y,z\n");
+
+  EXPECT_THAT(file.domains, ElementsAre("cisi", "vis"));
+  EXPECT_THAT(file.pairs, ElementsAre(Pair("x", "y"), Pair("y", "z")));
+}
+
+TEST_F(ScoreFileTest, of_a_domain_keeps_its_rows) {
+  const ScoreFile file =
+      read("prediction,label,domain,a,b\n0.5,1,cisi,x,y\n0.25,0,vis,y,z\n0.75,0,cisi,x,z\n").of_domain("cisi");
+
+  EXPECT_THAT(file.predictions, ElementsAre(0.5, 0.75));
+  EXPECT_THAT(file.labels, ElementsAre(1, 0));
+  EXPECT_THAT(file.domains, ElementsAre("cisi", "cisi"));
+  EXPECT_THAT(file.pairs, ElementsAre(Pair("x", "y"), Pair("x", "z")));
 }
 
 TEST_F(ScoreFileTest, accepts_carriage_returns_a_byte_order_mark_and_a_missing_last_line_end) {
