@@ -1,3 +1,4 @@
+// The style of a page, its escaping, tables and sections.
 #include "report/html.h"
 
 #include <algorithm>
@@ -8,7 +9,8 @@
 namespace coterie::report {
 namespace {
 
-// Eight series: colours that keep their contrast on their background, and dashes, so that no colour need be told apart.
+// Eight colours that keep their contrast on their background, and as many dashes: of up to eight lines no colour need
+// be told apart, and of up to 64 no two have both in common.
 constexpr std::string_view kStyle = R"(
 :root { color-scheme: light dark;
   --paper: #ffffff; --ink: #1b1b1b; --faint: #5c5c5c; --rule: #d8d8d8; --shade: #f4f4f2;
@@ -47,8 +49,8 @@ constexpr std::string_view kDashes[] = {"none", "7 3", "2 2", "9 3 2 3", "4 4", 
 std::string series_style() {
   std::string css;
   for (int i = 0; i < 8; ++i)
-    css += str(".s", i, ".line { stroke: var(--s", i, "); stroke-dasharray: ", kDashes[i], "; } .s", i,
-               ".fill { fill: var(--s", i, "); }\n");
+    css += str(".s", i, ".line { stroke: var(--s", i, "); } .s", i, ".fill { fill: var(--s", i, "); } .d", i,
+               " { stroke-dasharray: ", kDashes[i], "; }\n");
   return css;
 }
 

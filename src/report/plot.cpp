@@ -1,3 +1,4 @@
+// Axes, lines, dots and legends of plots, and what they say in words.
 #include "report/plot.h"
 
 #include <algorithm>
@@ -14,12 +15,19 @@
 namespace coterie::report {
 namespace {
 
-constexpr int kColours = 8;
+constexpr std::size_t kColours = 8;  // and as many dashes, in the style of a page
 constexpr double kHeight = 320;
 constexpr double kLeft = 64;
 constexpr double kRight = 14;
 constexpr double kTop = 12;
 constexpr double kBottom = 46;
+
+/// A number with at most so many significant digits.
+std::string with_digits(double value, int digits) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.*g", digits, value);
+  return text.data();
+}
 
 bool is_finite(const Point& point) { return std::isfinite(point.x) && std::isfinite(point.y); }
 
@@ -90,11 +98,16 @@ constexpr std::string_view kShapes[] = {"m-2.4 0a2.4 2.4 0 1 0 4.8 0a2.4 2.4 0 1
 
 /// A series without its points, as a legend shows it.
 struct Look {
-  int colour;
+  std::size_t colour;
+  std::size_t dash;        ///< of a line
   std::string_view shape;  ///< of dots
 };
 
-Look look_of(std::size_t series) { return {static_cast<int>(series % kColours), kShapes[series % std::size(kShapes)]}; }
+/// Each round of the colours shifts the dashes by one: up to 64 lines look different, and up to 40 series of dots.
+Look look_of(std::size_t series) {
+  const std::size_t round = series / kColours;
+  return {series % kColours, (series + round) % kColours, kShapes[series % std::size(kShapes)]};
+}
 
 std::string dots_svg(const Frame& frame, const Series& series, const Look& look) {
   std::string path;
@@ -103,7 +116,7 @@ std::string dots_svg(const Frame& frame, const Series& series, const Look& look)
   return path.empty() ? path : str("<path class=\"s", look.colour, " fill dots\" d=\"", path, "\"/>\n");
 }
 
-std::string line_svg(const Frame& frame, const Series& series, int colour) {
+std::string line_svg(const Frame& frame, const Series& series, const Look& look) {
   std::string path;
   bool open = false;
   double before = 0.0;
@@ -120,9 +133,9 @@ std::string line_svg(const Frame& frame, const Series& series, int colour) {
   const auto first = std::find_if(series.points.begin(), series.points.end(), is_finite);
   // A line of one point would not be seen.
   if (std::count_if(series.points.begin(), series.points.end(), is_finite) == 1)
-    return str("<circle class=\"s", colour, " fill mark\" r=\"3.5\" cx=\"", decimal(frame.to_x(first->x), 1),
+    return str("<circle class=\"s", look.colour, " fill mark\" r=\"3.5\" cx=\"", decimal(frame.to_x(first->x), 1),
                "\" cy=\"", decimal(frame.to_y(first->y), 1), "\"/>\n");
-  return str("<path class=\"s", colour, " line\" d=\"", path, "\"/>\n");
+  return str("<path class=\"s", look.colour, " d", look.dash, " line\" d=\"", path, "\"/>\n");
 }
 
 std::string notes_svg(const Frame& frame, const std::vector<Note>& notes) {
@@ -145,7 +158,7 @@ std::string legend_html(const std::vector<Series>& series) {
   for (std::size_t i = 0; i < series.size(); ++i) {
     const Look look = look_of(i);
     const bool dots = series[i].mark == Mark::dots;
-    const std::string path = dots ? str("fill\" d=\"M16 5", look.shape) : std::string("line\" d=\"M0 5H32");
+    const std::string path = dots ? str("fill\" d=\"M16 5", look.shape) : str('d', look.dash, " line\" d=\"M0 5H32");
     out += str("<li><svg viewBox=\"0 0 32 10\" aria-hidden=\"true\"><path class=\"s", look.colour, ' ', path,
                "\"/></svg> ", escaped(series[i].name), "</li>\n");
   }
@@ -161,25 +174,34 @@ struct Spread {
 Spread spread_of(const std::vector<Point>& points, double Point::*coordinate) {
   const auto count = static_cast<double>(points.size());
   Spread out;
-  for (const Point& point : points) out.mean += point.*coordinate / count;
+  double greatest = 0.0;
+  for (const Point& point : points) {
+    out.mean += point.*coordinate / count;
+    greatest = std::max(greatest, std::abs(point.*coordinate));
+  }
   for (const Point& point : points) out.deviation += (point.*coordinate - out.mean) * (point.*coordinate - out.mean);
   out.deviation = std::sqrt(out.deviation / count);
+  // What is so small beside the values is their rounding.
+  const double rounding = greatest * 1e-9;
+  if (std::abs(out.mean) < rounding) out.mean = 0.0;
+  if (out.deviation < rounding) out.deviation = 0.0;
   return out;
 }
 
 std::string dots_in_words(const std::vector<Point>& points) {
   const Spread x = spread_of(points, &Point::x);
   const Spread y = spread_of(points, &Point::y);
-  return str(points.size(), " dots around ", decimal(x.mean, 4), " and ", decimal(y.mean, 4), ", deviations ",
-             decimal(x.deviation, 4), " and ", decimal(y.deviation, 4), ".");
+  const std::string middle = str(points.size(), " dots around ", significant(x.mean), " and ", significant(y.mean));
+  if (points.size() == 1) return middle + ".";
+  return str(middle, ", deviations ", significant(x.deviation), " and ", significant(y.deviation), ".");
 }
 
 std::string curve_in_words(const std::vector<Point>& points) {
   const auto [least, most] =
       std::minmax_element(points.begin(), points.end(), [](const Point& a, const Point& b) { return a.y < b.y; });
-  return str(points.size(), " points, from ", decimal(points.front().y, 4), " at ", points.front().x, " to ",
-             decimal(points.back().y, 4), " at ", points.back().x, ", least ", decimal(least->y, 4), ", greatest ",
-             decimal(most->y, 4), ".");
+  return str(points.size(), " points, from ", significant(points.front().y), " at ", points.front().x, " to ",
+             significant(points.back().y), " at ", points.back().x, ", least ", significant(least->y), ", greatest ",
+             significant(most->y), ".");
 }
 
 }  // namespace
@@ -204,13 +226,14 @@ std::vector<double> ticks_of(const Range& range) {
 double distance_of(const std::vector<double>& ticks) { return ticks.size() > 1 ? ticks[1] - ticks[0] : 1.0; }
 
 std::string tick_text(double value, double distance) {
-  if (std::abs(value) >= 1e6 || distance < 1e-4) {
-    std::array<char, 32> text{};
-    std::snprintf(text.data(), text.size(), "%.3g", value);
-    return text.data();
-  }
+  if (std::abs(value) >= 1e6 || distance < 1e-4) return with_digits(value, 3);
   const int digits = distance >= 1 ? 0 : static_cast<int>(std::ceil(-std::log10(distance) - 1e-9));
   return decimal(value, digits);
+}
+
+std::string significant(double value) {
+  const double size = std::abs(value);
+  return size >= 1e3 && size < 1e6 ? decimal(value, 0) : with_digits(value, 4);
 }
 
 std::string figure_opening(const std::string& title, const std::string& description, double height) {
@@ -243,7 +266,7 @@ std::string figure(const Plot& plot) {
   for (std::size_t i = 0; i < plot.series.size(); ++i) {
     const Look look = look_of(i);
     const bool dots = plot.series[i].mark == Mark::dots;
-    out += dots ? dots_svg(frame, plot.series[i], look) : line_svg(frame, plot.series[i], look.colour);
+    out += dots ? dots_svg(frame, plot.series[i], look) : line_svg(frame, plot.series[i], look);
   }
   out += notes_svg(frame, plot.notes) + "</svg>\n";
   return out + (plot.series.size() > 1 ? legend_html(plot.series) : std::string()) + "</figure>\n";

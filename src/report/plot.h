@@ -56,6 +56,10 @@ struct Plot {
 /// A number with as many places as ticks of that distance need; large and tiny ones with an exponent.
 [[nodiscard]] std::string tick_text(double value, double distance);
 
+/// A number as words say it: four significant digits and all that stand before the point; large and tiny ones with an
+/// exponent.
+[[nodiscard]] std::string significant(double value);
+
 /// From each tick to the next; 1 if there is no next one.
 [[nodiscard]] double distance_of(const std::vector<double>& ticks);
 
@@ -63,7 +67,7 @@ struct Plot {
 [[nodiscard]] std::string figure_opening(const std::string& title, const std::string& description, double height);
 
 /// What the plot shows, in words: for each series its number of points, first, last, least and greatest value; of dots
-/// their number, middle and deviations.
+/// their number, middle and, of several, deviations.
 [[nodiscard]] std::string description_of(const Plot& plot);
 
 /// A figure with caption, drawing and legend; nothing if no series has a finite point.

@@ -53,7 +53,7 @@ std::string interval_figures(const json& table) {
     for (const json& row : table.at("comparisons")) {
       if (row.at("measure") != measure || !row.at("mean").is_number()) continue;
       Interval interval{.name = row.at("cell"), .values = {}, .mean = row.at("mean")};
-      if (row.at("deviation").is_number()) interval.deviation = row.at("deviation");
+      if (row.at("deviation").is_number()) interval.deviation = row.at("deviation").get<double>();
       for (const json& cell : table.at("cells"))
         if (cell.at("name") == row.at("cell") && cell.at("values").at(measure).is_number())
           interval.values.push_back(cell.at("values").at(measure));

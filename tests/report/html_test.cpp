@@ -3,6 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include <regex>
+#include <set>
+
 #include "tests/report/page_checks.h"
 
 namespace coterie::report {
@@ -51,6 +54,17 @@ TEST(PageTest, is_self_contained_and_leads_to_its_sections) {
   EXPECT_THAT(html, HasSubstr("<title>Run &lt;x&gt;</title>"));
   EXPECT_THAT(html, HasSubstr("<section id=\"first-part\">"));
   EXPECT_EQ(count(html, "Nothing"), 0);
+}
+
+TEST(PageTest, has_a_dash_of_its_own_for_each_of_eight_lines) {
+  const std::string html = Page("p").html();
+  const std::regex rule(R"(\.d[0-7] \{ stroke-dasharray: ([^;]*);)");
+
+  std::set<std::string> dashes;
+  for (auto it = std::sregex_iterator(html.begin(), html.end(), rule); it != std::sregex_iterator(); ++it)
+    dashes.insert((*it)[1]);
+
+  EXPECT_EQ(dashes.size(), 8U);
 }
 
 TEST(PageChecks, find_what_they_are_for) {

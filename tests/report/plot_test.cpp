@@ -5,16 +5,21 @@
 
 #include <cmath>
 #include <limits>
+#include <map>
+#include <regex>
+#include <set>
 
-#include "report/figures.h"
 #include "tests/report/page_checks.h"
 
 namespace coterie::report {
 namespace {
 
+using testing::_;
 using testing::DoubleEq;
+using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Pair;
 
 Plot plot_of(std::vector<Point> points) {
   return {.title = "T",
@@ -24,6 +29,22 @@ Plot plot_of(std::vector<Point> points) {
           .notes = {},
           .x_range = {},
           .y_range = {}};
+}
+
+/// As many lines alike but for their looks.
+Plot plot_of_lines(std::size_t count) {
+  Plot plot = plot_of({});
+  plot.series = std::vector<Series>(count, {.name = "s", .points = {{0, 0}, {1, 1}}});
+  return plot;
+}
+
+/// How often each class of colour and dash is used.
+std::map<std::string, int> looks_in(const std::string& html) {
+  const std::regex line("class=\"(s[0-7] d[0-7]) line\"");
+  std::map<std::string, int> looks;
+  for (auto it = std::sregex_iterator(html.begin(), html.end(), line); it != std::sregex_iterator(); ++it)
+    ++looks[(*it)[1]];
+  return looks;
 }
 
 TEST(Ticks, are_round_and_within_the_range) {
@@ -48,12 +69,25 @@ TEST(TickText, has_the_places_that_its_distance_needs) {
   EXPECT_EQ(tick_text(0.0, 0.5), "0.0");
 }
 
+TEST(Significant, numbers_have_four_digits_and_all_before_the_point) {
+  EXPECT_EQ(significant(0.78341), "0.7834");
+  EXPECT_EQ(significant(177.0231), "177");
+  EXPECT_EQ(significant(12345.6), "12346");
+  EXPECT_EQ(significant(-2.5), "-2.5");
+  EXPECT_EQ(significant(0.0), "0");
+}
+
+TEST(Significant, numbers_that_are_tiny_or_large_have_an_exponent) {
+  EXPECT_EQ(significant(5e-5), "5e-05");
+  EXPECT_EQ(significant(2e7), "2e+07");
+}
+
 // The frame of a plot is 64..546 by 274..12, and values of a range without margin reach its edges.
 TEST(Figure, draws_each_point_at_its_place) {
   Plot plot = plot_of({{0, 0}, {5, 1}, {10, 0.5}});
   plot.y_range = Range{0.0, 1.0};
 
-  EXPECT_THAT(figure(plot), HasSubstr("class=\"s0 line\" d=\"M64.0 274.0L305.0 12.0L546.0 143.0\""));
+  EXPECT_THAT(figure(plot), HasSubstr("class=\"s0 d0 line\" d=\"M64.0 274.0L305.0 12.0L546.0 143.0\""));
 }
 
 TEST(Figure, steps_go_level_to_the_next_point) {
@@ -70,7 +104,7 @@ TEST(Figure, leaves_gaps_where_values_are_not_finite) {
 
   EXPECT_EQ(nesting_problem(html), "");
   EXPECT_EQ(count(html, "nan"), 0);
-  const std::size_t path = html.find("s0 line\" d=\"");
+  const std::size_t path = html.find("s0 d0 line\" d=\"");
   EXPECT_EQ(count(html.substr(path, html.find("/>", path) - path), "M"), 2);
 }
 
@@ -85,8 +119,29 @@ TEST(Figure, says_in_words_what_it_shows) {
   plot.notes = {{{2, 0.5}, "the best"}};
 
   EXPECT_EQ(description_of(plot),
-            "loss over step. s: 3 points, from 2.5000 at 1 to 1.0000 at 3, least 0.5000, greatest 2.5000. the best.");
+            "loss over step. s: 3 points, from 2.5 at 1 to 1 at 3, least 0.5, greatest 2.5. the best.");
   EXPECT_THAT(figure(plot), HasSubstr("<title>T</title><desc>loss over step."));
+}
+
+TEST(Figure, says_small_values_too) {
+  const Plot plot = plot_of({{1, 0}, {6, 5e-5}, {30, 1e-8}});
+
+  EXPECT_EQ(description_of(plot), "loss over step. s: 3 points, from 0 at 1 to 1e-08 at 30, least 0, greatest 5e-05.");
+}
+
+// Each is in the drawing and in the legend.
+TEST(Figure, gives_each_of_64_lines_a_look_of_its_own) {
+  const auto looks = looks_in(figure(plot_of_lines(64)));
+
+  EXPECT_EQ(looks.size(), 64U);
+  EXPECT_THAT(looks, Each(Pair(_, 2)));
+}
+
+TEST(Figure, gives_each_of_eight_lines_a_dash_of_its_own) {
+  std::set<std::string> dashes;
+  for (const auto& [look, times] : looks_in(figure(plot_of_lines(8)))) dashes.insert(look.substr(look.find('d')));
+
+  EXPECT_EQ(dashes.size(), 8U);
 }
 
 TEST(Figure, names_its_series_when_there_are_several) {
@@ -119,37 +174,22 @@ TEST(Figure, of_dots_says_where_they_are_and_how_far_apart) {
   Plot plot = plot_of({{1, 4}, {3, 4}, {2, 1}, {2, 7}});
   plot.series[0].mark = Mark::dots;
 
-  EXPECT_EQ(description_of(plot), "loss over step. s: 4 dots around 2.0000 and 4.0000, deviations 0.7071 and 2.1213.");
+  EXPECT_EQ(description_of(plot), "loss over step. s: 4 dots around 2 and 4, deviations 0.7071 and 2.121.");
 }
 
-TEST(IntervalFigure, has_a_dot_for_each_value) {
-  const std::string html =
-      interval_figure("AP", "average precision", {{"a", {0.5, 0.7}, 0.6, 0.1}, {"b", {}, 0.4, 0.0}}, 0.6);
+TEST(Figure, of_one_dot_says_no_deviations) {
+  Plot plot = plot_of({{1, 4}});
+  plot.series[0].mark = Mark::dots;
 
-  EXPECT_EQ(nesting_problem(html), "");
-  EXPECT_EQ(count(html, "<circle"), 2);
-  EXPECT_THAT(html, HasSubstr("a: mean 0.6000, deviation 0.1000, 2 values."));
-  EXPECT_EQ(interval_figure("AP", "x", {}, {}), "");
-  EXPECT_EQ(count(interval_figure("AP", "x", {{"same", {1.0}, 1.0, 0.0}}, {}), "nan"), 0);
+  EXPECT_EQ(description_of(plot), "loss over step. s: 1 dots around 1 and 4.");
 }
 
-TEST(SharesFigure, has_a_shade_and_a_number_for_each_share) {
-  const std::string html = shares_figure({"Load", {"layer 0"}, {"0", "1"}, {{0.25, 0.75}}});
+// In floating point -0.3 / 3 + 0.1 / 3 + 0.2 / 3 is not 0.
+TEST(Figure, of_dots_says_nothing_that_is_rounding) {
+  Plot plot = plot_of({{-0.3, 0.1}, {0.1, 0.1}, {0.2, 0.1}});
+  plot.series[0].mark = Mark::dots;
 
-  EXPECT_EQ(nesting_problem(html), "");
-  EXPECT_EQ(count(html, "<rect"), 2);
-  EXPECT_THAT(html, HasSubstr("fill-opacity=\"0.750\""));
-  EXPECT_THAT(html, HasSubstr("layer 0: 0 0.25; 1 0.75;"));
-  EXPECT_EQ(shares_figure({"Load", {}, {}, {}}), "");
-}
-
-TEST(SharesFigure, shortens_names_beside_it_but_not_in_its_words) {
-  const std::string name = "a domain w\u00e9ll n\u00e4m\u00e9d";
-
-  const std::string html = shares_figure({"Load", {name}, {"0"}, {{1.0}}});
-
-  EXPECT_THAT(html, HasSubstr(">a domain w\u00e9ll n...<"));
-  EXPECT_THAT(html, HasSubstr(name + ": 0 1.00;"));
+  EXPECT_EQ(description_of(plot), "loss over step. s: 3 dots around 0 and 0.1, deviations 0.216 and 0.");
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ TEST(ProjectionFigure, has_a_dot_for_each_document_and_a_name_for_each_domain) {
   EXPECT_THAT(html, HasSubstr("<figcaption>Embeddings of documents, trained</figcaption>"));
   EXPECT_THAT(html, HasSubstr("first component, 21.3 % of the variance"));
   EXPECT_THAT(html, HasSubstr("second component, 10.0 % of the variance"));
-  EXPECT_THAT(html, HasSubstr("a&lt;: 2 dots around 1.0000 and 0.0000"));
+  EXPECT_THAT(html, HasSubstr("a&lt;: 2 dots around 1 and 0,"));
   EXPECT_EQ(count(html, "<li>"), 2);
   EXPECT_EQ(projection_figure({.model = "m", .domains = {}, .documents = {}}), "");
 }

@@ -96,11 +96,11 @@ TEST_F(ReportFiles, a_run_is_shown_with_all_that_it_left) {
                            "Experts of each domain in the head, steps 1 to 2",
                            "a&lt;b: 0 0.00; 1 0.38; 2 0.62;",
                            "head: 0 0.12; 1 0.25; 2 0.62;",
-                           "head: 2 points, from 0.2500 at 1 to 0.5000 at 2",
+                           "head: 2 points, from 0.25 at 1 to 0.5 at 2",
                            "a&lt;b: 0 0.75; 1 0.25; vis: 0 0.00; 1 1.00;",
                            "Embeddings of documents, untouched",
                            "first component, 25.0 % of the variance",
-                           "c,d: 1 dots around -1.0000 and 0.5000",
+                           "c,d: 1 dots around -1 and 0.5.",
                            "cisi, trained: the best documents of the first queries by id",
                            "7: what &lt;is&gt; it",
                            "<th class=\"number\">ROC-AUC, low</th>",
@@ -189,8 +189,10 @@ TEST_F(ReportFiles, of_a_sweep_are_compared) {
   const std::string html = report(folder() / "s");
 
   expect_self_contained(html);
-  for (const char* part : {"Baseline: a", "p (t): two-sided", "first seed of each cell", "<td>failed</td>",
-                           "seconds of a cell on one core", "Config of the first cell"})
+  for (const char* part :
+       {"Baseline: a", "p (t): two-sided", "first seed of each cell", "<td>failed</td>",
+        "seconds of a cell on one core", "a: mean 0.5, 1 value.", "b: mean 0.75, deviation 0.1, 1 value.",
+        "b: mean 7.5, 1 value.", "Config of the first cell"})
     EXPECT_THAT(html, HasSubstr(part));
   // Mean, deviation, difference, both p; one of two seeds is finished. Then a cell with its seed, ranks and measure.
   EXPECT_THAT(html, HasSubstr("<td>b</td><td>all.roc_auc</td><td>1 of 2</td><td class=\"number\">0.7500</td>"
