@@ -1,10 +1,13 @@
 // coterie sweep: the cells of a grid, each resolved as `coterie train` would, then run and compared.
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "base/log.h"
 #include "base/stop_signal.h"
@@ -150,8 +153,6 @@ sweep::PlannedCell references_cell(sweep::Cell cell, const Resolved& resolved, s
 sweep::Plan plan_of(const std::string& file, const sweep::StudyOptions& study, const std::vector<sweep::Cell>& cells) {
   sweep::Plan plan;
   plan.folder = fs::path(resolve_cell(file, cells.front(), {}).options.runs) / study.name;
-  plan.composed = sweep::composed_of(study, cells);
-  plan.contrasts = sweep::contrasts_of(study);
   plan.defaults = config::values(train::RunOptions{});
   // Not that of the cell that happens to come first: cells may run in any order, or alone.
   const std::int64_t corpus_seed = resolve(file, {}).options.seed;
@@ -162,6 +163,12 @@ sweep::Plan plan_of(const std::string& file, const sweep::StudyOptions& study, c
   sweep::Cell beside = named == cells.end() ? cells.front() : *named;
   beside.name = beside.folder = "references";
   auto references = references_cell(beside, resolve_in(plan.folder, file, beside), corpus_seed);
+  sweep::Rows rows = sweep::rows_of(study, cells, references.references);
+  plan.baseline = sweep::baseline_of(study, cells, references.references, rows);
+  plan.composed = std::move(rows.composed);
+  plan.contrasts = std::move(rows.contrasts);
+  for (const std::string& text : rows.left_out)
+    log::warn(str("sweep: the arguments leave no cells for a row of the table, which is left out: ", text));
   if (!references.references.empty()) plan.cells.push_back(std::move(references));
   return plan;
 }
@@ -198,6 +205,15 @@ std::int64_t own_cores() {
   return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
+// The tables are of the whole plan, and written once more in the end: what goes wrong here is not the sweep's end.
+void write_tables_so_far(const sweep::Plan& plan, const std::vector<std::string>& measures) {
+  try {
+    (void)sweep::write_tables(*real_file_ops(), plan, measures);
+  } catch (const Error& error) {
+    log::warn(error.what());
+  }
+}
+
 sweep::DriverOutcome drive(const sweep::Plan& plan, const sweep::SweepOptions& options, const std::string& program) {
   sweep::Plan chosen = plan;
   if (options.job >= 0) {
@@ -205,14 +221,43 @@ sweep::DriverOutcome drive(const sweep::Plan& plan, const sweep::SweepOptions& o
       throw ConfigError(str("sweep: job must be in 0..", plan.cells.size() - 1, ", got ", options.job));
     chosen.cells = {plan.cells[static_cast<std::size_t>(options.job)]};
   }
-  catch_stop_signals();
   const auto processes = sweep::system_processes();
   sweep::Driver driver(chosen, {.program = program,
                                 .cores = own_cores(),
                                 .processes = *processes,
                                 .ops = real_file_ops(),
-                                .stopping = stop_requested});
+                                .stopping = stop_requested,
+                                .on_cell_end = [&] { write_tables_so_far(plan, options.sweep.measures); }});
   return driver.run();
+}
+
+/// Prints how the cells stand; on a terminal again and again, until all have ended or Ctrl-C.
+void show_status(const sweep::Plan& plan, const std::vector<std::string>& measures) {
+  constexpr auto kBetween = std::chrono::seconds(2);
+  const bool live = ::isatty(STDOUT_FILENO) == 1;
+  while (true) {
+    const sweep::Results results = sweep::compare(plan, measures);
+    constexpr const char* kClear = "\x1b[H\x1b[2J";
+    std::cout << (live ? kClear : "") << sweep::cells_table(results).text() << std::flush;
+    const bool ended = std::all_of(results.states.begin(), results.states.end(), [](const sweep::CellState& state) {
+      return state.stage == sweep::Stage::finished || state.stage == sweep::Stage::failed;
+    });
+    if (!live || ended) return;
+    std::this_thread::sleep_for(kBetween);
+  }
+}
+
+/// Submits the cells that are not finished as one array job.
+void submit(const sweep::Plan& plan, const sweep::SweepOptions& options, const std::string& file,
+            const CommandLine& line, const std::string& program) {
+  std::vector<std::string> arguments = {file};
+  arguments.insert(arguments.end(), line.settings.begin(), line.settings.end());
+  const std::vector<std::size_t> jobs = sweep::unfinished(plan);
+  const auto processes = sweep::system_processes();
+  std::cout << "submitted job " << sweep::submit(plan, jobs, {options.batch_script, program, arguments}, *processes)
+            << " of " << jobs.size() << (jobs.size() == 1 ? " cell" : " cells")
+            << "; --status shows how they stand, and the same command, once they have ended, the table, or submits "
+               "those that failed\n";
 }
 
 /// Names the cells that failed; the code is the first one's, and 75 if the sweep was stopped before its end.
@@ -238,36 +283,36 @@ Exit sweep(const CommandLine& line) {
     std::cout << config::print(options, config::compose(file, settings.own));
     return Exit::ok;
   }
+  // From here on a signal to stop is heard, even before the first cell.
+  if (!line.list && !line.status) catch_stop_signals();
   const std::vector<sweep::Cell> cells = sweep::expand(options.sweep, settings.runs);
   const sweep::Plan plan = plan_of(file, options.sweep, cells);
-  const std::string baseline = sweep::baseline_of(options.sweep, plan);
-  if (line.list || line.status) {
-    std::cout << (line.list ? list_text(plan)
-                            : sweep::cells_table(sweep::compare(plan, baseline, options.sweep.measures)).text());
+  if (line.list) {
+    std::cout << list_text(plan);
+    return Exit::ok;
+  }
+  if (line.status) {
+    show_status(plan, options.sweep.measures);
     return Exit::ok;
   }
   sweep::check_plan(plan);
   expect_json_writable(options.json);
   const std::string program = fs::read_symlink("/proc/self/exe").string();
-  if (options.launcher == sweep::Launcher::slurm && options.job < 0) {
-    const std::vector<std::size_t> jobs = sweep::unfinished(plan);
-    if (jobs.empty()) {
-      std::cout << "every cell is finished\n";
-      return Exit::ok;
-    }
-    std::vector<std::string> arguments = {file};
-    arguments.insert(arguments.end(), line.settings.begin(), line.settings.end());
-    const auto processes = sweep::system_processes();
-    std::cout << "submitted job " << sweep::submit(plan, jobs, {options.batch_script, program, arguments}, *processes)
-              << "\n";
+  if (options.launcher == sweep::Launcher::slurm && options.job >= 0)
+    throw ConfigError("sweep: job runs one cell here and needs launcher=local, got launcher=slurm");
+  // Where every cell is finished, what follows has nothing to run and shows the table.
+  if (options.launcher == sweep::Launcher::slurm && !sweep::unfinished(plan).empty()) {
+    submit(plan, options, file, line, program);
     return Exit::ok;
   }
   const sweep::DriverOutcome outcome = drive(plan, options, program);
-  const sweep::Results results = sweep::write_tables(*real_file_ops(), plan, baseline, options.sweep.measures);
+  const sweep::Results results = sweep::write_tables(*real_file_ops(), plan, options.sweep.measures);
   // One cell alone is compared with nothing; its files are up to date.
   if (options.job < 0)
-    std::cout << sweep::comparison_table(results.comparisons).text() << "\n" << sweep::reading(plan, baseline) << "\n";
+    std::cout << sweep::comparison_table(results.comparisons).text() << "\n" << sweep::reading(plan) << "\n";
   if (!options.json.empty()) write_json(options.json, sweep::results_json(results).dump(2));
+  for (const std::string& measure : sweep::unknown_measures(results))
+    log::warn(str("sweep: no finished cell has the measure '", measure, "' (sweep.measures)"));
   return ending(outcome);
 }
 

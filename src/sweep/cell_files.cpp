@@ -33,6 +33,7 @@ Cost read_cost(const fs::path& folder) {
       cost.core_seconds += line.at("core_seconds").get<double>();
       cost.peak_mib = std::max(cost.peak_mib, line.at("peak_mib").get<double>());
       cost.last_code = line.at("code").get<std::int64_t>();
+      ++cost.ends;
     }
   } catch (const json::exception& error) {
     throw DataError(str("sweep: ", error.what(), " (", path.string(), ")"));
@@ -141,7 +142,9 @@ const char* name_of(Stage stage) {
   return "";
 }
 
-CellState state_of(const fs::path& folder) {
+namespace {
+
+CellState read_state(const fs::path& folder) {
   CellState state;
   std::error_code ignored;
   if (!fs::exists(folder / "cell.json", ignored)) return state;
@@ -165,6 +168,19 @@ CellState state_of(const fs::path& folder) {
     state.note = str("exit code ", state.cost.last_code);
   }
   return state;
+}
+
+}  // namespace
+
+CellState state_of(const fs::path& folder) {
+  try {
+    return read_state(folder);
+  } catch (const Error& error) {
+    CellState state;
+    state.stage = Stage::failed;
+    state.note = error.what();
+    return state;
+  }
 }
 
 fs::path driver_folder(const fs::path& folder) { return folder / "driver"; }

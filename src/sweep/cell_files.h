@@ -48,6 +48,7 @@ struct Cost {
   std::int64_t unknown = 0;    ///< commands whose end nobody saw
   bool open = false;           ///< the last command is one of those, or still runs
   std::int64_t last_code = 0;  ///< of the last command that ended
+  std::int64_t ends = 0;       ///< commands that ended
 };
 
 /// Reads `attempts.jsonl`; nothing there is no cost.
@@ -100,14 +101,14 @@ enum class Stage { waiting, running, interrupted, failed, finished };
 
 struct CellState {
   Stage stage = Stage::waiting;
-  std::string note;                  ///< who runs it, or the code it failed with
+  std::string note;                  ///< who runs it, the code it failed with, or which of its files is damaged
   std::int64_t step = 0;             ///< last one in metrics.jsonl
   Cost cost;                         ///< so far
   std::optional<CellResult> result;  ///< there once it is finished
 };
 
-/// Looks at the folder of a cell, and reads each of its files once; changes nothing.
-/// @throws DataError if one is something else
+/// Looks at the folder of a cell, and reads each of its files once; changes nothing. One with a file that cannot be
+/// read has failed.
 [[nodiscard]] CellState state_of(const fs::path& folder);
 
 /// The lock of whoever runs a cell, apart from that of the run itself.

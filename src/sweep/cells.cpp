@@ -1,6 +1,7 @@
 #include "sweep/cells.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <sstream>
 
@@ -20,11 +21,6 @@ struct Axis {
   std::vector<std::string> values;
 };
 
-struct Named {
-  std::string name;  // empty: the one cell that a grid without cells has
-  std::vector<Setting> settings;
-};
-
 bool is_plain(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
          std::string_view("_.,=+-").find(c) != std::string_view::npos;
@@ -41,23 +37,14 @@ Axis axis_of(const Setting& setting, std::string_view source) {
   Axis axis{setting.key, config::alternatives(setting.value)};
   if (std::find(axis.values.begin(), axis.values.end(), "") != axis.values.end())
     throw ConfigError(str("sweep: ", source, " must list values, got ", excerpt(setting.text()), " with an empty one"));
+  if (std::set<std::string>(axis.values.begin(), axis.values.end()).size() < axis.values.size())
+    throw ConfigError(str("sweep: ", source, " must list each value once, got ", excerpt(setting.text())));
   return axis;
 }
 
 template <class Settings>
 auto find_key(Settings& settings, std::string_view key) {
   return std::find_if(settings.begin(), settings.end(), [&](const auto& s) { return s.key == key; });
-}
-
-/// @param what  for messages: `a cell`
-Named named(const std::string& text, std::string_view what) {
-  const std::size_t colon = text.find(':');
-  const std::string name = text.substr(0, colon);
-  const bool plain =
-      !name.empty() && std::all_of(name.begin(), name.end(), is_plain) && name.find_first_of(",=") == std::string::npos;
-  if (colon == std::string::npos || !plain)
-    throw ConfigError(str("sweep: ", what, " must be 'name: key=value ...' with a plain name, got ", excerpt(text)));
-  return {name, settings_of(text.substr(colon + 1), what)};
 }
 
 std::vector<Named> named_cells(const StudyOptions& study) {
@@ -114,19 +101,35 @@ void expect_no_conflict(const Layout& layout, const std::vector<Named>& cells) {
 /// A combination that is left out: each key with the values for which it is.
 using Rule = std::vector<Axis>;
 
+/// The values that each key may have, those that the command line replaced too; `cell` is a key.
+std::map<std::string, std::set<std::string>> known_values(const StudyOptions& study, const Layout& layout,
+                                                          const std::vector<Named>& cells) {
+  std::map<std::string, std::set<std::string>> known;
+  const auto add = [&](const Axis& axis) { known[axis.key].insert(axis.values.begin(), axis.values.end()); };
+  for (const std::string& text : study.grid) add(axis_of(setting_of(text, "grid"), "grid"));
+  for (const Axis& axis : layout.axes) add(axis);
+  for (const Setting& fixed : layout.fixed) known[fixed.key].insert(fixed.value);
+  for (const Named& cell : cells) {
+    known["cell"].insert(cell.name);
+    for (const Setting& setting : cell.settings) known[setting.key].insert(setting.value);
+  }
+  return known;
+}
+
 std::vector<Rule> rules_of(const StudyOptions& study, const Layout& layout, const std::vector<Named>& cells) {
-  std::set<std::string> keys = {"cell"};
-  for (const Axis& axis : layout.axes) keys.insert(axis.key);
-  for (const Setting& fixed : layout.fixed) keys.insert(fixed.key);
-  for (const Named& cell : cells)
-    for (const Setting& setting : cell.settings) keys.insert(setting.key);
+  const auto known = known_values(study, layout, cells);
   std::vector<Rule> rules;
   for (const std::string& text : study.skip) {
     Rule rule;
     for (const Setting& setting : settings_of(text, "skip")) {
-      if (!keys.contains(setting.key))
+      const auto values = known.find(setting.key);
+      if (values == known.end())
         throw ConfigError(str("sweep: skip must name keys that the sweep sets, got '", setting.key, "'"));
       rule.push_back(axis_of(setting, "skip"));
+      for (const std::string& value : rule.back().values)
+        if (!values->second.contains(value))
+          throw ConfigError(str("sweep: skip must name values that cells have, ", joined(values->second, " | "),
+                                ", got '", value, "' for ", setting.key));
     }
     if (rule.empty()) throw ConfigError("sweep: skip must name a combination, got an empty one");
     rules.push_back(std::move(rule));
@@ -193,30 +196,14 @@ Setting setting_of(std::string_view text, std::string_view source) {
   return {std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))};
 }
 
-std::vector<Composed> composed_of(const StudyOptions& study, const std::vector<Cell>& cells) {
-  std::vector<Composed> out;
-  for (const std::string& text : study.composed) {
-    Named row = named(text, "sweep.composed");
-    for (const Setting& part : row.settings)
-      if (std::none_of(cells.begin(), cells.end(), [&](const Cell& cell) { return cell.name == part.value; }))
-        throw ConfigError(str("sweep: sweep.composed must name cells, got '", part.value, "' in ", excerpt(text)));
-    if (row.settings.empty())
-      throw ConfigError(str("sweep: sweep.composed must name a cell for each domain, got ", excerpt(text)));
-    out.push_back({std::move(row.name), std::move(row.settings)});
-  }
-  return out;
-}
-
-std::vector<Contrast> contrasts_of(const StudyOptions& study) {
-  constexpr std::string_view kBetween = " vs ";
-  std::vector<Contrast> contrasts;
-  for (const std::string& text : study.contrasts) {
-    const std::size_t at = text.find(kBetween);
-    if (at == std::string::npos)
-      throw ConfigError(str("sweep: sweep.contrasts must be 'name vs name', got ", excerpt(text)));
-    contrasts.push_back({text.substr(0, at), text.substr(at + kBetween.size())});
-  }
-  return contrasts;
+Named named(const std::string& text, std::string_view source) {
+  const std::size_t colon = text.find(':');
+  const std::string name = text.substr(0, colon);
+  const bool plain =
+      !name.empty() && std::all_of(name.begin(), name.end(), is_plain) && name.find_first_of(",=") == std::string::npos;
+  if (colon == std::string::npos || !plain)
+    throw ConfigError(str("sweep: ", source, " must be 'name: key=value ...' with a plain name, got ", excerpt(text)));
+  return {name, settings_of(text.substr(colon + 1), source)};
 }
 
 std::vector<Cell> expand(const StudyOptions& study, const std::vector<std::string>& settings) {

@@ -30,33 +30,24 @@ struct Setting {
 /// @throws ConfigError unless the text is `key=value` with both filled
 [[nodiscard]] Setting setting_of(std::string_view text, std::string_view source);
 
-/// A row of the table that is made of several cells.
-struct Composed {
+/// `name: key=value ...`, taken apart.
+struct Named {
   std::string name;
-  std::vector<Setting> parts;  ///< domain or collection = name of the cell whose measures count for it
+  std::vector<Setting> settings;
 };
 
-/// @throws ConfigError if a text of the study cannot be read, or names no cell
-[[nodiscard]] std::vector<Composed> composed_of(const StudyOptions& study, const std::vector<Cell>& cells);
-
-/// A row of the table that says what one row has more than another.
-struct Contrast {
-  std::string name;
-  std::string other;
-
-  [[nodiscard]] std::string text() const { return name + " vs " + other; }
-};
-
-/// @throws ConfigError if a text of the study is not `name vs name`
-[[nodiscard]] std::vector<Contrast> contrasts_of(const StudyOptions& study);
+/// @param source  who says so, for the message: `a cell`
+/// @throws ConfigError unless the text can be read so, with a name of letters, digits and `_.+-`
+[[nodiscard]] Named named(const std::string& text, std::string_view source);
 
 /// The cells in the order of their job numbers: cells outermost, seeds fastest.
 ///
 /// `settings` are those of the command line. One with several values is an axis; one for an axis of the study replaces
 /// its values; any other holds for all cells, before their own.
 ///
-/// @throws ConfigError if a combination cannot be read, a name is no plain word or there twice, a setting for all cells
-///         is one of a named cell's own, `skip` names what no cell sets, nothing is left, or there are more than 10 000
+/// @throws ConfigError if a combination cannot be read, a name is no plain word or there twice, an axis has a value
+///         twice, a setting for all cells is one of a named cell's own, `skip` names a key that no cell sets or a value
+///         that none can have, nothing is left, or there are more than 10 000
 [[nodiscard]] std::vector<Cell> expand(const StudyOptions& study, const std::vector<std::string>& settings);
 
 /// A text as a plain file name: characters other than letters, digits and `_.,=+-` become `_`, and a hash is appended

@@ -51,6 +51,19 @@ Comparison comparison(const Contender& contender, const Contender& base, const s
   return row;
 }
 
+/// The baseline at the contender's values of the axes that its name does not have; at the first values beside what has
+/// none of these.
+const Contender& baseline_beside(const Contender& contender, const std::vector<Contender>& contenders,
+                                 const std::string& baseline) {
+  std::vector<std::string> names;
+  for (const Contender& each : contenders) names.push_back(each.name());
+  for (const Ending& ending : endings_of(baseline, names))
+    if (contender.name().ends_with(ending)) return contender_named(contenders, baseline + ending, "sweep.baseline");
+  const auto first =
+      std::find_if(names.begin(), names.end(), [&](const auto& name) { return name.starts_with(baseline + ","); });
+  return contender_named(contenders, first == names.end() ? baseline : *first, "sweep.baseline");
+}
+
 Comparison contrasted(const Contrast& contrast, const std::vector<Contender>& contenders, const std::string& measure,
                       const std::vector<CellState>& states) {
   const Contender& contender = contender_named(contenders, contrast.name, "sweep.contrasts");
@@ -116,27 +129,31 @@ RunLock wait_for_lock(const fs::path& folder) {
 
 }  // namespace
 
-std::string baseline_of(const StudyOptions& study, const Plan& plan) {
-  const std::vector<Contender> contenders = contenders_of(plan);
-  for (const Contrast& contrast : plan.contrasts)
-    for (const std::string& name : {contrast.name, contrast.other})
-      (void)contender_named(contenders, name, "sweep.contrasts");
-  return study.baseline.empty() ? contenders.front().name()
-                                : contender_named(contenders, study.baseline, "sweep.baseline").name();
-}
-
-Results compare(const Plan& plan, const std::string& baseline, const std::vector<std::string>& measures) {
-  Results results{.plan = plan, .baseline = baseline, .measures = measures, .states = {}, .comparisons = {}};
+Results compare(const Plan& plan, const std::vector<std::string>& measures) {
+  Results results{.plan = plan, .measures = measures, .states = {}, .comparisons = {}};
   for (const PlannedCell& planned : plan.cells) results.states.push_back(state_of(plan.folder_of(planned)));
   const std::vector<Contender> contenders = contenders_of(plan);
-  const Contender& base = contender_named(contenders, baseline, "sweep.baseline");
-  for (const Contender& contender : contenders)
+  for (const Contender& contender : contenders) {
+    const Contender& base = baseline_beside(contender, contenders, plan.baseline);
     for (const std::string& measure : measures)
       results.comparisons.push_back(comparison(contender, base, measure, results.states));
+  }
   for (const Contrast& contrast : plan.contrasts)
     for (const std::string& measure : measures)
       results.comparisons.push_back(contrasted(contrast, contenders, measure, results.states));
   return results;
+}
+
+std::vector<std::string> unknown_measures(const Results& results) {
+  const bool any = std::any_of(results.states.begin(), results.states.end(),
+                               [](const CellState& state) { return state.result.has_value(); });
+  std::vector<std::string> unknown;
+  for (const std::string& measure : results.measures)
+    if (any && std::none_of(results.comparisons.begin(), results.comparisons.end(), [&](const Comparison& row) {
+          return row.measure == measure && (row.mean || row.difference);
+        }))
+      unknown.push_back(measure);
+  return unknown;
 }
 
 Table comparison_table(const std::vector<Comparison>& comparisons) {
@@ -174,10 +191,11 @@ Table cells_table(const Results& results) {
   return table;
 }
 
-std::string reading(const Plan& plan, const std::string& baseline) {
+std::string reading(const Plan& plan) {
   return str(
-      "mean and sd: over seeds. difference: mean over seeds of the cell less the baseline '", baseline,
-      "' at the same seed; what has no seeds, because nothing trains it, is the same beside each. p (t): two-sided "
+      "mean and sd: over seeds. difference: mean over seeds of the cell less the baseline '", plan.baseline,
+      "' at the same seed, and at the same values of axes that its name does not have; what has no seeds, because "
+      "nothing trains it, is the same beside each. p (t): two-sided "
       "paired t-test over seeds; p (sign): two-sided sign-flip permutation ",
       "test over seeds, exact up to 20, never below 2 / 2^seeds. detectable: the difference that the t-test ",
       "finds with probability 0.8 at level 0.05. No correction is made for several comparisons. seconds: wall ",
@@ -222,17 +240,16 @@ ordered_json results_json(const Results& results) {
                      {"unknown_costs", state.cost.unknown}});
   }
   return {{"name", results.plan.folder.filename().string()},
-          {"baseline", results.baseline},
+          {"baseline", results.plan.baseline},
           {"measures", results.measures},
-          {"reading", reading(results.plan, results.baseline)},
+          {"reading", reading(results.plan)},
           {"comparisons", comparisons},
           {"cells", cells}};
 }
 
-Results write_tables(FileOps& ops, const Plan& plan, const std::string& baseline,
-                     const std::vector<std::string>& measures) {
+Results write_tables(FileOps& ops, const Plan& plan, const std::vector<std::string>& measures) {
   const RunLock lock = wait_for_lock(plan.folder);
-  Results results = compare(plan, baseline, measures);
+  Results results = compare(plan, measures);
   const Table comparison = comparison_table(results.comparisons);
   const Table cells = cells_table(results);
   const std::string title = str("# Sweep ", plan.folder.filename().string(), "\n\n");
@@ -240,7 +257,7 @@ Results write_tables(FileOps& ops, const Plan& plan, const std::string& baseline
   write_file_atomically(ops, plan.folder / "cells.csv", cells.csv());
   write_file_atomically(ops, plan.folder / "table.json", results_json(results).dump(2) + "\n");
   write_file_atomically(ops, plan.folder / "table.md",
-                        str(title, comparison.markdown(), "\n", reading(plan, baseline), "\n\n", cells.markdown()));
+                        str(title, comparison.markdown(), "\n", reading(plan), "\n\n", cells.markdown()));
   return results;
 }
 

@@ -30,22 +30,20 @@ struct Comparison {
   std::optional<double> peak_mib;      ///< most of all cells
 };
 
-/// The baseline's name: the study's, or the first contender.
-/// @throws ConfigError if no contender has that name, or one that a contrast names; as `contenders_of`
-[[nodiscard]] std::string baseline_of(const StudyOptions& study, const Plan& plan);
-
 /// What a sweep found, as it was when the files of its cells were read.
 struct Results {
   const Plan& plan;  ///< outlives them
-  std::string baseline;
   std::vector<std::string> measures;
   std::vector<CellState> states;        ///< of the plan's cells
   std::vector<Comparison> comparisons;  ///< a row for each contender or contrast, and measure
 };
 
 /// Reads what the cells of a plan left, each file once, and compares.
-/// @throws DataError if a file is something else
-[[nodiscard]] Results compare(const Plan& plan, const std::string& baseline, const std::vector<std::string>& measures);
+/// @throws ConfigError as `contenders_of`
+[[nodiscard]] Results compare(const Plan& plan, const std::vector<std::string>& measures);
+
+/// Measures that no finished cell has, which may be spelled wrongly; none while nothing is finished.
+[[nodiscard]] std::vector<std::string> unknown_measures(const Results& results);
 
 /// One row for each contender or contrast, and measure.
 [[nodiscard]] Table comparison_table(const std::vector<Comparison>& comparisons);
@@ -54,7 +52,7 @@ struct Results {
 [[nodiscard]] Table cells_table(const Results& results);
 
 /// How the columns of `comparison_table` are to be read, in a few sentences.
-[[nodiscard]] std::string reading(const Plan& plan, const std::string& baseline);
+[[nodiscard]] std::string reading(const Plan& plan);
 
 /// All of it, numbers in full precision.
 [[nodiscard]] nlohmann::ordered_json results_json(const Results& results);
@@ -62,7 +60,6 @@ struct Results {
 /// Writes `table.md`, `table.csv`, `cells.csv` and `table.json` into the folder of the sweep. Drivers take turns, so
 /// that the last one's files hold what all have finished.
 /// @return what they hold
-Results write_tables(FileOps& ops, const Plan& plan, const std::string& baseline,
-                     const std::vector<std::string>& measures);
+Results write_tables(FileOps& ops, const Plan& plan, const std::vector<std::string>& measures);
 
 }  // namespace coterie::sweep

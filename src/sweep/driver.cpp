@@ -1,5 +1,8 @@
 #include "sweep/driver.h"
 
+#include <algorithm>
+#include <sstream>
+#include <string_view>
 #include <utility>
 
 #include "base/error.h"
@@ -14,6 +17,7 @@ namespace {
 
 constexpr int kLocked = static_cast<int>(Exit::locked);
 constexpr int kPreempted = static_cast<int>(Exit::preempted);
+constexpr int kSignalled = 128;  // less than the code of a command that a signal ended
 constexpr double kWait_s = 0.25;
 
 const char* name_of_phase(int phase) {
@@ -21,12 +25,35 @@ const char* name_of_phase(int phase) {
   return kNames[phase];
 }
 
-std::string last_line(const fs::path& log) {
+// The last line from `start` on that says `E`, as errors are logged, after whose end mpirun may have complained; else
+// the last of all.
+std::string last_error(const fs::path& log, std::uintmax_t start) {
   std::error_code ignored;
   if (!fs::exists(log, ignored)) return {};
-  std::string text = read_file(log);
-  text.erase(text.find_last_not_of("\n\r ") + 1);
-  return printable(text.substr(text.rfind('\n') + 1));
+  const std::string text = read_file(log);
+  std::istringstream lines(text.substr(std::min<std::size_t>(start, text.size())));
+  std::string last;
+  std::string error;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find_first_not_of("\r ") == std::string::npos) continue;
+    last = line;
+    if (line.find(" E ") == std::string_view("00:00:00").size()) error = line;
+  }
+  return printable(error.empty() ? last : error);
+}
+
+std::uintmax_t size_of(const fs::path& file) {
+  std::error_code error;
+  const std::uintmax_t size = fs::file_size(file, error);
+  return error ? 0 : size;
+}
+
+std::int64_t ends_of(const fs::path& folder) {
+  try {
+    return read_cost(folder).ends;
+  } catch (const Error&) {
+    return 0;  // the cell will say so when it is begun
+  }
 }
 
 bool lacks_corpus(const PlannedCell& planned) {
@@ -68,6 +95,7 @@ Driver::Driver(const Plan& plan, DriverTools tools) : plan_(plan), tools_(std::m
       ++done_;
     else
       pending_.push_back(i);
+    ends_before_.push_back(ends_of(folder_of(i)));
   }
 }
 
@@ -95,7 +123,7 @@ void Driver::start_what_fits() {
       continue;
     }
     // In their order: a large cell is not passed over for ever by small ones behind it.
-    full = full || (!running_.empty() && used_cores_ + cores_of(cell) > tools_.cores);
+    full = full || (!running_.empty() && used_cores() + cores_of(cell) > tools_.cores);
     if (full || !begin(cell)) left.push_back(cell);
   }
   pending_ = std::move(left);
@@ -107,6 +135,15 @@ void Driver::start_what_fits() {
 }
 
 bool Driver::begin(std::size_t cell) {
+  try {
+    return begin_what_may_fail(cell);
+  } catch (const Error& error) {
+    fail(cell, static_cast<int>(error.code()), error.what());
+    return true;
+  }
+}
+
+bool Driver::begin_what_may_fail(std::size_t cell) {
   const PlannedCell& planned = plan_.cells[cell];
   const fs::path folder = folder_of(cell);
   Work work{.cell = cell, .phase = phase_after_build(planned), .lock = {}, .corpus_lock = {}, .attempts = {}};
@@ -122,17 +159,27 @@ bool Driver::begin(std::size_t cell) {
   // Whoever held a lock a moment ago may have done the work. The run itself is held where one was started by hand, or
   // is still saving because its driver has just died.
   if (is_finished(folder) || !lock_owner(folder).empty()) return false;
+  if (failed_elsewhere(cell)) return true;
   if (lacks_corpus(planned)) work.phase = Phase::build;
   write_plan(*tools_.ops, folder, planned);
   work.attempts = std::make_unique<Attempts>(tools_.ops, folder);
-  used_cores_ += cores_of(cell);
   log::info(str("sweep: ", planned.cell.folder, " starts on ", planned.ranks, planned.ranks == 1 ? " rank" : " ranks",
                 " (", (folder / "log.txt").string(), ")"));
   start_phase(std::move(work));
   return true;
 }
 
+// Whether another driver saw the cell fail since this one began.
+bool Driver::failed_elsewhere(std::size_t cell) {
+  const Cost cost = read_cost(folder_of(cell));
+  const auto code = static_cast<int>(cost.last_code);
+  if (cost.open || cost.ends <= ends_before_[cell] || code == 0 || code == kLocked || code == kPreempted) return false;
+  fail(cell, code, last_error(folder_of(cell) / "log.txt", 0));
+  return true;
+}
+
 void Driver::start_phase(Work work) {
+  work.log_start = size_of(folder_of(work.cell) / "log.txt");
   work.attempts->started(name_of_phase(static_cast<int>(work.phase)));
   const int id = tools_.processes.start(command_of(work));
   running_.emplace(id, std::move(work));
@@ -170,19 +217,28 @@ Command Driver::command_of(const Work& work) const {
 void Driver::on_end(const Ended& ended) {
   auto node = running_.extract(ended.id);
   if (node.empty()) return;
-  Work work = std::move(node.mapped());
+  const std::size_t cell = node.mapped().cell;
+  try {
+    settle(std::move(node.mapped()), ended);
+  } catch (const Error& error) {
+    fail(cell, static_cast<int>(error.code()), error.what());
+  }
+}
+
+void Driver::settle(Work work, const Ended& ended) {
   // A command that knows no USR1 dies of it; it was interrupted all the same.
   const int code = outcome_.stopped && ended.code != 0 ? kPreempted : ended.code;
   Ended seen = ended;
   seen.code = code;
   work.attempts->ended(name_of_phase(static_cast<int>(work.phase)), seen);
   if (code == 0 && !(outcome_.stopped && work.phase != Phase::evaluate)) return go_on(std::move(work));
-  used_cores_ -= cores_of(work.cell);
   if (outcome_.stopped) return;
-  if (code == kLocked || code == kPreempted)
+  if (code == kLocked || code == kPreempted) {
     pending_.push_back(work.cell);
-  else
-    fail(work, code);
+    return;
+  }
+  const std::string said = last_error(folder_of(work.cell) / "log.txt", work.log_start);
+  fail(work.cell, code, code > kSignalled ? str("ended by signal ", code - kSignalled, "; ", said) : said);
 }
 
 void Driver::go_on(Work work) {
@@ -195,22 +251,29 @@ void Driver::go_on(Work work) {
 void Driver::finish(const Work& work) {
   const fs::path folder = folder_of(work.cell);
   const Cost cost = write_result(*tools_.ops, folder);
-  used_cores_ -= cores_of(work.cell);
   ++done_;
   log::info(str("sweep: ", plan_.cells[work.cell].cell.folder, " finished after ", duration_text(cost.seconds), ", ",
                 duration_text(cost.core_seconds), " on one core, ", decimal(cost.peak_mib, 0), " MiB; ", done_, " of ",
                 plan_.cells.size(), " cells done"));
+  tools_.on_cell_end();
 }
 
-void Driver::fail(const Work& work, int code) {
-  const fs::path log_file = folder_of(work.cell) / "log.txt";
-  outcome_.failed.push_back({plan_.cells[work.cell].cell.folder, code, last_line(log_file)});
-  log::warn(str("sweep: ", plan_.cells[work.cell].cell.folder, " failed with exit code ", code, ": ",
-                outcome_.failed.back().text, " (", log_file.string(), ")"));
+void Driver::fail(std::size_t cell, int code, const std::string& text) {
+  const std::string& folder = plan_.cells[cell].cell.folder;
+  outcome_.failed.push_back({folder, code, text});
+  log::warn(str("sweep: ", folder, " failed with exit code ", code, ": ", text, " (",
+                (folder_of(cell) / "log.txt").string(), ")"));
+  tools_.on_cell_end();
 }
 
 Driver::Phase Driver::phase_after_build(const PlannedCell& planned) {
   return planned.references.empty() ? Phase::train : Phase::evaluate;
+}
+
+std::int64_t Driver::used_cores() const {
+  std::int64_t cores = 0;
+  for (const auto& [id, work] : running_) cores += cores_of(work.cell);
+  return cores;
 }
 
 std::int64_t Driver::cores_of(std::size_t cell) const {

@@ -11,6 +11,7 @@
 #include "base/run_lock.h"
 #include "sweep/cell_files.h"
 #include "sweep/processes.h"
+#include "sweep/rows.h"
 
 namespace coterie::sweep {
 
@@ -20,6 +21,7 @@ struct Plan {
   std::vector<PlannedCell> cells;
   std::vector<Composed> composed = {};               ///< rows of the table
   std::vector<Contrast> contrasts = {};              ///< likewise
+  std::string baseline = {};                         ///< a row, or the beginning of the names of several
   std::map<std::string, std::string> defaults = {};  ///< of every key of a run
 
   [[nodiscard]] fs::path folder_of(const PlannedCell& planned) const { return folder / planned.cell.folder; }
@@ -29,7 +31,7 @@ struct Plan {
 struct FailedCell {
   std::string folder;
   int code = 0;      ///< exit code of the command that failed
-  std::string text;  ///< the last line that it printed
+  std::string text;  ///< the last error that it logged, or the last line that it printed
 };
 
 /// How a driver ended.
@@ -40,11 +42,12 @@ struct DriverOutcome {
 
 /// What a driver works with.
 struct DriverTools {
-  std::string program;             ///< this binary
-  std::int64_t cores = 1;          ///< that cells may share
-  Processes& processes;            ///< outlives the driver
-  std::shared_ptr<FileOps> ops;    ///< of everything durable
-  std::function<bool()> stopping;  ///< whether to stop; asked between commands, several times a second
+  std::string program;                        ///< this binary
+  std::int64_t cores = 1;                     ///< that cells may share
+  Processes& processes;                       ///< outlives the driver
+  std::shared_ptr<FileOps> ops;               ///< of everything durable
+  std::function<bool()> stopping;             ///< whether to stop; asked between commands, several times a second
+  std::function<void()> on_cell_end = [] {};  ///< called after each cell that finished or failed
 };
 
 /// Checks that the cells that were begun earlier are those of the plan, and that no two build one corpus in two ways.
@@ -55,8 +58,9 @@ void check_plan(const Plan& plan);
 /// measures references, evaluates, and writes its result.
 ///
 /// Safe against being killed anywhere, and beside other drivers of the same sweep: a cell belongs to whoever holds its
-/// lock, what is finished is never begun again, and what was interrupted continues from its last checkpoint. A driver
-/// ends when every cell of the plan has ended, those of other drivers included.
+/// lock, what is finished is never begun again, what was interrupted continues from its last checkpoint, and what has
+/// failed since this driver began is not tried again. A cell whose files cannot be read or written has failed, and
+/// stops no other. A driver ends when every cell of the plan has ended, those of other drivers included.
 class Driver {
  public:
   Driver(const Plan& plan, DriverTools tools);
@@ -72,18 +76,23 @@ class Driver {
     std::unique_ptr<RunLock> lock;
     std::unique_ptr<RunLock> corpus_lock;  // while its corpus is built
     std::unique_ptr<Attempts> attempts;
+    std::uintmax_t log_start = 0;  // where the running command's lines begin
   };
 
   void start_what_fits();
   /// @return false if somebody else has the cell, or its corpus
   bool begin(std::size_t cell);
+  bool begin_what_may_fail(std::size_t cell);
+  bool failed_elsewhere(std::size_t cell);
   void start_phase(Work work);
   void on_end(const Ended& ended);
+  void settle(Work work, const Ended& ended);
   void go_on(Work work);
   void finish(const Work& work);
-  void fail(const Work& work, int code);
+  void fail(std::size_t cell, int code, const std::string& text);
   [[nodiscard]] static Phase phase_after_build(const PlannedCell& planned);
   [[nodiscard]] std::int64_t cores_of(std::size_t cell) const;
+  [[nodiscard]] std::int64_t used_cores() const;
   [[nodiscard]] Command command_of(const Work& work) const;
   [[nodiscard]] fs::path folder_of(std::size_t cell) const { return plan_.folder_of(plan_.cells[cell]); }
 
@@ -91,7 +100,7 @@ class Driver {
   const DriverTools tools_;
   std::vector<std::size_t> pending_;
   std::map<int, Work> running_;
-  std::int64_t used_cores_ = 0;
+  std::vector<std::int64_t> ends_before_;  // of each cell: commands that ended before this driver began
   std::size_t done_ = 0;
   bool waiting_for_others_ = false;
   DriverOutcome outcome_;

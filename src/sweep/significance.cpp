@@ -26,6 +26,60 @@ double t_quantile(double tail, int freedom) {
   return high;
 }
 
+/// How often a two-sided t-test at level 0.05 finds a mean that is `shift` standard errors from 0: both tails of the
+/// noncentral t distribution, P(|Z + shift| > bound S) integrated over S = sqrt(chi^2 / freedom) by Simpson's rule.
+class TestPower {
+ public:
+  explicit TestPower(int freedom) {
+    constexpr int kSteps = 400;
+    const double bound = t_quantile(0.025, freedom);
+    const double half = freedom / 2.0;
+    // S has mean 1 and a deviation of about 1 / sqrt(2 freedom), at most.
+    const double reach = 12 / std::sqrt(2.0 * freedom);
+    const double low = std::max(0.0, 1 - reach);
+    const double step = (1 + reach - low) / kSteps;
+    // The density of S is factor (s e^((1 - s^2) / 2))^(freedom - 1) e^(-s^2 / 2), of which nothing overflows.
+    const double factor = 2 * std::exp(half * std::log(half) - std::lgamma(half) - (freedom - 1) / 2.0);
+    for (int i = 0; i <= kSteps; ++i) {
+      const double s = low + i * step;
+      const double simpson = i == 0 || i == kSteps ? 1 : i % 2 == 1 ? 4 : 2;
+      const double density = factor * std::pow(s * std::exp((1 - s * s) / 2), freedom - 1) * std::exp(-s * s / 2);
+      nodes_.push_back({bound * s, simpson * step / 3 * density});
+    }
+  }
+
+  double operator()(double shift) const {
+    double sum = 0.0;
+    for (const Node& node : nodes_) sum += node.weight * (normal(shift - node.bound) + normal(-shift - node.bound));
+    return sum;
+  }
+
+ private:
+  /// What Z + shift must exceed, and the share of samples for which it must.
+  struct Node {
+    double bound;
+    double weight;
+  };
+
+  /// P(Z < x).
+  static double normal(double x) { return std::erfc(-x / std::numbers::sqrt2) / 2; }
+
+  std::vector<Node> nodes_;
+};
+
+/// The number of standard errors that the test finds with probability 0.8, by bisection.
+double detectable_shift(int freedom) {
+  const TestPower power(freedom);
+  double low = 0.0;
+  double high = 1.0;
+  while (power(high) < 0.8) high *= 2;
+  for (int i = 0; i < 40; ++i) {
+    const double middle = (low + high) / 2;
+    (power(middle) < 0.8 ? low : high) = middle;
+  }
+  return high;
+}
+
 double sum_with_signs(std::span<const double> values, std::uint64_t signs) {
   double sum = 0.0;
   for (std::size_t i = 0; i < values.size(); ++i) sum += (signs >> i & 1) != 0 ? -values[i] : values[i];
@@ -95,8 +149,7 @@ std::optional<double> detectable(std::span<const double> differences) {
   const auto deviation = deviation_of(differences);
   if (!deviation) return std::nullopt;
   const int freedom = static_cast<int>(differences.size()) - 1;
-  return (t_quantile(0.025, freedom) + t_quantile(0.2, freedom)) * *deviation /
-         std::sqrt(static_cast<double>(differences.size()));
+  return detectable_shift(freedom) * *deviation / std::sqrt(static_cast<double>(differences.size()));
 }
 
 }  // namespace coterie::sweep

@@ -59,7 +59,7 @@ munged --foreground --force --key-file="$folder/munge/key" --socket="$folder/mun
 pids+=($!)
 wait_for 10 test -S "$folder/munge/socket" || fail 'munged does not start'
 
-# cred_expire is how long a requeued job waits; by default two minutes.
+# cred_expire is how long a requeued job waits; by default two minutes. Two CPUs, however many there are.
 cat >"$folder/etc/slurm.conf" <<END
 ClusterName=coterie
 SlurmctldHost=$host(127.0.0.1)
@@ -83,12 +83,13 @@ ReturnToService=2
 SlurmctldPidFile=$folder/slurmctld.pid
 SlurmdPidFile=$folder/slurmd.pid
 StateSaveLocation=$folder/state
+SlurmdParameters=config_overrides
 SlurmdSpoolDir=$folder/spool
 SlurmctldLogFile=$folder/log/slurmctld.log
 SlurmdLogFile=$folder/log/slurmd.log
 KillWait=10
 JobRequeue=1
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) State=UNKNOWN
+NodeName=$host NodeAddr=127.0.0.1 CPUs=2 State=UNKNOWN
 PartitionName=debug Nodes=$host Default=YES MaxTime=INFINITE State=UP OverSubscribe=NO
 END
 export SLURM_CONF="$folder/etc/slurm.conf"

@@ -26,22 +26,43 @@ wait_for() {
   return 1
 }
 
-said=$("$binary" sweep "${arguments[@]}") || fail 'the sweep was not submitted'
-job=${said##* }
-[[ "$job" =~ ^[0-9]+$ ]] || fail "no job number in '$said'"
+# job_of SWEEP-ARGUMENTS...: submits a sweep, prints the number of its job
+job_of() {
+  local said
+  said=$("$binary" sweep "$@") || return
+  grep -oP '^submitted job \K[0-9]+' <<<"$said"
+}
+
+# wait_for_end JOB
+wait_for_end() {
+  # shellcheck disable=SC2016  # expanded by the inner shell
+  wait_for 300 bash -c '[ -z "$(squeue -h -j "$1" -o %T)" ]' bash "$1"
+}
+
+job=$(job_of "${arguments[@]}") || fail 'the sweep was not submitted'
 
 # Once it has made a step.
 wait_for 120 grep -q '"loss"' "$preempted/metrics.jsonl" || fail 'the cell that is to be preempted does not start'
 [ ! -e "$preempted/eval.json" ] || fail 'the cell ended before it could be preempted'
 # It may complain of the batch step and still deliver: what follows shows whether it did.
 scancel --batch --signal=USR1 "${job}_1" || true
-# shellcheck disable=SC2016  # expanded by the inner shell
-wait_for 300 bash -c '[ -z "$(squeue -h -j "$1" -o %T)" ]' bash "$job" || fail 'the array does not end'
+wait_for_end "$job" || fail 'the array does not end'
 
 grep -q 'requeueing' "coterie-sweep-${job}_1.log" || fail 'the preempted task was not requeued'
 grep -q 'start 1' "coterie-sweep-${job}_1.log" || fail 'the preempted task did not come back'
 grep -q 'continuing at step' "$preempted/log.txt" || fail 'the preempted cell began anew'
 # Slurm may deliver the signal once more, to the task that came back; to no other task.
 [ "$(grep -l 'requeueing' coterie-sweep-"${job}"_*.log)" = "coterie-sweep-${job}_1.log" ] || fail 'others were requeued'
-said=$("$binary" sweep "${arguments[@]}") || fail 'the second submission'
-[ "$said" = 'every cell is finished' ] || fail "a finished sweep was submitted again: $said"
+table=$("$binary" sweep "${arguments[@]}") || fail 'the sweep after its end'
+[ "$(grep -c '^optim.lr=.*all.average_precision' <<<"$table")" -eq 4 ] || fail "a finished sweep shows no table, but: $table"
+
+# A cell of two ranks, in an allocation of two tasks, and one that fails: only that one is submitted again.
+wide=(run.toml ranks=2 model.checkpoint=hf,missing sweep.name=wide train.steps=4 eval.untouched=false
+  "batch_script=$COTERIE_SOURCE_DIR/launch/slurm/sweep.sbatch" launcher=slurm)
+job=$(job_of "${wide[@]}") || fail 'the sweep of two ranks was not submitted'
+wait_for_end "$job" || fail 'the array of two ranks does not end'
+said=$("$binary" sweep "${wide[@]}" --status)
+grep -q 'checkpoint=hf .* 2  finished' <<<"$said" || fail "the cell of two ranks did not finish: $said"
+grep -q 'checkpoint=missing .* failed (exit code 64)' <<<"$said" || fail "the cell without a model did not fail: $said"
+said=$("$binary" sweep "${wide[@]}") || fail 'the second submission'
+[[ "$said" == *' of 1 cell;'* ]] || fail "a finished cell was submitted again: $said"

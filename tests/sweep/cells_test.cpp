@@ -94,6 +94,8 @@ TEST(Cells, what_cannot_be_read_is_refused_with_its_text) {
   EXPECT_THAT(refusal({.cells = {"a/b: x=1"}}), HasSubstr("plain name"));
   EXPECT_THAT(refusal({.cells = {"a: x=1", "a: x=2"}}), HasSubstr("got 'a' twice"));
   EXPECT_THAT(refusal({.grid = {"a=1,2"}, .skip = {"b=1"}}), HasSubstr("keys that the sweep sets, got 'b'"));
+  EXPECT_THAT(refusal({.grid = {"a=1,2"}, .skip = {"a=3"}}), HasSubstr("values that cells have, 1 | 2, got '3' for a"));
+  EXPECT_THAT(refusal({.grid = {"a=1,1"}}), HasSubstr("must list each value once"));
   EXPECT_THAT(refusal({.grid = {"a=1,2"}, .skip = {"a=1,2"}}), HasSubstr("none is left"));
   EXPECT_THAT(refusal({.grid = {"a=1,2"}, .skip = {""}}), HasSubstr("an empty one"));
 }
@@ -102,6 +104,11 @@ TEST(Cells, what_cannot_be_read_is_refused_with_its_text) {
 TEST(Cells, a_setting_for_all_that_a_named_cell_sets_is_refused) {
   EXPECT_THAT(refusal({.cells = {"dense: experts=none"}}, {"experts=domain"}),
               HasSubstr("experts must be left to the cell 'dense'"));
+}
+
+// An argument may take away the very values that the study skips.
+TEST(Cells, may_skip_a_value_that_an_argument_took_away) {
+  EXPECT_EQ(expand({.grid = {"a=1,2"}, .skip = {"a=2"}}, {"a=1"}).size(), 1U);
 }
 
 TEST(Cells, more_than_can_be_meant_are_refused) {
@@ -120,38 +127,6 @@ TEST(PlainName, keeps_what_is_plain_and_tells_the_rest_apart) {
   EXPECT_NE(plain_name(".."), "..");
   EXPECT_NE(plain_name(std::string(300, 'a')), plain_name(std::string(301, 'a')));
   EXPECT_LE(plain_name(std::string(300, 'a')).size(), 140U);
-}
-
-TEST(Cells, can_make_a_row_together) {
-  const StudyOptions study = {.grid = {"seed=0,1"}, .cells = {"a: k=1", "b: k=2"}, .composed = {"both: x=a y=b"}};
-  const auto cells = expand(study, {});
-
-  const auto composed = composed_of(study, cells);
-
-  ASSERT_EQ(composed.size(), 1U);
-  EXPECT_EQ(composed[0].name, "both");
-  ASSERT_EQ(composed[0].parts.size(), 2U);
-  EXPECT_EQ(composed[0].parts[1].text(), "y=b");
-  const auto refusal_of = [&](const std::string& text) {
-    try {
-      (void)composed_of({.composed = {text}}, cells);
-    } catch (const ConfigError& error) {
-      return std::string(error.what());
-    }
-    return std::string("not refused");
-  };
-  EXPECT_THAT(refusal_of("both: x=a y=c"), HasSubstr("must name cells, got 'c'"));
-  EXPECT_THAT(refusal_of("both:"), HasSubstr("must name a cell for each domain"));
-  EXPECT_THAT(refusal_of("x=a y=b"), HasSubstr("sweep.composed must be 'name: key=value ...'"));
-}
-
-TEST(Cells, are_contrasted_by_their_names) {
-  const auto contrasts = contrasts_of({.contrasts = {"a,k=1 vs b,k=1"}});
-
-  ASSERT_EQ(contrasts.size(), 1U);
-  EXPECT_EQ(contrasts[0].name, "a,k=1");
-  EXPECT_EQ(contrasts[0].other, "b,k=1");
-  EXPECT_THROW((void)contrasts_of({.contrasts = {"a - b"}}), ConfigError);
 }
 
 }  // namespace

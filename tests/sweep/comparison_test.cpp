@@ -26,7 +26,7 @@ class ComparisonTest : public SweepTest {
     std::ofstream(folder(cell) / "eval.json") << eval;
     write_result(*ops, folder(cell));
   }
-  [[nodiscard]] std::vector<Comparison> rows() const { return compare(plan_, "a", {"all.roc_auc"}).comparisons; }
+  [[nodiscard]] std::vector<Comparison> rows() const { return compare(plan_, {"all.roc_auc"}).comparisons; }
 };
 
 TEST_F(ComparisonTest, pairs_seeds_with_those_of_the_baseline) {
@@ -75,13 +75,13 @@ TEST_F(ComparisonTest, of_nothing_is_a_table_of_dashes) {
 TEST_F(ComparisonTest, a_measure_that_a_cell_lacks_is_none) {
   finish(0, 0.5, 1, 1);
 
-  EXPECT_FALSE(compare(plan_, "a", {"cisi.roc_auc"}).comparisons[0].mean.has_value());
+  EXPECT_FALSE(compare(plan_, {"cisi.roc_auc"}).comparisons[0].mean.has_value());
 }
 
 TEST_F(ComparisonTest, the_files_hold_the_table_the_cells_and_how_to_read_them) {
   finish(0, 0.5, 1.25, 10);
 
-  write_tables(*test::unsynced_file_ops(), plan_, "a", {"all.roc_auc"});
+  write_tables(*test::unsynced_file_ops(), plan_, {"all.roc_auc"});
 
   EXPECT_THAT(read_file(plan_.folder / "table.md"), HasSubstr("two-sided paired t-test"));
   EXPECT_THAT(read_file(plan_.folder / "table.csv"), HasSubstr("a,all.roc_auc,1 of 2,0.5000,-,-"));
@@ -96,11 +96,11 @@ TEST_F(ComparisonTest, the_files_hold_the_table_the_cells_and_how_to_read_them) 
 // Whatever was torn is made anew from the cells' own results.
 TEST_F(ComparisonTest, a_damaged_table_is_replaced) {
   finish(0, 0.5, 1, 1);
-  write_tables(*test::unsynced_file_ops(), plan_, "a", {"all.roc_auc"});
+  write_tables(*test::unsynced_file_ops(), plan_, {"all.roc_auc"});
   const std::string whole = read_file(plan_.folder / "table.json");
   fs::resize_file(plan_.folder / "table.json", whole.size() / 2);
 
-  write_tables(*test::unsynced_file_ops(), plan_, "a", {"all.roc_auc"});
+  write_tables(*test::unsynced_file_ops(), plan_, {"all.roc_auc"});
 
   EXPECT_EQ(read_file(plan_.folder / "table.json"), whole);
 }
@@ -118,9 +118,7 @@ class ComposedTest : public ComparisonTest {
     finish(cell, {{"trained", {{"all", {{"ap", (x + y) / 2}}}, {"x", {{"ap", x}}}, {"y", {{"ap", y}}}}}}, seconds,
            10 * seconds);
   }
-  [[nodiscard]] Comparison row(const std::string& measure) const {
-    return compare(plan_, "a", {measure}).comparisons.at(2);
-  }
+  [[nodiscard]] Comparison row(const std::string& measure) const { return compare(plan_, {measure}).comparisons.at(2); }
 };
 
 TEST_F(ComposedTest, has_each_domains_measure_of_its_cell_at_the_same_seed) {
@@ -150,11 +148,10 @@ TEST_F(ComposedTest, costs_what_all_of_its_cells_do) {
   EXPECT_EQ(row("x.ap").seconds, 11.0);
   EXPECT_EQ(row("x.ap").core_seconds, 22.0);
   EXPECT_EQ(row("x.ap").peak_mib, 100.0);
-  EXPECT_THAT(reading(plan_, "a"), HasSubstr("both: x of a, y of b at the same seed"));
+  EXPECT_THAT(reading(plan_), HasSubstr("both: x of a, y of b at the same seed"));
 }
 
-TEST_F(ComposedTest, may_be_the_baseline_and_has_a_name_of_its_own) {
-  EXPECT_EQ(baseline_of({.baseline = "both"}, plan_), "both");
+TEST_F(ComposedTest, has_a_name_of_its_own) {
   plan_.composed[0].name = "b";
   EXPECT_THROW((void)contenders_of(plan_), ConfigError);
 }
@@ -206,14 +203,16 @@ TEST_F(ReferencesTest, are_rows_that_are_the_same_beside_every_seed) {
 TEST_F(ReferencesTest, have_their_cost_in_their_cell) {
   EXPECT_FALSE(rows()[2].seconds.has_value());
 
-  write_tables(*test::unsynced_file_ops(), plan_, "a", {"all.roc_auc"});
+  write_tables(*test::unsynced_file_ops(), plan_, {"all.roc_auc"});
 
   EXPECT_THAT(read_file(plan_.folder / "cells.csv"), HasSubstr("4,references,-,1,finished,-,-,7.0,14.0,9,1\n"));
   EXPECT_THAT(read_file(plan_.folder / "table.md"), HasSubstr("bm25: k1 = 0.9, b = 0.4."));
 }
 
 TEST_F(ReferencesTest, may_be_the_baseline) {
-  const auto all = compare(plan_, "untouched", {"all.roc_auc"}).comparisons;
+  plan_.baseline = "untouched";
+
+  const auto all = rows();
 
   EXPECT_EQ(all[0].difference, 0.5625 - 0.25);
   EXPECT_TRUE(all[0].p_t.has_value());
@@ -240,21 +239,44 @@ TEST_F(ReferencesTest, have_names_that_no_cell_has) {
   EXPECT_THROW((void)contenders_of(plan_), ConfigError);
 }
 
-TEST_F(ComparisonTest, the_baseline_is_the_named_one_or_the_first) {
-  add_references();
-
-  EXPECT_EQ(baseline_of({}, plan_), "a");
-  EXPECT_EQ(baseline_of({.baseline = "b"}, plan_), "b");
-  EXPECT_EQ(baseline_of({.baseline = "bm25"}, plan_), "bm25");
-  plan_.contrasts = {{"a", "x"}};
-  EXPECT_THROW((void)baseline_of({}, plan_), ConfigError);
-  plan_.contrasts = {};
-  try {
-    (void)baseline_of({.baseline = "c"}, plan_);
-    FAIL() << "not refused";
-  } catch (const ConfigError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("must be one of a | b | untouched | bm25, got 'c'"));
+// As where the command line gives a further axis: the study's name of the baseline stands for one at each value.
+TEST_F(ComparisonTest, each_is_compared_with_the_baseline_of_its_own_values) {
+  for (std::size_t cell = 0; cell < 4; ++cell) {
+    Cell& each = plan_.cells[cell].cell;
+    each.name = str(each.name, ",lr=", each.seed);
+    each.seed.clear();
   }
+  const double values[] = {0.5, 0.25, 0.625, 0.75};
+  for (std::size_t cell = 0; cell < 4; ++cell) finish(cell, values[cell], 1, 1);
+
+  const auto all = rows();
+
+  EXPECT_FALSE(all[0].difference.has_value());
+  EXPECT_FALSE(all[1].difference.has_value());
+  EXPECT_EQ(all[2].difference, 0.125);
+  EXPECT_EQ(all[3].difference, 0.5);
+}
+
+TEST_F(ComparisonTest, a_measure_that_no_finished_cell_has_is_named) {
+  EXPECT_THAT(unknown_measures(compare(plan_, {"all.roc_auk"})), testing::IsEmpty());
+
+  finish(0, 0.5, 1, 1);
+
+  EXPECT_THAT(unknown_measures(compare(plan_, {"all.roc_auk", "all.roc_auc"})), testing::ElementsAre("all.roc_auk"));
+}
+
+// One damaged file must not hide what the other cells found.
+TEST_F(ComparisonTest, a_cell_with_a_damaged_file_has_failed) {
+  finish(0, 0.5, 1, 1);
+  finish(1, 0.5, 1, 1);
+  std::ofstream(folder(1) / "result.json") << "[]";
+
+  const Results results = compare(plan_, {"all.roc_auc"});
+
+  EXPECT_EQ(results.states[0].stage, Stage::finished);
+  EXPECT_EQ(results.states[1].stage, Stage::failed);
+  EXPECT_THAT(results.states[1].note, HasSubstr("result.json"));
+  EXPECT_EQ(results.comparisons[0].seeds, 1);
 }
 
 }  // namespace

@@ -160,6 +160,67 @@ TEST_F(DriverTest, asked_to_stop_it_lets_the_cells_save_and_begins_no_other) {
   EXPECT_EQ(stage(0), Stage::finished);
 }
 
+TEST_F(DriverTest, a_cell_whose_files_are_damaged_fails_alone) {
+  fs::create_directories(plan_.folder);
+  std::ofstream(folder(0)) << "in its way";
+  fs::create_directories(folder(1));
+  std::ofstream(folder(1) / "attempts.jsonl") << "[]\n";
+
+  const DriverOutcome outcome = drive();
+
+  ASSERT_EQ(outcome.failed.size(), 2U);
+  EXPECT_EQ(outcome.failed[0].folder, "a,seed=0");
+  EXPECT_EQ(outcome.failed[0].code, static_cast<int>(Exit::io));
+  EXPECT_EQ(outcome.failed[1].folder, "a,seed=1");
+  EXPECT_EQ(outcome.failed[1].code, static_cast<int>(Exit::data));
+  EXPECT_EQ(stage(2), Stage::finished);
+  EXPECT_EQ(stage(3), Stage::finished);
+}
+
+// An error of an earlier attempt may have been mended since.
+TEST_F(DriverTest, a_failure_is_told_by_what_its_own_command_said) {
+  fs::create_directories(folder(0));
+  std::ofstream(folder(0) / "log.txt") << "10:00:00 E an old error\n";
+  stand_ins_.codes[{"a,seed=0", "train"}] = {137};
+
+  const DriverOutcome outcome = drive();
+
+  ASSERT_EQ(outcome.failed.size(), 1U);
+  EXPECT_EQ(outcome.failed[0].text, "ended by signal 9; the last words of train");
+}
+
+TEST_F(DriverTest, what_another_driver_saw_fail_is_not_run_again) {
+  DriverTools beside = tools();
+  bool written = false;
+  beside.stopping = [&] {
+    if (std::exchange(written, true)) return false;
+    fs::create_directories(folder(0));
+    std::ofstream(folder(0) / "log.txt") << "10:00:00 E the loss must be finite\nmpirun says more\n";
+    Attempts attempts(test::unsynced_file_ops(), folder(0));
+    attempts.started("train");
+    attempts.ended("train", {.code = 78});
+    return false;
+  };
+
+  const DriverOutcome outcome = Driver(plan_, beside).run();
+
+  ASSERT_EQ(outcome.failed.size(), 1U);
+  EXPECT_EQ(outcome.failed[0].code, 78);
+  EXPECT_EQ(outcome.failed[0].text, "10:00:00 E the loss must be finite");
+  EXPECT_EQ(std::count(stand_ins_.started.begin(), stand_ins_.started.end(), "train a,seed=0"), 0);
+}
+
+TEST_F(DriverTest, says_whenever_a_cell_has_ended) {
+  stand_ins_.codes[{"a,seed=1", "train"}] = {78};
+  int ends = 0;
+  DriverTools counting = tools();
+  counting.on_cell_end = [&] { ++ends; };
+
+  (void)Driver(plan_, counting).run();
+
+  EXPECT_EQ(ends, 4);
+}
+
 TEST_F(DriverTest, cells_of_several_ranks_run_under_mpirun) {
   plan_.cells.resize(1);
   plan_.cells[0].ranks = 2;
@@ -277,7 +338,7 @@ bool drive_until(const Plan& plan, const DriverTools& tools) {
   const pid_t child = ::fork();
   if (child == 0) {
     (void)Driver(plan, tools).run();
-    write_tables(*tools.ops, plan, "a", {"all.roc_auc"});
+    write_tables(*tools.ops, plan, {"all.roc_auc"});
     ::_exit(0);
   }
   int status = 0;

@@ -86,6 +86,7 @@ class SweepTest : public testing::Test {
  protected:
   SweepTest() {
     plan_.folder = temporary_.path() / "sweep";
+    plan_.baseline = "a";
     for (const char* name : {"a", "b"})
       for (const char* seed : {"0", "1"}) {
         PlannedCell planned;
