@@ -23,9 +23,20 @@ struct LearningRates {
   double encoder = 0.0;
   double temperature = 0.0;
   double head = 0.0;
+  double gate = 0.0;
 
   [[nodiscard]] double of(Rate rate) const {
-    return rate == Rate::temperature ? temperature : rate == Rate::head ? head : encoder;
+    switch (rate) {
+      case Rate::temperature:
+        return temperature;
+      case Rate::head:
+        return head;
+      case Rate::gate:
+        return gate;
+      case Rate::encoder:
+        break;
+    }
+    return encoder;
   }
 };
 

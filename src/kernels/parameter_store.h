@@ -20,7 +20,7 @@ enum class Sharing : std::uint8_t {
 enum class Decay : std::uint8_t { yes, no };
 
 /// Which learning rate a parameter follows.
-enum class Rate : std::uint8_t { encoder, temperature, head };
+enum class Rate : std::uint8_t { encoder, temperature, head, gate };
 
 /// What the reducer and the optimizer must know of a parameter. Parameters of one kind share one flat buffer.
 struct ParameterKind {

@@ -63,6 +63,14 @@ void add_head(std::vector<TensorSpec>& tensors, const ModelSpec& spec, const Exp
 
 bool is_head(const std::string& name) { return name.starts_with("head."); }
 
+// The gate of a layer's router; the head's has the head's rate.
+bool is_gate(const std::string& name) { return name.ends_with(".router.weight"); }
+
+kernels::Rate rate_of(const std::string& name) {
+  if (is_head(name)) return kernels::Rate::head;
+  return is_gate(name) ? kernels::Rate::gate : kernels::Rate::encoder;
+}
+
 bool decays(const std::string& name) { return !name.ends_with(".bias") && name.find("LayerNorm") == std::string::npos; }
 
 }  // namespace
@@ -130,8 +138,9 @@ Weights extend_weights(Weights dense, const ModelSpec& spec, std::int64_t cls, R
   return dense;
 }
 
-std::vector<std::string> not_preserving(const ModelSpec& spec, double copy_noise) {
+std::vector<std::string> not_preserving(const ModelSpec& spec, double copy_noise, bool added_tokens) {
   std::vector<std::string> reasons;
+  if (added_tokens) reasons.emplace_back("texts with words of model.added_tokens become other tokens");
   if (spec.router == experts::RouterKind::multi_head)
     reasons.emplace_back("multi_head replaces the MLPs of its layers by new ones for parts of a token");
   else if (copy_noise > 0.0 && !spec.expert_layers.empty())
@@ -175,7 +184,7 @@ std::vector<kernels::Declaration> declare(const ModelSpec& spec, const ExpertRan
     const kernels::ParameterKind kind{
         .sharing = is_expert(tensor.name) ? kernels::Sharing::expert : kernels::Sharing::replicated,
         .decay = decays(tensor.name) ? kernels::Decay::yes : kernels::Decay::no,
-        .rate = is_head(tensor.name) ? kernels::Rate::head : kernels::Rate::encoder};
+        .rate = rate_of(tensor.name)};
     declarations.push_back({tensor.name, found->second, kind});
   }
   return declarations;

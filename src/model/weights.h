@@ -46,7 +46,8 @@ using Weights = std::map<std::string, at::Tensor>;
                                      double copy_noise = 0.0);
 
 /// Why a freshly extended model's embeddings are not the dense one's, a reason each; none if they are.
-[[nodiscard]] std::vector<std::string> not_preserving(const ModelSpec& spec, double copy_noise);
+/// @param added_tokens  whether words got tokens of their own
+[[nodiscard]] std::vector<std::string> not_preserving(const ModelSpec& spec, double copy_noise, bool added_tokens);
 
 /// Why the model does not split into plain BERTs, a reason each; none if it does.
 [[nodiscard]] std::vector<std::string> not_splitting(const ModelSpec& spec);

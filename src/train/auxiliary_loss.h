@@ -48,7 +48,8 @@ struct AuxiliaryLoss {
 ///   than domains
 /// @par Source
 /// Load balance: Fedus et al. 2021 (arXiv:2101.03961); router z: Zoph et al. 2022 (arXiv:2202.08906); specified expert:
-/// arXiv:2401.15713; mutual information: Chen et al. 2022, Mod-Squad (arXiv:2212.08066).
+/// arXiv:2401.15713; mutual information: Chen et al. 2022, Mod-Squad (arXiv:2212.08066), whose P sums to top_k: their
+/// weight is to be multiplied by it here. Each loss is the mean over the layers.
 [[nodiscard]] AuxiliaryLoss auxiliary_loss(const AuxiliaryOptions& options, std::span<const RouterSums> sums);
 
 }  // namespace coterie::train

@@ -14,7 +14,28 @@ namespace {
 
 using experts::RouterKind;
 
-std::int64_t count_of(const experts::ExpertsOptions& options, const model::ModelSpec& spec, std::int64_t domains) {
+// The largest number of an expert that a document names.
+std::int64_t most_named(const data::Corpus& corpus) {
+  std::int64_t most = 0;
+  for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(corpus.documents()); ++i)
+    most = std::max(most, std::int64_t{corpus.expert(i)});
+  return most;
+}
+
+// Training would meet such a document only when its batch comes.
+void check_named(const data::Corpus& corpus, std::int64_t experts) {
+  for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(corpus.documents()); ++i) {
+    const std::int32_t named = corpus.expert(i);
+    if (named < 0 || named >= experts)
+      throw DataError(str("corpus: the expert of document '", corpus.id(i), "' must be in 0..", experts - 1, ", got ",
+                          named < 0 ? "none" : std::to_string(named), " (", corpus.path().string(),
+                          "; experts.router 'index', experts.count)"));
+  }
+}
+
+std::int64_t count_of(const experts::ExpertsOptions& options, const model::ModelSpec& spec,
+                      const data::Corpus& corpus) {
+  const auto domains = static_cast<std::int64_t>(corpus.domains().size());
   const auto forced = [&](std::int64_t only, const std::string& what) {
     if (options.count != 0 && options.count != only)
       throw ConfigError(str("config: experts.count must be 0 or ", what, ", got ", options.count));
@@ -24,6 +45,7 @@ std::int64_t count_of(const experts::ExpertsOptions& options, const model::Model
     return forced(domains, str("the number of domains (", domains, ") when routed by domain"));
   if (options.router == RouterKind::dense) return forced(1, "1 with the router dense");
   if (options.count > 0) return options.count;
+  if (options.router == RouterKind::index) return most_named(corpus) + 1;
   return options.router == RouterKind::token_type ? spec.bert.type_vocab_size : domains;
 }
 
@@ -69,7 +91,7 @@ void check_auxiliary(const AuxiliaryOptions& options, const model::ModelSpec& sp
             "), got ", spec.expert_count, " experts"));
 }
 
-void add_experts(model::ModelSpec& spec, const RunOptions& run, std::int64_t domains) {
+void add_experts(model::ModelSpec& spec, const RunOptions& run, const data::Corpus& corpus) {
   const experts::ExpertsOptions& options = run.experts;
   check_gates(run);
   check_dense(options);
@@ -79,7 +101,8 @@ void add_experts(model::ModelSpec& spec, const RunOptions& run, std::int64_t dom
     throw ConfigError(str("config: experts.copy_noise must be 0 where no MLP is copied, got ", options.copy_noise));
   if (spec.expert_layers.empty()) return;
   spec.router = options.router;
-  spec.expert_count = count_of(options, spec, domains);
+  spec.expert_count = count_of(options, spec, corpus);
+  if (options.router == RouterKind::index) check_named(corpus, spec.expert_count);
   spec.expert_mlp = options.mlp;
   spec.shared_expert = options.shared;
   spec.router_balance = run.optim.router_balance_rate > 0.0;
@@ -119,7 +142,7 @@ model::ModelSpec trained_spec(const RunOptions& options, const data::Corpus& cor
         str("config: experts.router 'index' needs a corpus whose documents name an 'expert', got one that ",
             "names none (", corpus.path().string(), ")"));
   const auto domains = static_cast<std::int64_t>(corpus.domains().size());
-  add_experts(spec, options, domains);
+  add_experts(spec, options, corpus);
   check_auxiliary(options.loss.auxiliary, spec, domains);
   add_head(spec, options.head);
   spec.domain_tokens = options.experts.domain_tokens;

@@ -99,6 +99,7 @@ enum class Decay : std::uint8_t { linear, cosine, constant };
 struct OptimOptions {
   double lr = 2e-5;
   double head_lr = 1e-4;
+  double gate_lr_factor = 1.0;
   std::int64_t warmup_steps = 10;
   Decay decay = Decay::linear;
   double weight_decay = 0.01;
@@ -112,6 +113,10 @@ struct OptimOptions {
 inline void describe(config::Visitor& v, OptimOptions& o) {
   v.field("lr", o.lr, "peak learning rate", {0.0, 1.0});
   v.field("head_lr", o.head_lr, "peak learning rate of the head on the pooled embedding", {0.0, 1.0});
+  v.field("gate_lr_factor", o.gate_lr_factor,
+          "what optim.lr is multiplied by for the gates of learned routers, which start at random; the head's has "
+          "optim.head_lr",
+          {0.0, 1e6});
   v.field("warmup_steps", o.warmup_steps, "steps of linear warm-up from 0", {0, 10000000});
   v.choice("decay", o.decay, std::to_array<std::string_view>({"linear", "cosine", "constant"}),
            "learning rate after warm-up, towards 0 at the last step");

@@ -75,7 +75,8 @@ void Trainer::open_log(const std::string& resolved) {
     if (mesh_.world().rank() != 0) return;
     write_file_atomically(*ops_, directory_ / "config.toml", resolved);
     log_ = std::make_unique<RunLog>(ops_, directory_, state_.step, options_.train.steps);
-    const auto reasons = model::not_preserving(model_.spec, options_.experts.copy_noise);
+    const auto reasons =
+        model::not_preserving(model_.spec, options_.experts.copy_noise, !options_.model.added_tokens.empty());
     if (!reasons.empty())
       log::info(str("the run does not start from the checkpoint's embeddings: ", joined(reasons, "; ")));
   });
@@ -158,7 +159,7 @@ void Trainer::train_step(data::Loader& loader) {
   state_.cursor = loader.cursor();
 
   if (!log_) return;
-  add(routers_, result.routers);
+  routers_.add(result.routers);
   loads_.add(result.routers);
   if (batch.global.cursor.batch == 0) log_->window(state_.step, batch.global.cursor, batch.global.window);
   const bool write = state_.step % options_.train.log_every == 0;

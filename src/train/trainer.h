@@ -70,7 +70,7 @@ class Trainer {
   void save();
   [[nodiscard]] bool at_end() const { return state_.step == options_.train.steps; }
   [[nodiscard]] bool out_of_patience() const;
-  [[nodiscard]] Outcome outcome(Ending ending) const { return {ending, state_, router_reports(routers_)}; }
+  [[nodiscard]] Outcome outcome(Ending ending) const { return {ending, state_, routers_.reports()}; }
 
   const RunOptions options_;
   dist::Mesh& mesh_;
@@ -85,9 +85,9 @@ class Trainer {
   const model::SentenceEncoder model_;
   TrainingStep step_;
   TrainingState state_;
-  std::unique_ptr<RunLog> log_;      // rank 0's
-  std::vector<RouterSums> routers_;  // of all steps so far, where there is a log
-  DomainLoads loads_;                // of the steps since the last evaluation, where there is a log
+  std::unique_ptr<RunLog> log_;  // rank 0's
+  RouterHistory routers_;        // of all steps so far, where there is a log
+  DomainLoads loads_;            // of the steps since the last evaluation, where there is a log
 };
 
 }  // namespace coterie::train

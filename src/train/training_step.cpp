@@ -135,7 +135,12 @@ StepResult TrainingStep::run(const data::Batch& batch, const NegativeMask& mask,
   StepResult result = gradients(batch, mask, noise);
   Stopwatch watch;
   const double divisor = std::max(1.0, result.gradient_norm / optim_.clip_norm);
-  optimizer_.step(*model_.parameters, {factor * optim_.lr, factor * loss_.scale_lr, factor * optim_.head_lr}, divisor);
+  optimizer_.step(*model_.parameters,
+                  {.encoder = factor * optim_.lr,
+                   .temperature = factor * loss_.scale_lr,
+                   .head = factor * optim_.head_lr,
+                   .gate = factor * optim_.lr * optim_.gate_lr_factor},
+                  divisor);
   update_balance(model_, result.routers, optim_.router_balance_rate);
   clamp_scale();
   result.times.update_ms = watch.lap_ms();

@@ -339,10 +339,13 @@ TEST_F(TrainedRun, routed_by_index_takes_the_expert_that_documents_and_texts_nam
     named += line.substr(0, line.size() - 1) + str(", \"expert\": ", ++number % 2, "}\n");
   write("named/documents.jsonl", named);
   write("named/pairs.jsonl", read("source/pairs.jsonl"));
-  const std::vector<std::string> settings = {
-      "run.toml",        "data.sources=[\"plain:named\"]", "data.corpus=named.h5",
-      "run=named",       "experts.router=index",           "experts.domain_tokens=false",
-      "experts.count=2", "experts.copy_noise=0.5"};
+  const std::vector<std::string> settings = {"run.toml",
+                                             "data.sources=[\"plain:named\"]",
+                                             "data.corpus=named.h5",
+                                             "run=named",
+                                             "experts.router=index",
+                                             "experts.domain_tokens=false",
+                                             "experts.copy_noise=0.5"};
   const auto with = [&](std::vector<std::string> words) {
     words.insert(words.end(), settings.begin(), settings.end());
     return coterie(words);
@@ -363,6 +366,11 @@ TEST_F(TrainedRun, routed_by_index_takes_the_expert_that_documents_and_texts_nam
   write("out_of_range.jsonl", "{\"text\": \"gene paper\", \"expert\": 2}\n");
   expect_refused({"embed", "runs/named", "out_of_range.jsonl", "out.npy"}, Exit::data,
                  {"router: the expert of a text must be in 0..1, got 2"});
+  // Before the first step, not when the document's batch comes.
+  std::vector<std::string> fewer = settings;
+  fewer.insert(fewer.begin(), "train");
+  fewer.insert(fewer.end(), {"run=fewer", "experts.count=1"});
+  expect_refused(fewer, Exit::data, {"the expert of document 'named:", "must be in 0..0, got 1"});
 }
 
 TEST_F(TrainedRun, routed_by_index_needs_the_expert_of_every_text) {

@@ -1,4 +1,6 @@
 // Help, version, config printing, and every way to misuse the command line.
+#include <nlohmann/json.hpp>
+
 #include "tests/cli/workspace.h"
 
 namespace coterie::test {
@@ -173,6 +175,66 @@ TEST_F(Usage, score_prints_the_measures_and_writes_json) {
   EXPECT_EQ(outcome.code, 0) << outcome;
   EXPECT_THAT(outcome.out, HasSubstr("1.0000"));
   EXPECT_THAT(read("out.json"), HasSubstr("\"roc_auc\": 1.0"));
+}
+
+/// Two files of the same five pairs: in `x` the second is better, in `y` it is worse, and `z` has one label.
+class ScorePairFiles : public Usage {
+ protected:
+  void SetUp() override {
+    Usage::SetUp();
+    if (IsSkipped()) return;
+    const std::string pairs[] = {"1,x,p,q", "0,x,q,r", "1,y,s,t", "0,y,t,u", "1,z,v,w"};
+    const std::string first[] = {"0.2", "0.5", "0.75", "0.25", "0.5"};
+    const std::string second[] = {"0.75", "0.5", "0.2", "0.25", "0.5"};
+    std::string one = "prediction,label,domain,a,b\n";
+    std::string two = one;
+    for (std::size_t i = 0; i < std::size(pairs); ++i) {
+      one += first[i] + "," + pairs[i] + "\n";
+      two += second[i] + "," + pairs[i] + "\n";
+    }
+    write("one.csv", one);
+    write("two.csv", two);
+  }
+};
+
+TEST_F(ScorePairFiles, are_compared_in_all_and_in_each_domain_that_has_both_labels) {
+  const Outcome outcome = coterie({"score", "one.csv", "two.csv", "resamples=20", "json=out.json"});
+
+  ASSERT_EQ(outcome.code, 0) << outcome;
+  const auto json = nlohmann::json::parse(read("out.json"));
+  EXPECT_TRUE(json.at("roc_auc").contains("p"));
+  EXPECT_EQ(json.at("domains").size(), 2U);
+  EXPECT_EQ(json.at("domains").at("x").at("roc_auc").at("difference"), 1.0);
+  EXPECT_EQ(json.at("domains").at("y").at("roc_auc").at("difference"), -1.0);
+  for (const char* row : {"all ", "x  ", "y  "}) EXPECT_EQ(count(outcome.out, str("\n", row)), 3) << outcome;
+}
+
+TEST_F(ScorePairFiles, are_resampled_by_document_where_they_name_them) {
+  const Outcome outcome = coterie({"score", "one.csv", "two.csv", "resamples=20", "json=out.json"});
+
+  ASSERT_EQ(outcome.code, 0) << outcome;
+  EXPECT_THAT(outcome.out, HasSubstr("resampled: documents\n"));
+  EXPECT_EQ(nlohmann::json::parse(read("out.json")).at("resampled"), "documents");
+}
+
+TEST_F(ScorePairFiles, without_documents_say_that_pairs_are_resampled) {
+  write("bare.csv", "prediction,label\n0.9,1\n0.2,0\n0.7,1\n0.4,0\n");
+
+  const Outcome outcome = coterie({"score", "bare.csv", "bare.csv", "resamples=20", "json=out.json"});
+
+  ASSERT_EQ(outcome.code, 0) << outcome;
+  EXPECT_THAT(outcome.out, HasSubstr("resampled: pairs, no columns a and b"));
+  const auto json = nlohmann::json::parse(read("out.json"));
+  EXPECT_EQ(json.at("resampled"), "pairs");
+  EXPECT_FALSE(json.contains("domains"));
+}
+
+TEST_F(ScorePairFiles, of_other_domains_are_refused) {
+  std::string other = read("two.csv");
+  other.replace(other.find(",z,"), 3, ",x,");
+  write("other.csv", other);
+
+  expect_refused({"score", "one.csv", "other.csv"}, Exit::data, {"same pairs"});
 }
 
 TEST_F(Usage, a_result_that_cannot_be_printed_is_74) {

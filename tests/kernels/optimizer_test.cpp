@@ -11,7 +11,7 @@ namespace {
 
 // A large epsilon: with a small one AdamW does not see a factor on all gradients, hence not the divisor.
 constexpr AdamWOptions kOptions{.beta1 = 0.8, .beta2 = 0.95, .epsilon = 0.1, .weight_decay = 0.1};
-constexpr LearningRates kRates{.encoder = 0.01, .temperature = 0.3, .head = 0.07};
+constexpr LearningRates kRates{.encoder = 0.01, .temperature = 0.3, .head = 0.07, .gate = 0.2};
 constexpr int kSteps = 5;
 
 const std::vector<Declaration>& declarations() {
@@ -21,7 +21,8 @@ const std::vector<Declaration>& declarations() {
       {"other", test::random_tensor({33}, 3), {}},
       {"expert", test::random_tensor({3, 3}, 4), {.sharing = Sharing::expert}},
       {"log_scale", test::random_tensor({1}, 5), {.decay = Decay::no, .rate = Rate::temperature}},
-      {"head", test::random_tensor({4, 3}, 6), {.rate = Rate::head}}};
+      {"head", test::random_tensor({4, 3}, 6), {.rate = Rate::head}},
+      {"gate", test::random_tensor({2, 3}, 7), {.rate = Rate::gate}}};
   return kAll;
 }
 
@@ -43,6 +44,7 @@ std::map<std::string, at::Tensor> textbook(double divisor) {
   for (const Declaration& parameter : declarations()) {
     const double rate = parameter.kind.rate == Rate::temperature ? kRates.temperature
                         : parameter.kind.rate == Rate::head      ? kRates.head
+                        : parameter.kind.rate == Rate::gate      ? kRates.gate
                                                                  : kRates.encoder;
     const double decay = parameter.kind.decay == Decay::yes ? kOptions.weight_decay : 0.0;
     at::Tensor values = parameter.value.clone();

@@ -16,7 +16,7 @@
 namespace coterie::train {
 namespace {
 
-constexpr std::int64_t kExperts = kDomains;
+constexpr std::int64_t kExperts = kDomains + 2;
 
 // One of its sequences has no domain.
 data::Batch some_batch() {

@@ -117,6 +117,8 @@ TEST_F(Layout, gradients_of_every_loss_are_those_of_one_rank) {
                          " tokens a piece"));
         settings_.loss = {.kind = kind, .similarity = similarity, .scale = 1.0 / 0.7, .learn_scale = true};
         compare_gradients(at::kDouble, 1e-10, tokens, Shares::uneven, spec_for(similarity));
+        settings_.loss.matryoshka_dims = {"3", "8"};
+        compare_gradients(at::kDouble, 1e-10, tokens, Shares::uneven, spec_for(similarity));
       }
 }
 

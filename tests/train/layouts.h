@@ -145,6 +145,7 @@ inline std::vector<Variant> variants() {
                               variant("index", RouterKind::index, 4),
                               variant("switch_sentence", RouterKind::switch_sentence, 4),
                               variant("top_2_sentence", RouterKind::top_k_sentence, 4, 2),
+                              variant("more_experts_than_domains", RouterKind::top_k_token, 6, 2),
                               variant("random", RouterKind::random, 4),
                               variant("dense", RouterKind::dense, 1),
                               variant("multi_head", RouterKind::multi_head, 4, 2),

@@ -21,11 +21,15 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 // Rows are domains, the last of them none.
-RouterReport report_of(std::initializer_list<double> assigned, std::int64_t experts) {
+RouterSums sums_of(const std::vector<double>& assigned, std::int64_t experts) {
   RouterSums sums;
   sums.layer = 3;
-  sums.assigned_DE = at::tensor(std::vector<double>(assigned), at::kDouble).view({-1, experts});
-  return router_report(sums);
+  sums.assigned_DE = at::tensor(assigned, at::kDouble).view({-1, experts});
+  return sums;
+}
+
+RouterReport report_of(const std::vector<double>& assigned, std::int64_t experts) {
+  return router_report(sums_of(assigned, experts));
 }
 
 TEST(RouterReport, of_an_expert_for_each_domain_has_all_the_information) {
@@ -65,6 +69,20 @@ TEST(RouterReport, counts_dead_experts_and_leaves_texts_without_a_domain_out_of_
 
 TEST(RouterReport, of_one_domain_has_no_share_of_nothing) {
   EXPECT_EQ(report_of({5, 5, 0, 0}, 2).mutual_information_share, 0.0);
+}
+
+// An expert that one stray text reached long ago is dead all the same.
+TEST(RouterHistory, counts_dead_experts_batch_by_batch) {
+  RouterHistory history;
+  for (const auto& assigned : {std::vector<double>{1, 1, 0, 0, 0, 0}, {5, 0, 0, 0, 0, 0}, {0, 0, 5, 0, 0, 0}})
+    history.add({sums_of(assigned, 2)});
+
+  const std::vector<RouterReport> reports = history.reports();
+
+  ASSERT_EQ(reports.size(), 1U);
+  EXPECT_DOUBLE_EQ(reports[0].dead_experts, 2.0 / 3.0);
+  EXPECT_THAT(reports[0].load, ElementsAre(11.0 / 12.0, 1.0 / 12.0));
+  EXPECT_THAT(router_table(reports).text(), HasSubstr(" 0.67 "));
 }
 
 TEST(RouterTable, has_a_row_for_each_layer) {

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "dist/together.h"
+#include "experts/upcycling.h"
 #include "tests/harness/packing.h"
 #include "tests/harness/temporary_folder.h"
 #include "tests/harness/tensors.h"
@@ -163,6 +164,32 @@ TEST_F(Step, moves_the_head_by_its_own_rate_and_all_else_by_the_other) {
       }
     }
   }
+}
+
+TEST_F(Step, moves_gates_by_a_multiple_of_the_rate) {
+  model::ModelSpec spec = test::tiny_spec();
+  spec.expert_layers = {0, 1};
+  spec.router = experts::RouterKind::top_k_token;
+  spec.expert_count = 4;
+  const model::Weights weights = test::tiny_weights(spec, 5, at::kDouble);
+  std::map<std::string, at::Tensor> moves;
+  for (const double factor : {1.0, 8.0}) {
+    const auto model = model::make_sentence_encoder(spec, weights, mesh_, at::kDouble);
+    TrainingStep step({}, {.lr = 1e-3, .gate_lr_factor = factor, .warmup_steps = 0, .weight_decay = 0.0}, 0, model,
+                      mesh_);
+
+    (void)step.run(batch(0), no_mask_, {}, 1.0);
+
+    for (const std::string& name : model.parameters->names()) {
+      const at::Tensor move = model.parameters->at(name).detach() - weights.at(name);
+      const double expected = name.ends_with(".router.weight") ? 8.0 : 1.0;
+      if (factor == 1.0)
+        moves[name] = move;
+      else
+        EXPECT_TRUE(at::allclose(move, expected * moves.at(name), 1e-9, 1e-15)) << name;
+    }
+  }
+  EXPECT_GT(moves.at(experts::gate_tensor(0)).abs().max().item<double>(), 0.0);
 }
 
 TEST_F(Step, a_loss_that_is_not_finite_on_one_rank_is_an_error_on_all_and_changes_nothing) {
