@@ -155,4 +155,11 @@ std::string decimal(double value, int digits) {
 
 std::string signed_decimal(double value, int digits) { return str(value >= 0 ? "+" : "", decimal(value, digits)); }
 
+std::string probability(double value) {
+  if (value == 0.0 || value >= 0.0005) return decimal(value, 3);
+  std::ostringstream out;
+  out << std::scientific << std::setprecision(0) << value;
+  return out.str();
+}
+
 }  // namespace coterie

@@ -50,4 +50,7 @@ class Table {
 /// The same with its sign, `+` for 0: `signed_decimal(2.5, 2)` is `+2.50`.
 [[nodiscard]] std::string signed_decimal(double value, int digits);
 
+/// A probability with three places, or one digit and an exponent where these would be 0: `0.041`, `2e-04`.
+[[nodiscard]] std::string probability(double value);
+
 }  // namespace coterie

@@ -47,10 +47,8 @@ inline void describe(config::Visitor& v, EvalOptions& o) {
   v.field("save", o.save,
           "folder for the scores of pairs and a projection of their documents (CSV), TREC run files, judgements, and "
           "what was found for some queries (JSON); empty: that of a run that is measured, which its report reads");
-  v.field(
-      "resamples", o.resamples,
-      "bootstrap resamples of the pairs for 95 % intervals; pairs that share documents make them too narrow; 0: none",
-      {0, 1000000});
+  v.field("resamples", o.resamples, "bootstrap resamples of the pairs' documents for 95 % intervals; 0: none",
+          {0, 1000000});
   v.field("cross_domain", o.cross_domain,
           "also measure the pairs of every domain embedded as of each domain that the model knows");
   v.field(

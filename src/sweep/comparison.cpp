@@ -101,6 +101,8 @@ std::string bm25_text(const Plan& plan) {
 
 std::string cell_text(const std::optional<double>& value, int digits) { return value ? decimal(*value, digits) : "-"; }
 
+std::string probability_text(const std::optional<double>& value) { return value ? probability(*value) : "-"; }
+
 std::string seeds_text(const Comparison& row) {
   if (row.planned == 0) return "-";
   return row.seeds == row.planned ? str(row.seeds) : str(row.seeds, " of ", row.planned);
@@ -161,7 +163,7 @@ Table comparison_table(const std::vector<Comparison>& comparisons) {
                "core s", "peak MiB"});
   for (const Comparison& row : comparisons)
     table.add_row({row.cell, row.measure, seeds_text(row), cell_text(row.mean, 4), cell_text(row.deviation, 4),
-                   signed_text(row.difference, 4), cell_text(row.p_t, 3), cell_text(row.p_sign, 3),
+                   signed_text(row.difference, 4), probability_text(row.p_t), probability_text(row.p_sign),
                    cell_text(row.detectable, 4), cell_text(row.seconds, 1), cell_text(row.core_seconds, 1),
                    cell_text(row.peak_mib, 0)});
   return table;

@@ -68,5 +68,12 @@ TEST(SignedDecimal, has_a_sign_in_any_case) {
 
 TEST(Decimal, has_fixed_places) { EXPECT_EQ(decimal(2.5, 2) + decimal(-0.126, 2), "2.50-0.13"); }
 
+TEST(Probability, that_is_small_keeps_a_digit) {
+  EXPECT_EQ(probability(0.0414), "0.041");
+  EXPECT_EQ(probability(0.0005), "0.001");
+  EXPECT_EQ(probability(0.00021), "2e-04");
+  EXPECT_EQ(probability(0.0), "0.000");
+}
+
 }  // namespace
 }  // namespace coterie

@@ -259,6 +259,11 @@ TEST_F(SweepCommand, every_cell_of_the_sweeps_of_the_project_resolves) {
     const Outcome outcome = coterie({"sweep", (folder / (name + ".toml")).string(), "--list"});
     EXPECT_EQ(outcome.code, 0) << name << outcome;
     for (const std::string& cell : cells) EXPECT_THAT(outcome.out, HasSubstr("  " + cell + ",")) << name;
+    // With an axis of one's own, what the study says of its rows holds at each of its values.
+    const Outcome twice = coterie({"sweep", (folder / (name + ".toml")).string(), "optim.warmup_steps=5,10", "--list"});
+    EXPECT_EQ(twice.code, 0) << name << twice;
+    EXPECT_THAT(twice.err, Not(HasSubstr(" W "))) << name;
+    for (const std::string& cell : cells) EXPECT_THAT(twice.out, HasSubstr("  " + cell + ",")) << name;
   }
 }
 

@@ -57,7 +57,7 @@ table=$("$binary" sweep "${arguments[@]}") || fail 'the sweep after its end'
 [ "$(grep -c '^optim.lr=.*all.average_precision' <<<"$table")" -eq 4 ] || fail "a finished sweep shows no table, but: $table"
 
 # A cell of two ranks, in an allocation of two tasks, and one that fails: only that one is submitted again.
-wide=(run.toml ranks=2 model.checkpoint=hf,missing sweep.name=wide train.steps=4 eval.untouched=false
+wide=(run.toml ranks=2 'model.checkpoint=hf,missing' sweep.name=wide train.steps=4 eval.untouched=false
   "batch_script=$COTERIE_SOURCE_DIR/launch/slurm/sweep.sbatch" launcher=slurm)
 job=$(job_of "${wide[@]}") || fail 'the sweep of two ranks was not submitted'
 wait_for_end "$job" || fail 'the array of two ranks does not end'
