@@ -125,7 +125,7 @@ std::string shares_figure(const Shares& shares) {
                "\" y=\"16\">", escaped(shares.columns[c]), "</text>");
   for (std::size_t r = 0; r < shares.values.size(); ++r) {
     const double y = kTop + kRow * static_cast<double>(r);
-    out += "\n" + label_svg(labels[r], kMostBytes, kLeft - 8, y + 17);
+    out += str("\n", label_svg(labels[r], kMostBytes, kLeft - 8, y + 17));
     description += str(" ", shares.rows[r], ":");
     for (std::size_t c = 0; c < shares.values[r].size(); ++c) {
       const double value = shares.values[r][c];

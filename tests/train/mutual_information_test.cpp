@@ -60,11 +60,11 @@ std::vector<double> information_after_training(double weight) {
   spec.top_k = 1;
   const dist::Mesh mesh = dist::Mesh::solo();
   const NegativeMask mask{{std::vector<std::int64_t>(kPairs + 1, 0), {}}, {}, {}};
-  const ObjectiveOptions objective = {.auxiliary = {.load_balance = 1.0, .mutual_information = weight}};
+  const LossOptions loss = {.auxiliary = {.load_balance = 1.0, .mutual_information = weight}};
   std::vector<double> shares;
   for (const std::uint64_t seed : {5, 6, 7, 8, 9}) {
     const auto model = model::make_sentence_encoder(spec, test::tiny_weights(spec, seed), mesh, at::kFloat);
-    TrainingStep step(objective, {.lr = 1e-2, .warmup_steps = 0}, 0, model, mesh);
+    TrainingStep step(loss, {.lr = 1e-2, .warmup_steps = 0}, 0, model, mesh);
     for (std::int64_t s = 0; s < kSteps; ++s) (void)step.run(batch_at(static_cast<std::uint64_t>(s)), mask, {}, 1.0);
     // On texts that were not trained on.
     for (const RouterReport& report : router_reports(step.gradients(batch_at(1000000), mask, {}).routers)) {
