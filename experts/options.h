@@ -75,8 +75,7 @@ inline void describe(config::Visitor& v, ExpertsOptions& o) {
       "a token apart); random (a sequence at a time); dense (one expert)");
   v.field("count", o.count,
           "experts in a layer; 0: one for each domain of the corpus, for each token type, or for each number that "
-          "documents "
-          "name; decided by the router where it is domain or dense",
+          "documents name; decided by the router where it is domain or dense",
           {0, kMostExperts});
   v.field("top_k", o.top_k,
           "experts of each token or sequence with top_k_token, top_k_sentence and multi_head; 1 with the others",

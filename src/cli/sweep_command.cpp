@@ -132,6 +132,14 @@ sweep::PlannedCell planned_cell(const sweep::Cell& cell, const Resolved& resolve
           .values = std::move(values)};
 }
 
+/// The names of what the config measures beside a model.
+std::vector<std::string> references_of(const eval::EvalOptions& options) {
+  std::vector<std::string> names;
+  if (options.untouched) names.emplace_back(sweep::kUntouched);
+  names.insert(names.end(), options.baselines.begin(), options.baselines.end());
+  return names;
+}
+
 /// The cell of what the config measures beside a model, as a model of the baseline is measured: on its corpus, as much
 /// of each text.
 sweep::PlannedCell references_cell(sweep::Cell cell, const Resolved& resolved, std::int64_t corpus_seed) {
@@ -141,12 +149,9 @@ sweep::PlannedCell references_cell(sweep::Cell cell, const Resolved& resolved, s
   planned.steps = 0;
   planned.values = config::values(resolved.options);
   std::erase_if(planned.values, [](const auto& field) { return !concerns_references(field.first); });
-  if (options.untouched) planned.references.emplace_back(sweep::kUntouched);
-  for (const std::string& baseline : options.baselines) {
-    // Says what is wrong with a name before the work.
-    (void)eval::make_baseline(baseline, {}, eval::bm25_of(options));
-    planned.references.push_back(baseline);
-  }
+  // Says what is wrong with a name before the work.
+  for (const std::string& baseline : options.baselines) (void)eval::make_baseline(baseline, {}, eval::bm25_of(options));
+  planned.references = references_of(options);
   return planned;
 }
 
@@ -155,20 +160,22 @@ sweep::Plan plan_of(const std::string& file, const sweep::StudyOptions& study, c
   plan.folder = fs::path(resolve_cell(file, cells.front(), {}).options.runs) / study.name;
   plan.defaults = config::values(train::RunOptions{});
   // Not that of the cell that happens to come first: cells may run in any order, or alone.
-  const std::int64_t corpus_seed = resolve(file, {}).options.seed;
+  const train::RunOptions alone = resolve(file, {}).options;
+  const std::int64_t corpus_seed = alone.seed;
   for (const sweep::Cell& cell : cells)
     plan.cells.push_back(planned_cell(cell, resolve_in(plan.folder, file, cell), corpus_seed));
-  const auto named =
-      std::find_if(cells.begin(), cells.end(), [&](const sweep::Cell& cell) { return cell.name == study.baseline; });
+  const auto named = std::find_if(cells.begin(), cells.end(), [&](const sweep::Cell& cell) {
+    return cell.name == study.baseline || sweep::stands_for(study.baseline, cell);
+  });
   sweep::Cell beside = named == cells.end() ? cells.front() : *named;
   beside.name = beside.folder = "references";
   auto references = references_cell(beside, resolve_in(plan.folder, file, beside), corpus_seed);
-  sweep::Rows rows = sweep::rows_of(study, cells, references.references);
-  plan.baseline = sweep::baseline_of(study, cells, references.references, rows);
+  sweep::Rows rows = sweep::rows_of(study, cells, {references.references, references_of(alone.eval)});
   plan.composed = std::move(rows.composed);
   plan.contrasts = std::move(rows.contrasts);
-  for (const std::string& text : rows.left_out)
-    log::warn(str("sweep: the arguments leave no cells for a row of the table, which is left out: ", text));
+  plan.baseline = std::move(rows.baseline);
+  plan.baselines = std::move(rows.baselines);
+  for (const std::string& warning : rows.warnings) log::warn("sweep: " + warning);
   if (!references.references.empty()) plan.cells.push_back(std::move(references));
   return plan;
 }
@@ -231,7 +238,7 @@ sweep::DriverOutcome drive(const sweep::Plan& plan, const sweep::SweepOptions& o
   return driver.run();
 }
 
-/// Prints how the cells stand; on a terminal again and again, until all have ended or Ctrl-C.
+/// Prints how the cells stand; on a terminal again and again while one runs.
 void show_status(const sweep::Plan& plan, const std::vector<std::string>& measures) {
   constexpr auto kBetween = std::chrono::seconds(2);
   const bool live = ::isatty(STDOUT_FILENO) == 1;
@@ -239,10 +246,9 @@ void show_status(const sweep::Plan& plan, const std::vector<std::string>& measur
     const sweep::Results results = sweep::compare(plan, measures);
     constexpr const char* kClear = "\x1b[H\x1b[2J";
     std::cout << (live ? kClear : "") << sweep::cells_table(results).text() << std::flush;
-    const bool ended = std::all_of(results.states.begin(), results.states.end(), [](const sweep::CellState& state) {
-      return state.stage == sweep::Stage::finished || state.stage == sweep::Stage::failed;
-    });
-    if (!live || ended) return;
+    const bool runs = std::any_of(results.states.begin(), results.states.end(),
+                                  [](const sweep::CellState& state) { return state.stage == sweep::Stage::running; });
+    if (!live || !runs) return;
     std::this_thread::sleep_for(kBetween);
   }
 }
@@ -283,8 +289,8 @@ Exit sweep(const CommandLine& line) {
     std::cout << config::print(options, config::compose(file, settings.own));
     return Exit::ok;
   }
-  // From here on a signal to stop is heard, even before the first cell.
-  if (!line.list && !line.status) catch_stop_signals();
+  // From here on a signal to stop is heard by what runs cells, even before the first; what submits them just ends.
+  if (!line.list && !line.status && options.launcher == sweep::Launcher::local) catch_stop_signals();
   const std::vector<sweep::Cell> cells = sweep::expand(options.sweep, settings.runs);
   const sweep::Plan plan = plan_of(file, options.sweep, cells);
   if (line.list) {

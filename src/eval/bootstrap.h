@@ -46,6 +46,7 @@ class PairDocuments {
   /// Appends a pair. A document is drawn among those of its domain, and ids of two domains are two documents.
   void add(const std::string& domain, const std::string& a, const std::string& b);
 
+  /// How many were added.
   [[nodiscard]] std::size_t pairs() const noexcept { return pairs_.size(); }
 
   /// How often each pair occurs when from every domain as many documents are drawn as it has, with replacement: the

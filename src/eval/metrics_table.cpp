@@ -69,7 +69,7 @@ Table difference_table(std::span<const std::string_view> names, std::span<const 
   for (std::size_t m = 0; m < names.size(); ++m)
     table.add_row({std::string(names[m]), decimal(differences[m].value, kDigits),
                    decimal(differences[m].interval.low, kDigits), decimal(differences[m].interval.high, kDigits),
-                   decimal(differences[m].p, 6)});
+                   probability(differences[m].p)});
   return table;
 }
 

@@ -100,6 +100,8 @@ Ranking retrieve(const model::Encoder& encoder, const TextView& view, const Retr
   Search search = begin_search(encoder, view, task, options, mesh);
   std::vector<std::uint32_t> numbers(task.documents.size());
   std::iota(numbers.begin(), numbers.end(), 0U);
+  COTERIE_CHECK(ShapeError, larger == nullptr || larger->numbers.size() == numbers.size(),
+                "retrieval: ", numbers.size(), " documents, numbers in the larger index of ", larger->numbers.size());
   const auto block_rows = static_cast<std::size_t>(options.block_rows);
   for (std::size_t first = 0; first < numbers.size(); first += block_rows) {
     const std::size_t rows = std::min(block_rows, numbers.size() - first);

@@ -80,6 +80,7 @@ struct SearchOptions {
 };
 
 /// A search by cosine or dot product for the queries of a task.
+/// @throws as the encoder's forward pass
 /// @note collective over the world
 [[nodiscard]] Search begin_search(const model::Encoder& encoder, const TextView& view, const RetrievalTask& task,
                                   const SearchOptions& options, const dist::Mesh& mesh);
@@ -92,6 +93,7 @@ struct LargerIndex {
 
 /// Searches the documents of a task, and offers them to a larger index too, so that they are embedded once.
 /// @param larger  null: none
+/// @throws DataError if a score is not finite; ShapeError if the larger index has numbers for more or fewer documents
 /// @note collective over the world; the result is the same on every rank; memory for one block and the hits
 [[nodiscard]] Ranking retrieve(const model::Encoder& encoder, const TextView& view, const RetrievalTask& task,
                                const SearchOptions& options, const dist::Mesh& mesh,

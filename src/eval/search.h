@@ -23,13 +23,15 @@ namespace coterie::eval {
 /// before they are rounded to fp32: equal embeddings tie wherever they stand.
 class Search {
  public:
+  /// Begins with no documents.
   /// @param queries_QD  fp32, the same on every rank
   /// @param depth       documents kept for each query
   Search(at::Tensor queries_QD, std::size_t depth, const dist::ProcessGroup& group);
 
-  /// @param block_ND  embeddings of documents, the same on every rank
+  /// Scores documents for this rank's queries and keeps the best.
+  /// @param block_ND  embeddings of documents, fp32, the same on every rank
   /// @param numbers   [N] theirs in the index, each of which is offered once
-  /// @throws DataError if a score is not finite
+  /// @throws DataError if a score is not finite; ShapeError if rows, numbers or dimensions do not fit
   void offer(const at::Tensor& block_ND, std::span<const std::uint32_t> numbers);
 
   /// For each query the hits that were kept, best first, the same on every rank; the object is empty afterwards.

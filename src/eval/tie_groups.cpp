@@ -34,7 +34,7 @@ void take_best_f1(std::span<const TieGroup> groups, const LabelCounts& all, Pair
 
 void take_rank_measures(std::span<const TieGroup> groups, const LabelCounts& all, PairMetrics& out) {
   LabelCounts above;
-  double won_twice = 0;  // twice the (positive, negative) pairs in the right order; whole numbers, so exact to 2^53
+  double won_twice = 0;  // twice the (positive, negative) pairs in the right order; whole numbers, exact up to 2^53
   for (const TieGroup& group : groups) {
     const auto [positives, negatives] = group.counts;
     won_twice += static_cast<double>(negatives) * static_cast<double>(2 * above.positives + positives);

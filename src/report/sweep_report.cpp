@@ -19,6 +19,11 @@ std::string number(const json& object, const char* key, int digits) {
   return value.is_number() ? decimal(value.get<double>(), digits) : "-";
 }
 
+std::string probability_text(const json& row, const char* key) {
+  const json& value = row.at(key);
+  return value.is_number() ? probability(value.get<double>()) : "-";
+}
+
 std::string difference_text(const json& row) {
   const json& value = row.at("difference");
   return value.is_number() ? signed_decimal(value.get<double>(), 4) : "-";
@@ -38,8 +43,8 @@ std::string comparison_table(const json& table) {
              "core s", "peak MiB"});
   for (const json& row : table.at("comparisons"))
     out.add_row({row.at("cell"), row.at("measure"), seeds_text(row), number(row, "mean", 4),
-                 number(row, "deviation", 4), difference_text(row), number(row, "p_paired_t", 3),
-                 number(row, "p_sign_flip", 3), number(row, "detectable", 4), number(row, "seconds", 1),
+                 number(row, "deviation", 4), difference_text(row), probability_text(row, "p_paired_t"),
+                 probability_text(row, "p_sign_flip"), number(row, "detectable", 4), number(row, "seconds", 1),
                  number(row, "core_seconds", 1), number(row, "peak_mib", 0)});
   return html_table(out, str("Baseline: ", table.at("baseline").get<std::string>()));
 }
@@ -49,7 +54,7 @@ std::string interval_figures(const json& table) {
   std::string out;
   for (const std::string measure : table.at("measures")) {
     std::vector<Interval> rows;
-    std::optional<double> baseline;
+    std::vector<double> baselines;
     for (const json& row : table.at("comparisons")) {
       if (row.at("measure") != measure || !row.at("mean").is_number()) continue;
       Interval interval{.name = row.at("cell"), .values = {}, .mean = row.at("mean")};
@@ -57,10 +62,12 @@ std::string interval_figures(const json& table) {
       for (const json& cell : table.at("cells"))
         if (cell.at("name") == row.at("cell") && cell.at("values").at(measure).is_number())
           interval.values.push_back(cell.at("values").at(measure));
-      if (row.at("cell") == table.at("baseline")) baseline = interval.mean;
+      if (row.at("cell") == row.at("baseline")) baselines.push_back(interval.mean);
       rows.push_back(std::move(interval));
     }
-    out += interval_figure(measure, "each seed, mean and standard deviation", rows, baseline);
+    // With one for each value of an axis, no line is everybody's.
+    const auto reference = baselines.size() == 1 ? std::optional(baselines.front()) : std::nullopt;
+    out += interval_figure(measure, "each seed, mean and standard deviation", rows, reference);
   }
   return out;
 }

@@ -25,6 +25,7 @@ Cost read_cost(const fs::path& folder) {
       if (line.at("event") == "start") {
         if (cost.open) ++cost.unknown;
         cost.open = true;
+        cost.log_start = line.value("log_start", std::int64_t{0});
         if (line.at("command") == "train") ++cost.starts;
         continue;
       }
@@ -45,8 +46,8 @@ Attempts::Attempts(std::shared_ptr<FileOps> ops, const fs::path& folder)
     : log_(std::move(ops), folder / "attempts.jsonl"),
       count_(static_cast<std::int64_t>(read_metrics_log(folder / "attempts.jsonl").size())) {}
 
-void Attempts::started(const std::string& command) {
-  log_.append(count_++, {{"event", "start"}, {"command", command}});
+void Attempts::started(const std::string& command, std::int64_t log_start) {
+  log_.append(count_++, {{"event", "start"}, {"command", command}, {"log_start", log_start}});
 }
 
 void Attempts::ended(const std::string& command, const Ended& how) {

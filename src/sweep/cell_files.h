@@ -49,6 +49,7 @@ struct Cost {
   bool open = false;           ///< the last command is one of those, or still runs
   std::int64_t last_code = 0;  ///< of the last command that ended
   std::int64_t ends = 0;       ///< commands that ended
+  std::int64_t log_start = 0;  ///< bytes of `log.txt` before the last command
 };
 
 /// Reads `attempts.jsonl`; nothing there is no cost.
@@ -59,7 +60,8 @@ struct Cost {
 class Attempts {
  public:
   Attempts(std::shared_ptr<FileOps> ops, const fs::path& folder);
-  void started(const std::string& command);
+  /// @param log_start  bytes that `log.txt` has, to which the command will append
+  void started(const std::string& command, std::int64_t log_start);
   void ended(const std::string& command, const Ended& how);
 
  private:

@@ -60,9 +60,10 @@ std::vector<Named> named_cells(const StudyOptions& study) {
   return cells;
 }
 
-/// Axes of the study and of the command line, and the settings for all cells.
+/// Axes of the study, then of the command line, then seeds; and the settings for all cells.
 struct Layout {
   std::vector<Axis> axes;
+  std::set<std::string> added;  // keys of the axes that only the command line has
   std::vector<Setting> fixed;
 };
 
@@ -80,9 +81,10 @@ Layout layout_of(const StudyOptions& study, const std::vector<std::string>& sett
     const auto known = find_key(layout.axes, axis.key);
     if (known != layout.axes.end())
       *known = std::move(axis);
-    else if (axis.values.size() > 1 || axis.key == "seed")
+    else if (axis.values.size() > 1 || axis.key == "seed") {
+      layout.added.insert(axis.key);
       layout.axes.push_back(std::move(axis));
-    else
+    } else
       layout.fixed.push_back(setting);
   }
   // Seeds last: they repeat a combination, and what belongs together runs together.
@@ -157,15 +159,17 @@ std::vector<Setting> combination(const std::vector<Axis>& axes, std::size_t n) {
   return settings;
 }
 
-Cell make_cell(const std::string& name, const std::vector<Setting>& all, const std::vector<Setting>& varied) {
-  Cell cell{.name = name, .seed = {}, .folder = {}, .settings = {}, .ranks = {}};
+Cell make_cell(const std::string& name, const std::vector<Setting>& all, const std::vector<Setting>& varied,
+               const std::set<std::string>& added) {
+  Cell cell{.name = name, .ending = {}, .seed = {}, .folder = {}, .settings = {}, .ranks = {}};
   for (const Setting& setting : varied) {
     if (setting.key == "seed") {
       cell.seed = setting.value;
       continue;
     }
-    if (!cell.name.empty()) cell.name += ',';
-    cell.name += setting.text();
+    const std::string text = str(cell.name.empty() ? "" : ",", setting.text());
+    cell.name += text;
+    if (added.contains(setting.key)) cell.ending += text;
   }
   for (const Setting& setting : all) {
     if (setting.key == "ranks")
@@ -223,7 +227,7 @@ std::vector<Cell> expand(const StudyOptions& study, const std::vector<std::strin
       all.insert(all.end(), varied.begin(), varied.end());
       const bool skipped =
           std::any_of(rules.begin(), rules.end(), [&](const Rule& rule) { return matches(rule, cell.name, all); });
-      if (!skipped) cells.push_back(make_cell(cell.name, all, varied));
+      if (!skipped) cells.push_back(make_cell(cell.name, all, varied, layout.added));
     }
   if (cells.empty()) throw ConfigError("sweep: every combination is skipped, none is left to run");
   return cells;

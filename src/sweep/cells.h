@@ -12,6 +12,7 @@ namespace coterie::sweep {
 /// One run of a sweep.
 struct Cell {
   std::string name;                   ///< the combination, the same for all its seeds: `dense,optim.lr=1e-3`
+  std::string ending;                 ///< the end of `name` that axes of the command line gave: `,optim.lr=1e-3`
   std::string seed;                   ///< as the axis `seed` writes it; empty if there is none
   std::string folder;                 ///< below the sweep's: name and seed, as a plain file name
   std::vector<std::string> settings;  ///< `key=value`, to be laid over the config file; `ranks` is not among them

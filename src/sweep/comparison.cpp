@@ -35,7 +35,8 @@ void add_difference(Comparison& row, const std::vector<double>& differences) {
   row.detectable = detectable(differences);
 }
 
-Comparison comparison(const Contender& contender, const Contender& base, const std::string& measure,
+/// @param base  nullptr: the row is compared with nothing
+Comparison comparison(const Contender& contender, const Contender* base, const std::string& measure,
                       const std::vector<CellState>& states) {
   const Values values = contender.values(states, measure);
   const std::vector<double> plain = values.plain();
@@ -46,22 +47,11 @@ Comparison comparison(const Contender& contender, const Contender& base, const s
   row.planned = contender.planned();
   if (!plain.empty()) row.mean = mean_of(plain);
   row.deviation = deviation_of(plain);
-  if (base.name() != contender.name()) add_difference(row, differences(values, base.values(states, measure)));
+  if (base != nullptr) row.baseline = base->name();
+  if (base != nullptr && base->name() != contender.name())
+    add_difference(row, differences(values, base->values(states, measure)));
   add_cost(row, contender.cost(states));
   return row;
-}
-
-/// The baseline at the contender's values of the axes that its name does not have; at the first values beside what has
-/// none of these.
-const Contender& baseline_beside(const Contender& contender, const std::vector<Contender>& contenders,
-                                 const std::string& baseline) {
-  std::vector<std::string> names;
-  for (const Contender& each : contenders) names.push_back(each.name());
-  for (const Ending& ending : endings_of(baseline, names))
-    if (contender.name().ends_with(ending)) return contender_named(contenders, baseline + ending, "sweep.baseline");
-  const auto first =
-      std::find_if(names.begin(), names.end(), [&](const auto& name) { return name.starts_with(baseline + ","); });
-  return contender_named(contenders, first == names.end() ? baseline : *first, "sweep.baseline");
 }
 
 Comparison contrasted(const Contrast& contrast, const std::vector<Contender>& contenders, const std::string& measure,
@@ -116,9 +106,9 @@ ordered_json json_of(const std::optional<double>& value) {
   return value ? ordered_json(*value) : ordered_json(nullptr);
 }
 
-/// The lock of the files of a sweep; somebody else's writing takes milliseconds.
+/// The lock of the files of a sweep; somebody else's writing takes seconds at most.
 RunLock wait_for_lock(const fs::path& folder) {
-  constexpr int kMostTries = 400;
+  constexpr int kMostTries = 2400;
   for (int tries = 1;; ++tries) {
     try {
       return RunLock(folder, this_process());
@@ -136,7 +126,9 @@ Results compare(const Plan& plan, const std::vector<std::string>& measures) {
   for (const PlannedCell& planned : plan.cells) results.states.push_back(state_of(plan.folder_of(planned)));
   const std::vector<Contender> contenders = contenders_of(plan);
   for (const Contender& contender : contenders) {
-    const Contender& base = baseline_beside(contender, contenders, plan.baseline);
+    const auto named = plan.baselines.find(contender.name());
+    const Contender* base =
+        named == plan.baselines.end() ? nullptr : &contender_named(contenders, named->second, "sweep.baseline");
     for (const std::string& measure : measures)
       results.comparisons.push_back(comparison(contender, base, measure, results.states));
   }
@@ -211,6 +203,7 @@ ordered_json results_json(const Results& results) {
   for (const Comparison& row : results.comparisons)
     comparisons.push_back({{"cell", row.cell},
                            {"measure", row.measure},
+                           {"baseline", row.baseline},
                            {"seeds", row.seeds},
                            {"planned", row.planned},
                            {"mean", json_of(row.mean)},

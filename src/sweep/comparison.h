@@ -17,7 +17,8 @@ namespace coterie::sweep {
 struct Comparison {
   std::string cell;  ///< the contender; `a vs b` for a contrast, which has no mean and no cost
   std::string measure;
-  std::int64_t seeds = 0;    ///< finished ones with this measure
+  std::string baseline;    ///< the contender that it is compared with, itself if it is one; empty: none, or a contrast
+  std::int64_t seeds = 0;  ///< finished ones with this measure
   std::int64_t planned = 0;  ///< seeds of the plan; 0 for a reference, which has none
   std::optional<double> mean;
   std::optional<double> deviation;     ///< over seeds, divisor n - 1

@@ -18,6 +18,7 @@ namespace {
 constexpr int kLocked = static_cast<int>(Exit::locked);
 constexpr int kPreempted = static_cast<int>(Exit::preempted);
 constexpr int kSignalled = 128;  // less than the code of a command that a signal ended
+constexpr int kLastSignal = 64;
 constexpr double kWait_s = 0.25;
 
 const char* name_of_phase(int phase) {
@@ -27,11 +28,11 @@ const char* name_of_phase(int phase) {
 
 // The last line from `start` on that says `E`, as errors are logged, after whose end mpirun may have complained; else
 // the last of all.
-std::string last_error(const fs::path& log, std::uintmax_t start) {
+std::string last_error(const fs::path& log, std::int64_t start) {
   std::error_code ignored;
   if (!fs::exists(log, ignored)) return {};
   const std::string text = read_file(log);
-  std::istringstream lines(text.substr(std::min<std::size_t>(start, text.size())));
+  std::istringstream lines(text.substr(std::min(static_cast<std::size_t>(start), text.size())));
   std::string last;
   std::string error;
   for (std::string line; std::getline(lines, line);) {
@@ -42,10 +43,17 @@ std::string last_error(const fs::path& log, std::uintmax_t start) {
   return printable(error.empty() ? last : error);
 }
 
-std::uintmax_t size_of(const fs::path& file) {
+/// @param log_start  where the lines of the command that failed begin
+std::string failure_text(const fs::path& folder, int code, std::int64_t log_start) {
+  const std::string said = last_error(folder / "log.txt", log_start);
+  const bool signalled = code > kSignalled && code <= kSignalled + kLastSignal;
+  return signalled ? str("ended by signal ", code - kSignalled, "; ", said) : said;
+}
+
+std::int64_t size_of(const fs::path& file) {
   std::error_code error;
   const std::uintmax_t size = fs::file_size(file, error);
-  return error ? 0 : size;
+  return error ? 0 : static_cast<std::int64_t>(size);
 }
 
 std::int64_t ends_of(const fs::path& folder) {
@@ -73,12 +81,21 @@ std::string corpus_settings(const PlannedCell& planned) {
   return text;
 }
 
+/// What a cell was begun with that is now otherwise; of damaged files nothing is known, and the cell fails by itself.
+std::string known_differences(const Plan& plan, const PlannedCell& planned) {
+  try {
+    return differences_from(plan.folder_of(planned), planned, plan.defaults);
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 }  // namespace
 
 void check_plan(const Plan& plan) {
   std::map<std::string, const PlannedCell*> builders;
   for (const PlannedCell& planned : plan.cells) {
-    if (const std::string lines = differences_from(plan.folder_of(planned), planned, plan.defaults); !lines.empty())
+    if (const std::string lines = known_differences(plan, planned); !lines.empty())
       throw ConfigError(str("sweep: cell was begun with other settings; choose another sweep.name, or remove its ",
                             "folder (", plan.folder_of(planned).string(), ")", lines));
     if (!planned.builds_corpus) continue;
@@ -161,6 +178,7 @@ bool Driver::begin_what_may_fail(std::size_t cell) {
   if (is_finished(folder) || !lock_owner(folder).empty()) return false;
   if (failed_elsewhere(cell)) return true;
   if (lacks_corpus(planned)) work.phase = Phase::build;
+  (void)differences_from(folder, planned, plan_.defaults);  // refuses files that are damaged
   write_plan(*tools_.ops, folder, planned);
   work.attempts = std::make_unique<Attempts>(tools_.ops, folder);
   log::info(str("sweep: ", planned.cell.folder, " starts on ", planned.ranks, planned.ranks == 1 ? " rank" : " ranks",
@@ -174,13 +192,13 @@ bool Driver::failed_elsewhere(std::size_t cell) {
   const Cost cost = read_cost(folder_of(cell));
   const auto code = static_cast<int>(cost.last_code);
   if (cost.open || cost.ends <= ends_before_[cell] || code == 0 || code == kLocked || code == kPreempted) return false;
-  fail(cell, code, last_error(folder_of(cell) / "log.txt", 0));
+  fail(cell, code, failure_text(folder_of(cell), code, cost.log_start));
   return true;
 }
 
 void Driver::start_phase(Work work) {
   work.log_start = size_of(folder_of(work.cell) / "log.txt");
-  work.attempts->started(name_of_phase(static_cast<int>(work.phase)));
+  work.attempts->started(name_of_phase(static_cast<int>(work.phase)), work.log_start);
   const int id = tools_.processes.start(command_of(work));
   running_.emplace(id, std::move(work));
 }
@@ -237,8 +255,7 @@ void Driver::settle(Work work, const Ended& ended) {
     pending_.push_back(work.cell);
     return;
   }
-  const std::string said = last_error(folder_of(work.cell) / "log.txt", work.log_start);
-  fail(work.cell, code, code > kSignalled ? str("ended by signal ", code - kSignalled, "; ", said) : said);
+  fail(work.cell, code, failure_text(folder_of(work.cell), code, work.log_start));
 }
 
 void Driver::go_on(Work work) {

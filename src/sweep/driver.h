@@ -19,10 +19,11 @@ namespace coterie::sweep {
 struct Plan {
   fs::path folder;  ///< of the sweep; each cell has its own below it
   std::vector<PlannedCell> cells;
-  std::vector<Composed> composed = {};               ///< rows of the table
-  std::vector<Contrast> contrasts = {};              ///< likewise
-  std::string baseline = {};                         ///< a row, or the beginning of the names of several
-  std::map<std::string, std::string> defaults = {};  ///< of every key of a run
+  std::vector<Composed> composed = {};                ///< rows of the table
+  std::vector<Contrast> contrasts = {};               ///< likewise
+  std::string baseline = {};                          ///< as the study names it
+  std::map<std::string, std::string> baselines = {};  ///< of a row that is compared: the row that it is compared with
+  std::map<std::string, std::string> defaults = {};   ///< of every key of a run
 
   [[nodiscard]] fs::path folder_of(const PlannedCell& planned) const { return folder / planned.cell.folder; }
 };
@@ -51,6 +52,7 @@ struct DriverTools {
 };
 
 /// Checks that the cells that were begun earlier are those of the plan, and that no two build one corpus in two ways.
+/// Cells whose files are damaged are left to the driver.
 /// @throws ConfigError naming the cell and the keys that differ
 void check_plan(const Plan& plan);
 
@@ -76,7 +78,7 @@ class Driver {
     std::unique_ptr<RunLock> lock;
     std::unique_ptr<RunLock> corpus_lock;  // while its corpus is built
     std::unique_ptr<Attempts> attempts;
-    std::uintmax_t log_start = 0;  // where the running command's lines begin
+    std::int64_t log_start = 0;  // where the running command's lines begin
   };
 
   void start_what_fits();

@@ -2,7 +2,7 @@
 // further axes, or fewer values.
 #pragma once
 
-#include <set>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,32 +24,33 @@ struct Contrast {
   [[nodiscard]] std::string text() const { return name + " vs " + other; }
 };
 
-/// What is appended to a name of the study where it stands for a row: nothing, or `,key=value` for each axis that only
-/// the command line has.
-using Ending = std::string;
+/// Whether the study's `name` stands for a cell: it is its name, but for axes that only the command line has.
+[[nodiscard]] inline bool stands_for(const std::string& name, const Cell& cell) {
+  return cell.name == name + cell.ending;
+}
 
-/// The endings with which a name is one of `rows`: none but the empty one if it is there itself.
-[[nodiscard]] std::set<Ending> endings_of(const std::string& name, const std::vector<std::string>& rows);
+/// What a sweep measures beside its cells.
+struct References {
+  std::vector<std::string> now;          ///< with the settings of the command line
+  std::vector<std::string> in_the_file;  ///< without them
+};
 
 /// The rows of a sweep.
 struct Rows {
   std::vector<Composed> composed;
   std::vector<Contrast> contrasts;
-  std::vector<std::string> left_out;  ///< texts of the study that name cells which the command line took away
+  std::string baseline;  ///< its name in the study, or that of the first cell
+  std::map<std::string, std::string>
+      baselines;                      ///< of cells, composed rows and references: the row each is compared with
+  std::vector<std::string> warnings;  ///< what the command line took away
 };
 
-/// A name of the study stands for itself at each value of an axis that only the command line has: of cells and
-/// contrasts there is then one for each.
+/// A name of the study stands for itself at each value of an axis that only the command line has: of composed rows and
+/// contrasts there is then one for each, and a row is compared with the baseline at its own values. What has none of
+/// these axes is compared with the baseline at their first values; where the baseline was skipped at a row's values,
+/// that row has none.
 ///
-/// @param references  what is measured beside the cells
 /// @throws ConfigError if a text cannot be read, or names what neither the sweep nor the study by itself has
-[[nodiscard]] Rows rows_of(const StudyOptions& study, const std::vector<Cell>& cells,
-                           const std::vector<std::string>& references);
-
-/// The name that the baseline has in the study, which stands for a row at each value of further axes; the first cell's
-/// where it names none, or one that the command line took away.
-/// @throws ConfigError as `rows_of`
-[[nodiscard]] std::string baseline_of(const StudyOptions& study, const std::vector<Cell>& cells,
-                                      const std::vector<std::string>& references, Rows& rows);
+[[nodiscard]] Rows rows_of(const StudyOptions& study, const std::vector<Cell>& cells, const References& references);
 
 }  // namespace coterie::sweep

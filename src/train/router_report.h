@@ -31,6 +31,7 @@ struct RouterReport {
 /// What the routers did over many batches.
 class RouterHistory {
  public:
+  /// Adds what they did in one batch.
   /// @param sums  of one batch, in double
   void add(const std::vector<RouterSums>& sums);
   /// Of all that was added.

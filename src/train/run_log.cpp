@@ -108,7 +108,7 @@ void RunLog::write_router(std::int64_t step, const RouterReport& router) {
   };
   write("load_entropy_nats", router.load_entropy_nats);
   write("mutual_information_nats", router.mutual_information_nats);
-  write("dead_experts", static_cast<double>(router.dead_experts));
+  write("dead_experts", router.dead_experts);
   write("confidence", router.confidence);
   for (std::size_t e = 0; e < router.load.size(); ++e) write(str("load/", e), router.load[e]);
 }

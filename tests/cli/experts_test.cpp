@@ -42,12 +42,12 @@ TEST_F(ExpertsOfARun, end_in_a_table_with_a_row_for_each_layer_and_the_head) {
   const auto rows = table_of(outcome.out);
   ASSERT_EQ(rows.size(), 4U) << outcome;
   EXPECT_EQ(rows[0], (std::vector<std::string>{"layer", "experts", "least load", "most load", "entropy", "information",
-                                               "of the most", "dead", "confidence"}));
+                                               "of the most", "dead a step", "confidence"}));
   for (const std::size_t row : {1U, 2U}) {
     EXPECT_EQ(rows[row][0], str(row - 1));
     EXPECT_EQ(rows[row][1], "2");
     EXPECT_EQ(rows[row][6], "1.0000") << "an expert for each domain";
-    EXPECT_EQ(rows[row][7], "0");
+    EXPECT_EQ(rows[row][7], "0.00");
     EXPECT_EQ(rows[row][8], "1.0000");
   }
   EXPECT_EQ(rows[3][0], "head");

@@ -138,6 +138,16 @@ TEST_P(Retrieve, ranks_by_what_compares_the_embeddings) {
   }
 }
 
+TEST_P(Retrieve, refuses_a_larger_index_with_numbers_for_other_documents) {
+  const data::RetrievalSet x = small_set("x");
+  const RetrievalTask task = make_task(x, Split::test, {});
+  Search search = begin_search(*model_.encoder, view(), task, {}, mesh_);
+  const std::vector<std::uint32_t> one_number = {0};
+  const LargerIndex larger{search, one_number};
+
+  EXPECT_THROW((void)retrieve(*model_.encoder, view(), task, {}, mesh_, &larger), ShapeError);
+}
+
 TEST_P(Retrieve, finds_in_a_larger_index_what_a_search_of_it_alone_finds) {
   const data::RetrievalSet x = small_set("x");
   const data::RetrievalSet y = small_set("y");

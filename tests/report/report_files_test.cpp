@@ -173,9 +173,11 @@ TEST_F(ReportFiles, of_a_sweep_are_compared) {
   put_run("s/b,seed=0");
   put("s/table.json",
       R"({"name":"s","baseline":"a","measures":["all.roc_auc"],"reading":"p (t): two-sided","comparisons":[)"
-      R"({"cell":"a","measure":"all.roc_auc","seeds":1,"planned":1,"mean":0.5,"deviation":null,"difference":null,)"
+      R"({"cell":"a","baseline":"a",)"
+      R"("measure":"all.roc_auc","seeds":1,"planned":1,"mean":0.5,"deviation":null,"difference":null,)"
       R"("p_paired_t":null,"p_sign_flip":null,"detectable":null,"seconds":3.0,"core_seconds":3.0,"peak_mib":100.0},)"
-      R"({"cell":"b","measure":"all.roc_auc","seeds":1,"planned":2,"mean":0.75,"deviation":0.1,"difference":0.25,)"
+      R"({"cell":"b","baseline":"a",)"
+      R"("measure":"all.roc_auc","seeds":1,"planned":2,"mean":0.75,"deviation":0.1,"difference":0.25,)"
       R"("p_paired_t":0.01,"p_sign_flip":0.5,"detectable":0.2,)"
       R"("seconds":4.0,"core_seconds":7.5,"peak_mib":120.0}],"cells":[)"
       R"({"name":"a","seed":"0","folder":"a,seed=0","ranks":1,"state":"finished","values":{"all.roc_auc":0.5},)"

@@ -21,7 +21,7 @@ class ComparisonTest : public SweepTest {
     fs::create_directories(folder(cell));
     write_plan(*ops, folder(cell), plan_.cells[cell]);
     Attempts attempts(ops, folder(cell));
-    attempts.started("train");
+    attempts.started("train", 0);
     attempts.ended("train", {.seconds = seconds, .core_seconds = 2 * seconds, .peak_mib = peak_mib});
     std::ofstream(folder(cell) / "eval.json") << eval;
     write_result(*ops, folder(cell));
@@ -110,6 +110,7 @@ class ComposedTest : public ComparisonTest {
  protected:
   ComposedTest() {
     plan_.composed = {{"both", {{"x", "a"}, {"y", "b"}}}};
+    plan_.baselines["both"] = "a";
     finish_domains(0, 0.5, 0.125, 1);
     finish_domains(1, 0.75, 0.25, 2);
     finish_domains(2, 0.25, 0.625, 10);
@@ -177,6 +178,7 @@ class ReferencesTest : public ComparisonTest {
  protected:
   ReferencesTest() {
     add_references();
+    plan_.baselines["untouched"] = plan_.baselines["bm25"] = "a";
     finish(0, 0.5, 1, 1);
     finish(1, 0.625, 1, 1);
     finish(2, 0.75, 1, 1);
@@ -210,7 +212,7 @@ TEST_F(ReferencesTest, have_their_cost_in_their_cell) {
 }
 
 TEST_F(ReferencesTest, may_be_the_baseline) {
-  plan_.baseline = "untouched";
+  for (auto& [row, baseline] : plan_.baselines) baseline = "untouched";
 
   const auto all = rows();
 
@@ -239,13 +241,14 @@ TEST_F(ReferencesTest, have_names_that_no_cell_has) {
   EXPECT_THROW((void)contenders_of(plan_), ConfigError);
 }
 
-// As where the command line gives a further axis: the study's name of the baseline stands for one at each value.
-TEST_F(ComparisonTest, each_is_compared_with_the_baseline_of_its_own_values) {
+// As where the command line gives a further axis.
+TEST_F(ComparisonTest, each_is_compared_with_its_own_baseline_and_one_without_with_none) {
   for (std::size_t cell = 0; cell < 4; ++cell) {
     Cell& each = plan_.cells[cell].cell;
     each.name = str(each.name, ",lr=", each.seed);
     each.seed.clear();
   }
+  plan_.baselines = {{"a,lr=0", "a,lr=0"}, {"a,lr=1", "a,lr=1"}, {"b,lr=1", "a,lr=1"}};
   const double values[] = {0.5, 0.25, 0.625, 0.75};
   for (std::size_t cell = 0; cell < 4; ++cell) finish(cell, values[cell], 1, 1);
 
@@ -253,8 +256,11 @@ TEST_F(ComparisonTest, each_is_compared_with_the_baseline_of_its_own_values) {
 
   EXPECT_FALSE(all[0].difference.has_value());
   EXPECT_FALSE(all[1].difference.has_value());
-  EXPECT_EQ(all[2].difference, 0.125);
+  EXPECT_FALSE(all[2].difference.has_value());
   EXPECT_EQ(all[3].difference, 0.5);
+  const auto json = results_json(compare(plan_, {"all.roc_auc"}));
+  EXPECT_EQ(json["comparisons"][2]["baseline"], "");
+  EXPECT_EQ(json["comparisons"][3]["baseline"], "a,lr=1");
 }
 
 TEST_F(ComparisonTest, a_measure_that_no_finished_cell_has_is_named) {

@@ -157,15 +157,19 @@ TEST_F(DriverTest, a_cell_whose_files_are_damaged_fails_alone) {
   std::ofstream(folder(0)) << "in its way";
   fs::create_directories(folder(1));
   std::ofstream(folder(1) / "attempts.jsonl") << "[]\n";
+  fs::create_directories(folder(2));
+  std::ofstream(folder(2) / "cell.json") << "{";
 
+  EXPECT_NO_THROW(check_plan(plan_));
   const DriverOutcome outcome = drive();
 
-  ASSERT_EQ(outcome.failed.size(), 2U);
+  ASSERT_EQ(outcome.failed.size(), 3U);
   EXPECT_EQ(outcome.failed[0].folder, "a,seed=0");
   EXPECT_EQ(outcome.failed[0].code, static_cast<int>(Exit::io));
   EXPECT_EQ(outcome.failed[1].folder, "a,seed=1");
   EXPECT_EQ(outcome.failed[1].code, static_cast<int>(Exit::data));
-  EXPECT_EQ(stage(2), Stage::finished);
+  EXPECT_EQ(outcome.failed[2].folder, "b,seed=0");
+  EXPECT_THAT(outcome.failed[2].text, HasSubstr("cell.json"));
   EXPECT_EQ(stage(3), Stage::finished);
 }
 
@@ -189,7 +193,7 @@ TEST_F(DriverTest, what_another_driver_saw_fail_is_not_run_again) {
     fs::create_directories(folder(0));
     std::ofstream(folder(0) / "log.txt") << "10:00:00 E the loss must be finite\nmpirun says more\n";
     Attempts attempts(test::unsynced_file_ops(), folder(0));
-    attempts.started("train");
+    attempts.started("train", 0);
     attempts.ended("train", {.code = 78});
     return false;
   };

@@ -87,10 +87,12 @@ class SweepTest : public testing::Test {
   SweepTest() {
     plan_.folder = temporary_.path() / "sweep";
     plan_.baseline = "a";
+    plan_.baselines = {{"a", "a"}, {"b", "a"}};
     for (const char* name : {"a", "b"})
       for (const char* seed : {"0", "1"}) {
         PlannedCell planned;
         planned.cell = {.name = name,
+                        .ending = "",
                         .seed = seed,
                         .folder = str(name, ",seed=", seed),
                         .settings = {str("k=", name), str("seed=", seed)},
