@@ -370,7 +370,7 @@ TEST_F(TrainedRun, routed_by_index_takes_the_expert_that_documents_and_texts_nam
   std::vector<std::string> fewer = settings;
   fewer.insert(fewer.begin(), "train");
   fewer.insert(fewer.end(), {"run=fewer", "experts.count=1"});
-  expect_refused(fewer, Exit::data, {"the expert of document 'named:", "must be in 0..0, got 1"});
+  expect_refused(fewer, Exit::data, {"the expert of document 'biology:", "must be in 0..0, got 1"});
 }
 
 TEST_F(TrainedRun, routed_by_index_needs_the_expert_of_every_text) {

@@ -138,6 +138,19 @@ TEST_P(Retrieve, ranks_by_what_compares_the_embeddings) {
   }
 }
 
+TEST_P(Retrieve, embeds_no_more_than_a_block_at_a_time) {
+  const data::RetrievalSet set = small_set("x");
+  const RetrievalTask task = make_task(set, Split::test, {});
+  std::vector<std::int64_t> at_a_time;
+  TextView watched = view();
+  watched.place_unknown = [&](data::PackedSequences& texts) { at_a_time.push_back(texts.sequences()); };
+
+  (void)retrieve(*model_.encoder, watched, task, {.depth = 1, .block_rows = 3}, mesh_);
+
+  // Two queries, then four documents.
+  EXPECT_THAT(at_a_time, testing::ElementsAre(2, 3, 1));
+}
+
 TEST_P(Retrieve, refuses_a_larger_index_with_numbers_for_other_documents) {
   const data::RetrievalSet x = small_set("x");
   const RetrievalTask task = make_task(x, Split::test, {});
