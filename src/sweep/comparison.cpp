@@ -139,11 +139,13 @@ Results compare(const Plan& plan, const std::vector<std::string>& measures) {
 }
 
 std::vector<std::string> unknown_measures(const Results& results) {
-  const bool any = std::any_of(results.states.begin(), results.states.end(),
-                               [](const CellState& state) { return state.result.has_value(); });
+  // What is still to come may have it.
+  const bool ended = std::all_of(results.states.begin(), results.states.end(), [](const CellState& state) {
+    return state.stage == Stage::finished || state.stage == Stage::failed;
+  });
   std::vector<std::string> unknown;
   for (const std::string& measure : results.measures)
-    if (any && std::none_of(results.comparisons.begin(), results.comparisons.end(), [&](const Comparison& row) {
+    if (ended && std::none_of(results.comparisons.begin(), results.comparisons.end(), [&](const Comparison& row) {
           return row.measure == measure && (row.mean || row.difference);
         }))
       unknown.push_back(measure);

@@ -43,7 +43,7 @@ struct Results {
 /// @throws ConfigError as `contenders_of`
 [[nodiscard]] Results compare(const Plan& plan, const std::vector<std::string>& measures);
 
-/// Measures that no finished cell has, which may be spelled wrongly; none while nothing is finished.
+/// Measures that no finished cell has, which may be spelled wrongly; none before all cells have finished or failed.
 [[nodiscard]] std::vector<std::string> unknown_measures(const Results& results);
 
 /// One row for each contender or contrast, and measure.
