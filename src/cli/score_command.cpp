@@ -91,11 +91,6 @@ void add_part(Table& table, const std::string& name, const Table& part) {
   }
 }
 
-nlohmann::ordered_json show(const std::vector<std::string_view>& names, std::span<const eval::Difference> differences) {
-  std::cout << eval::difference_table(names, differences).text();
-  return eval::difference_json(names, differences);
-}
-
 nlohmann::ordered_json compare_pairs(const std::string& first, const std::string& second, const ScoreOptions& options) {
   eval::ScoreFile one = eval::read_score_file(first);
   eval::ScoreFile two = eval::read_score_file(second);
@@ -142,7 +137,9 @@ nlohmann::ordered_json compare_runs(const std::string& first, const std::string&
   const auto two = eval::measure_queries(run_two, qrels);
   std::vector<std::string_view> names;
   for (const eval::RetrievalMeasure& measure : eval::kRetrievalMeasures) names.push_back(measure.name);
-  return show(names, eval::compare_queries(one, two, resampling_of(options)));
+  const auto differences = eval::compare_queries(one, two, resampling_of(options));
+  std::cout << eval::difference_table(names, differences).text();
+  return eval::difference_json(names, differences);
 }
 
 nlohmann::ordered_json score_files(const std::vector<std::string>& files, const ScoreOptions& options) {

@@ -164,9 +164,8 @@ sweep::Plan plan_of(const std::string& file, const sweep::StudyOptions& study, c
   const std::int64_t corpus_seed = alone.seed;
   for (const sweep::Cell& cell : cells)
     plan.cells.push_back(planned_cell(cell, resolve_in(plan.folder, file, cell), corpus_seed));
-  const auto named = std::find_if(cells.begin(), cells.end(), [&](const sweep::Cell& cell) {
-    return cell.name == study.baseline || sweep::stands_for(study.baseline, cell);
-  });
+  const auto named = std::find_if(cells.begin(), cells.end(),
+                                  [&](const sweep::Cell& cell) { return sweep::stands_for(study.baseline, cell); });
   sweep::Cell beside = named == cells.end() ? cells.front() : *named;
   beside.name = beside.folder = "references";
   auto references = references_cell(beside, resolve_in(plan.folder, file, beside), corpus_seed);

@@ -43,9 +43,9 @@ std::string last_error(const fs::path& log, std::int64_t start) {
   return printable(error.empty() ? last : error);
 }
 
-/// @param log_start  where the lines of the command that failed begin
-std::string failure_text(const fs::path& folder, int code, std::int64_t log_start) {
-  const std::string said = last_error(folder / "log.txt", log_start);
+/// What the last command of a cell, which failed, said of it.
+std::string failure_text(const fs::path& folder, int code) {
+  const std::string said = last_error(folder / "log.txt", read_cost(folder).log_start);
   const bool signalled = code > kSignalled && code <= kSignalled + kLastSignal;
   return signalled ? str("ended by signal ", code - kSignalled, "; ", said) : said;
 }
@@ -192,13 +192,12 @@ bool Driver::failed_elsewhere(std::size_t cell) {
   const Cost cost = read_cost(folder_of(cell));
   const auto code = static_cast<int>(cost.last_code);
   if (cost.open || cost.ends <= ends_before_[cell] || code == 0 || code == kLocked || code == kPreempted) return false;
-  fail(cell, code, failure_text(folder_of(cell), code, cost.log_start));
+  fail(cell, code, failure_text(folder_of(cell), code));
   return true;
 }
 
 void Driver::start_phase(Work work) {
-  work.log_start = size_of(folder_of(work.cell) / "log.txt");
-  work.attempts->started(name_of_phase(static_cast<int>(work.phase)), work.log_start);
+  work.attempts->started(name_of_phase(static_cast<int>(work.phase)), size_of(folder_of(work.cell) / "log.txt"));
   const int id = tools_.processes.start(command_of(work));
   running_.emplace(id, std::move(work));
 }
@@ -255,7 +254,7 @@ void Driver::settle(Work work, const Ended& ended) {
     pending_.push_back(work.cell);
     return;
   }
-  fail(work.cell, code, failure_text(folder_of(work.cell), code, work.log_start));
+  fail(work.cell, code, failure_text(folder_of(work.cell), code));
 }
 
 void Driver::go_on(Work work) {

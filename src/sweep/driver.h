@@ -78,7 +78,6 @@ class Driver {
     std::unique_ptr<RunLock> lock;
     std::unique_ptr<RunLock> corpus_lock;  // while its corpus is built
     std::unique_ptr<Attempts> attempts;
-    std::int64_t log_start = 0;  // where the running command's lines begin
   };
 
   void start_what_fits();

@@ -24,9 +24,9 @@ struct Contrast {
   [[nodiscard]] std::string text() const { return name + " vs " + other; }
 };
 
-/// Whether the study's `name` stands for a cell: it is its name, but for axes that only the command line has.
+/// Whether `name` stands for a cell: it is its name, at least without axes that only the command line has.
 [[nodiscard]] inline bool stands_for(const std::string& name, const Cell& cell) {
-  return cell.name == name + cell.ending;
+  return cell.name == name || cell.name == name + cell.ending;
 }
 
 /// What a sweep measures beside its cells.
