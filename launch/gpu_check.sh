@@ -145,7 +145,7 @@ minilm="$cache/models/all-MiniLM-L6-v2"
 } >"$report"
 [ "$gpus" -gt 0 ] || say 'there is no GPU here: what needs one will fail or be skipped'
 
-check build "$root/launch/bootstrap.sh" cuda coterie_cli coterie_gpu_tests cli_run_test
+check build "$root/launch/bootstrap.sh" cuda coterie_cli coterie_gpu_tests
 [ "$failures" -eq 0 ] || die 1 "the build failed (see $out/build.log): there is nothing to check"
 check gpu_tests gpu_tests
 skipped=$(grep -c '\*\*\*Skipped' "$out/gpu_tests.log" || true)

@@ -1,6 +1,6 @@
-# The routing table of README.md from the two files of the sweep, and what gates learned from the runs of its cells.
+# The routing table of README.md from the files of the sweep, and what gates learned from the runs of its cells.
 #
-#   python3 tables.py routing.md routing_xeon.md     the table; each seed beside `dense` in the same file, the second first
+#   python3 tables.py routing.md routing_xeon.json   the table; each seed beside `dense` in the same file, the second first
 #   python3 tables.py RUNS/routing                   for each cell with a gate, means over its last ten steps
 import json
 import math
@@ -8,21 +8,27 @@ import pathlib
 import statistics
 import sys
 
-MEASURES = 3  # columns: average precision, the domains' mean, ROC-AUC
+MEASURES = ("all.average_precision", "cisi+cacm+vis+cca.average_precision", "all.roc_auc")
 DENSE = "dense,experts.layers=middle"
 
 
 def cells_of(path):
+    """Finished cells by name and seed: average precision, the domains' mean, ROC-AUC, core seconds, peak MiB.
+
+    table.json has all digits, table.md four."""
+    if path.endswith(".json"):
+        return {(cell["name"], cell["seed"]): [cell["values"][m] for m in MEASURES] + [cell["core_seconds"], cell["peak_mib"]]
+                for cell in json.load(open(path))["cells"] if cell["state"] == "finished" and cell["seed"]}
     cells = {}
     for line in open(path):
         columns = [column.strip() for column in line.split("|")]
         if len(columns) > 12 and columns[1].isdigit() and columns[5] == "finished" and columns[3] != "-":
-            cells[columns[2], columns[3]] = [float(column) for column in columns[7 : 7 + MEASURES]]
+            cells[columns[2], columns[3]] = [float(columns[i]) for i in (7, 8, 9, 13, 14)]
     return cells
 
 
-# Two-sided p of a paired t-test over two or three seeds, where Student's distribution has a closed form.
 def paired_t(values):
+    """Two-sided p over two or three seeds, where Student's distribution has a closed form; None for no difference."""
     deviation = statistics.stdev(values)
     if deviation == 0:
         return None
@@ -30,22 +36,35 @@ def paired_t(values):
     return 1 - t / math.sqrt(2 + t * t) if len(values) == 3 else 1 - 2 / math.pi * math.atan(t)
 
 
-def routing_table(paths):
-    files = [(path, cells_of(path)) for path in reversed(paths)]
+def short(value, form):
+    return format(value, form).replace("0.", ".", 1)
+
+
+def probability(p):
+    return "-" if p is None else short(p, ".3f") if p < 0.0995 else short(p, ".2f")
+
+
+def routing_table(zen, xeon):
+    files = [("X", cells_of(xeon)), ("Z", cells_of(zen))]
     names = dict.fromkeys(name for _, cells in reversed(files) for name, _ in cells)
     for name in names:
-        rows, differences, sources = [], [], []
+        rows, differences, machines = [], [], []
         for seed in "012":
-            found = next(((path, cells) for path, cells in files if (name, seed) in cells and (DENSE, seed) in cells), None)
-            if found is None:
-                continue
-            rows.append(found[1][name, seed])
-            differences.append([a - b for a, b in zip(rows[-1], found[1][DENSE, seed])])
-            sources.append(found[0])
-        means = [f"{statistics.mean(column):.4f}" for column in zip(*rows)]
-        over_dense = [f"{statistics.mean(column):+.4f}" for column in zip(*differences)]
-        p = paired_t([row[0] for row in differences]) if len(rows) > 1 else None
-        print(name, means, over_dense, "p", "-" if p is None else f"{p:.3f}", [f"{d[0]:+.4f}" for d in differences], sources)
+            machine, cells = next((m, c) for m, c in files if (name, seed) in c and (DENSE, seed) in c)
+            rows.append(cells[name, seed])
+            differences.append([a - b for a, b in zip(rows[-1], cells[DENSE, seed])])
+            machines.append(machine)
+        mean = [statistics.mean(column) for column in zip(*rows)]
+        over = [statistics.mean(column) for column in zip(*differences)]
+        base = name == DENSE
+        where = " ".join(machines) if len(set(machines)) > 1 else machines[0]
+        print("|", " | ".join([
+            name.replace(",experts.layers=", " "), short(mean[0], ".4f"), short(statistics.stdev(r[0] for r in rows), ".4f"),
+            "-" if base else short(over[0], "+.4f"), "-" if base else " ".join(short(d[0], "+.4f") for d in differences),
+            "-" if base else probability(paired_t([d[0] for d in differences])), short(mean[1], ".4f"),
+            "-" if base else short(over[1], "+.4f"), short(mean[2], ".4f"),
+            " ".join(f"{statistics.mean(r[3] for r, m in zip(rows, machines) if m == machine):.0f}"
+                     for machine in sorted(set(machines), reverse=True)), f"{max(r[4] for r in rows):.0f}", where]), "|")
 
 
 def gates(folder):
@@ -65,4 +84,4 @@ def gates(folder):
 if len(sys.argv) == 2:
     gates(sys.argv[1])
 else:
-    routing_table(sys.argv[1:])
+    routing_table(*sys.argv[1:])

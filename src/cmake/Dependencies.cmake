@@ -65,11 +65,5 @@ if(COTERIE_CUDA)
   include(Cuda)
 endif()
 
-if(COTERIE_PCH)
-  # Not file(WRITE): that touches the file at every configure, and everything precompiled would be built again.
-  file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/pch.cpp" CONTENT "// Holds the precompiled torch headers.\n")
-  add_library(coterie_pch OBJECT "${CMAKE_BINARY_DIR}/pch.cpp")
-  target_link_libraries(coterie_pch PUBLIC coterie_flags coterie_torch)
-  target_precompile_headers(coterie_pch PRIVATE
-    <ATen/ATen.h> <torch/csrc/autograd/custom_function.h> <torch/csrc/autograd/autograd.h>)
-endif()
+coterie_add_pch(coterie_pch LINKS coterie_torch
+  HEADERS <ATen/ATen.h> <torch/csrc/autograd/custom_function.h> <torch/csrc/autograd/autograd.h>)

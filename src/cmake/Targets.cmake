@@ -50,16 +50,34 @@ function(coterie_add_library name)
   endif()
 endfunction()
 
-# Links the torch libraries and shares the one precompiled header.
+# coterie_add_pch(name LINKS ... HEADERS ...): headers that coterie_use_pch(target name) has precompiled, under equal flags.
+function(coterie_add_pch name)
+  cmake_parse_arguments(PARSE_ARGV 1 P "" "" "LINKS;HEADERS")
+  if(NOT COTERIE_PCH)
+    return()
+  endif()
+  # Not file(WRITE): that touches the file at every configure, and everything precompiled would be built again.
+  file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/${name}.cpp" CONTENT "// Holds precompiled headers.\n")
+  add_library(${name} OBJECT "${PROJECT_BINARY_DIR}/${name}.cpp")
+  target_link_libraries(${name} PUBLIC coterie_flags ${P_LINKS})
+  target_precompile_headers(${name} PRIVATE ${P_HEADERS})
+endfunction()
+
+function(coterie_use_pch target name)
+  if(COTERIE_PCH)
+    target_precompile_headers(${target} REUSE_FROM ${name})
+  endif()
+endfunction()
+
+# Links the torch libraries.
 function(coterie_use_torch target)
   target_link_libraries(${target} PUBLIC coterie_torch)
-  if(COTERIE_PCH)
-    target_precompile_headers(${target} REUSE_FROM coterie_pch)
-  endif()
+  coterie_use_pch(${target} coterie_pch)
 endfunction()
 
 # coterie_add_test(name SOURCES ... DEPS ... [TORCH] [RANKS 1 2 4] [LABELS ...] [TIMEOUT s])
 # Without RANKS: one process with gtest's main. With RANKS: once for each number of ranks, under mpiexec.
+# What may take longest starts first, so that none runs alone at the end.
 function(coterie_add_test name)
   cmake_parse_arguments(PARSE_ARGV 1 T "TORCH" "TIMEOUT" "SOURCES;DEPS;RANKS;LABELS")
   if(T_UNPARSED_ARGUMENTS)
@@ -72,9 +90,9 @@ function(coterie_add_test name)
   target_link_libraries(${name} PRIVATE coterie_flags ${T_DEPS} GTest::gtest GTest::gmock)
   if(T_TORCH)
     target_link_libraries(${name} PRIVATE coterie_torch)
-    if(COTERIE_PCH)
-      target_precompile_headers(${name} REUSE_FROM coterie_pch)
-    endif()
+    coterie_use_pch(${name} coterie_test_torch_pch)
+  else()
+    coterie_use_pch(${name} coterie_test_pch)
   endif()
   set(environment
     "COTERIE_SOURCE_DIR=${PROJECT_SOURCE_DIR}" "COTERIE_BINARY=${PROJECT_BINARY_DIR}/coterie"
@@ -94,7 +112,7 @@ function(coterie_add_test name)
   if(NOT T_RANKS)
     target_link_libraries(${name} PRIVATE coterie_unit_main)
     add_test(NAME ${name} COMMAND ${name})
-    set_tests_properties(${name} PROPERTIES TIMEOUT ${T_TIMEOUT} SKIP_RETURN_CODE 77
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${T_TIMEOUT} COST ${T_TIMEOUT} SKIP_RETURN_CODE 77
       LABELS "unit;${T_LABELS}" ENVIRONMENT "${environment}")
     return()
   endif()
@@ -102,7 +120,8 @@ function(coterie_add_test name)
   foreach(n IN LISTS T_RANKS)
     add_test(NAME ${name}.n${n} COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${n}
       ${COTERIE_MPIEXEC_FLAGS} $<TARGET_FILE:${name}>)
-    set_tests_properties(${name}.n${n} PROPERTIES PROCESSORS ${n} TIMEOUT ${T_TIMEOUT} SKIP_RETURN_CODE 77
+    set_tests_properties(${name}.n${n} PROPERTIES PROCESSORS ${n} TIMEOUT ${T_TIMEOUT} COST ${T_TIMEOUT}
+      SKIP_RETURN_CODE 77
       LABELS "mpi;${T_LABELS}" ENVIRONMENT "${environment}")
   endforeach()
 endfunction()

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
+#include "base/str.h"
+
 namespace coterie {
 namespace {
 
@@ -20,9 +24,11 @@ TEST(Excerpt, escapes_what_would_cut_or_break_the_line) {
 }
 
 TEST(Excerpt, is_cut_after_60_bytes_between_characters) {
-  EXPECT_EQ(excerpt(std::string(60, 'x')), "'" + std::string(60, 'x') + "'");
-  EXPECT_EQ(excerpt(std::string(61, 'x')), "'" + std::string(60, 'x') + "'...");
-  EXPECT_EQ(excerpt(std::string(59, 'x') + "\u00E9"), "'" + std::string(59, 'x') + "'...");
+  const std::string x59(59, 'x');
+  const std::string x60(60, 'x');
+  EXPECT_EQ(excerpt(x60), str("'", x60, "'"));
+  EXPECT_EQ(excerpt(str(x60, "x")), str("'", x60, "'..."));
+  EXPECT_EQ(excerpt(str(x59, "\u00E9")), str("'", x59, "'..."));
   EXPECT_EQ(excerpt("abc", 2), "'ab'...");
 }
 

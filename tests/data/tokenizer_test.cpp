@@ -103,7 +103,7 @@ TEST_F(TokenizerTest, a_word_of_101_code_points_is_unknown) {
   for (int i = 0; i < 100; ++i) sharp += "\u00df";
 
   EXPECT_EQ(tokenizer.encode(std::string(100, 'a')).size(), 102u);
-  EXPECT_EQ(tokens(tokenizer, std::string(101, 'a') + " a"), (Words{"[UNK]", "a"}));
+  EXPECT_EQ(tokens(tokenizer, str(std::string(101, 'a'), " a")), (Words{"[UNK]", "a"}));
   EXPECT_EQ(tokenizer.encode(sharp).size(), 102u);
   EXPECT_EQ(tokens(tokenizer, sharp + "\u00df"), (Words{"[UNK]"}));
 }
