@@ -1,9 +1,11 @@
 // Sweeps as a user runs them: real cells, killed, continued, failing, on ranks.
 #include <chrono>
+#include <future>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/run_lock.h"
 #include "sweep/cell_files.h"
 #include "tests/cli/workspace.h"
 
@@ -130,6 +132,27 @@ TEST_F(SweepCommand, the_cells_and_their_states_can_be_listed) {
   EXPECT_EQ(finished(), 1);
   EXPECT_EQ(sweep::state_of(cell("loss.kind=mnr,seed=0")).stage, Stage::finished);
   EXPECT_THAT(coterie({"sweep", "study.toml", "--status"}).out, HasSubstr("finished"));
+}
+
+// A cell is taken to run while somebody holds its lock. `script`, of util-linux, gives the program a terminal.
+TEST_F(SweepCommand, states_are_drawn_anew_on_a_terminal_while_a_cell_runs) {
+  if (shell("command -v script").code != 0) GTEST_SKIP() << "there is no `script` here";
+  ASSERT_EQ(coterie({"sweep", "study.toml", "job=2"}).code, 0);
+  fs::remove(cell("loss.kind=mnr,seed=0") / "result.json");
+  auto lock = std::make_unique<RunLock>(cell("loss.kind=mnr,seed=0"), "somebody");
+  const std::string clear = "\x1b[H\x1b[2J";
+  const auto drawings = [&] { return exists("typescript") ? count(read("typescript"), clear) : 0; };
+
+  const std::string line = R"(script -qefc '"$COTERIE_BINARY" sweep study.toml --status' typescript)";
+  std::future<Outcome> user = std::async(std::launch::async, [&] { return shell(line); });
+  wait_until([&] { return drawings() >= 2; });
+  lock.reset();
+
+  EXPECT_EQ(user.get().code, 0);
+  const std::string text = read("typescript");
+  const std::size_t last = text.rfind(clear);
+  EXPECT_THAT(text.substr(0, last), HasSubstr("running (somebody"));
+  EXPECT_THAT(text.substr(last), Not(HasSubstr("running")));
 }
 
 // The same weights, moments and cursors as of a sweep that nobody disturbed, and no finished cell begun again.
