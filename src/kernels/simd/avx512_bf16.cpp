@@ -4,6 +4,7 @@
 
 namespace coterie::kernels::simd {
 
-extern const AttentionFunctions<BFloat> kBf16Attention = {half_scratch_size, half_attend, half_attend_backward};
+extern const AttentionFunctions<BFloat> kBf16Attention = {half_scratch_size, half_attend<VectorPanels>,
+                                                          half_attend_backward<VectorPanels>};
 
 }  // namespace coterie::kernels::simd

@@ -1,6 +1,9 @@
 // The choice among the instruction sets.
 #include "kernels/simd/functions.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <string_view>
 
@@ -11,27 +14,44 @@ namespace {
 
 const FunctionSet& chosen() {
   const char* const wanted = std::getenv("COTERIE_INSTRUCTIONS");
-  for (const FunctionSet* set : {&avx512_bf16(), &kAvx512, &kAvx2, &kBase})
+  for (const FunctionSet* set : {&amx_bf16(), &avx512_bf16(), &kAvx512, &kAvx2, &kBase})
     if (runs(*set) && (wanted == nullptr || std::string_view(wanted) == set->name)) return *set;
   throw ConfigError(
-      str("kernels: COTERIE_INSTRUCTIONS must be sse2, avx2, avx512 or avx512_bf16, as far as this processor runs it, "
-          "got '",
+      str("kernels: COTERIE_INSTRUCTIONS must be sse2, avx2, avx512, avx512_bf16 or amx_bf16, as far as this processor "
+          "runs it, got '",
           wanted, "'"));
+}
+
+FunctionSet with_attention(const char* name, const AttentionFunctions<BFloat>& attention) {
+  FunctionSet set = kAvx512;
+  set.name = name;
+  set.half.attention = attention;
+  return set;
+}
+
+// Linux keeps the tiles' large state for processes only that have asked.
+bool may_use_tiles() {
+  constexpr long kRequestPermission = 0x1023;
+  constexpr long kTileData = 18;
+  return ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
 }  // namespace
 
 const FunctionSet& avx512_bf16() {
-  static const FunctionSet set = [] {
-    FunctionSet widest = kAvx512;
-    widest.name = "avx512_bf16";
-    widest.half.attention = kBf16Attention;
-    return widest;
-  }();
+  static const FunctionSet set = with_attention("avx512_bf16", kBf16Attention);
+  return set;
+}
+
+const FunctionSet& amx_bf16() {
+  static const FunctionSet set = with_attention("amx_bf16", kAmxAttention);
   return set;
 }
 
 bool runs(const FunctionSet& set) {
+  if (&set == &amx_bf16())
+    return runs(avx512_bf16()) && __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16") &&
+           may_use_tiles();
   if (&set == &avx512_bf16()) return runs(kAvx512) && __builtin_cpu_supports("avx512bf16");
   if (&set == &kAvx512)
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

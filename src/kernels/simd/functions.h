@@ -1,8 +1,8 @@
 // The inner loops that exist once for each instruction set, and the choice among them at run time.
 //
 // A set of loops is one translation unit compiled for its instructions (base.cpp, avx2.cpp, avx512.cpp,
-// avx512_bf16.cpp); everything else runs on any x86-64. No header of the standard library with inline code is seen
-// there: the linker could keep a copy that an older processor cannot run.
+// avx512_bf16.cpp, amx_bf16.cpp); everything else runs on any x86-64. No header of the standard library with inline
+// code is seen there: the linker could keep a copy that an older processor cannot run.
 #pragma once
 
 #include <cstdint>
@@ -154,11 +154,15 @@ extern const FunctionSet kAvx2;    ///< AVX2 with FMA
 extern const FunctionSet kAvx512;  ///< AVX-512 F, BW, DQ and VL
 /// AVX512-BF16: attention whose products take bf16 numbers as they are.
 extern const AttentionFunctions<BFloat> kBf16Attention;
+/// AMX besides: the same products on tiles, where the width of a head is a multiple of 32.
+extern const AttentionFunctions<BFloat> kAmxAttention;
 
 /// kAvx512 with kBf16Attention.
 [[nodiscard]] const FunctionSet& avx512_bf16();
+/// kAvx512 with kAmxAttention.
+[[nodiscard]] const FunctionSet& amx_bf16();
 
-/// Whether this processor runs it.
+/// Whether this processor runs it; for AMX, asks the system to let this process use its tiles.
 [[nodiscard]] bool runs(const FunctionSet& set);
 /// The widest set this processor runs, or the narrower one that COTERIE_INSTRUCTIONS names: bits differ between sets.
 /// @throws ConfigError if it names none that runs here

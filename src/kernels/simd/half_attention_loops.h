@@ -1,7 +1,8 @@
 // Attention of one head in bf16 products: scores, softmax and sums in fp32, probabilities and the scores' gradients
 // rounded to bf16 before they enter a product, as on a GPU.
 //
-// Blocks as in attention_loops.h. Shape letters: N keys and queries, M queries of a block, d columns, w pairs of a row.
+// Blocks as in attention_loops.h; `Panels` multiplies. Shape letters: N keys and queries, M queries of a block, d
+// columns, w pairs of a row.
 #pragma once
 
 #include "kernels/simd/attention_loops.h"
@@ -9,6 +10,9 @@
 
 namespace coterie::kernels::simd {
 namespace {
+
+/// Rows that any `Panels` pads to, at most.
+constexpr std::int64_t kMostRows = 16;
 
 /// Sizes of the scratch matrices of one head, in 32-bit words.
 struct PairExtents {
@@ -33,7 +37,7 @@ struct PairExtents {
 inline std::int64_t half_scratch_size(std::int64_t length, std::int64_t width) {
   const PairExtents extents(length, width);
   const std::int64_t panels = 2 * extents.pairs * extents.panels;
-  const std::int64_t keys = 3 * round_up(length, kRowStep) * extents.row;
+  const std::int64_t keys = 3 * round_up(length, kMostRows) * extents.row;
   const std::int64_t block =
       kLargeBlock * (3 * extents.row + 2 * extents.pairs + 3 * extents.score_row + extents.pair_row);
   return panels + keys + block + 4 * (extents.score_row + kWordStep) + 16 * kPanel<float>;
@@ -67,8 +71,10 @@ inline void drop_and_pair(const float* from, std::int64_t padded, const std::uin
   }
 }
 
-inline void half_attend(const Head<BFloat>& head, const HeadOutput<BFloat>& output, float* memory) {
+template <class Panels>
+void half_attend(const Head<BFloat>& head, const HeadOutput<BFloat>& output, float* memory) {
   const PairExtents extents(head.length, head.width);
+  const Panels panels(head.length);
   Scratch<float> scratch(memory);
   const auto pairs = [&](std::int64_t rows, std::int64_t row) {
     return Rows<Pair>{reinterpret_cast<Pair*>(scratch.take(rows * row)), row};
@@ -86,10 +92,11 @@ inline void half_attend(const Head<BFloat>& head, const HeadOutput<BFloat>& outp
   float inverse[kLargeBlock];
   for (std::int64_t first = 0; first < head.length; first += extents.block) {
     const std::int64_t here = head.length - first < extents.block ? head.length - first : extents.block;
-    const std::int64_t rows = round_up(here, kRowStep);
+    const std::int64_t rows = round_up(here, Panels::kRows);
     for (std::int64_t i = 0; i < here; ++i)
       pair_row(head.query.data + (first + i) * head.query.stride, head.width, query_Mw.data + i * query_Mw.stride);
-    multiply_pair_panels({query_Mw.data, query_Mw.stride, 1}, rows, extents.pairs, key_wN, extents.keys, scores_MN);
+    multiply_pair_panels(panels, {query_Mw.data, query_Mw.stride, 1}, rows, extents.pairs, key_wN, extents.keys,
+                         scores_MN);
     for (std::int64_t i = 0; i < here; ++i) {
       float* const row = scores_MN.data + i * scores_MN.stride;
       const Softmax<float> softmax = scaled_exponentials(row, head.length, extents.keys, scale);
@@ -98,7 +105,7 @@ inline void half_attend(const Head<BFloat>& head, const HeadOutput<BFloat>& outp
       if (head.drop.limit != 0) draw(head, first + i, words);
       drop_and_pair(row, extents.keys, words, head.drop.limit, weights_MN.data + i * weights_MN.stride);
     }
-    multiply_pairs<Into::overwrite>({weights_MN.data, weights_MN.stride, 1}, rows, (head.length + 1) / 2,
+    multiply_pairs<Into::overwrite>(panels, {weights_MN.data, weights_MN.stride, 1}, rows, (head.length + 1) / 2,
                                     {value_Nd.data, value_Nd.stride}, extents.row, out_Md);
     for (std::int64_t i = 0; i < here; ++i)
       write_rows<float, BFloat>({out_Md.data + i * out_Md.stride, out_Md.stride}, 1, head.width, inverse[i],
@@ -166,8 +173,8 @@ struct BackwardScratch {
     key_wN = pairs(extents.pairs, extents.panels).data;
     value_wN = pairs(extents.pairs, extents.panels).data;
     key_Nd = pairs((head.length + 1) / 2, extents.row);
-    key_gradient_Nd = floats(round_up(head.length, kRowStep), extents.row);
-    value_gradient_Nd = floats(round_up(head.length, kRowStep), extents.row);
+    key_gradient_Nd = floats(round_up(head.length, kMostRows), extents.row);
+    value_gradient_Nd = floats(round_up(head.length, kMostRows), extents.row);
     query_Mw = pairs(extents.block, extents.pairs);
     out_gradient_Mw = pairs(extents.block, extents.pairs);
     query_Md = pairs(extents.block / 2, extents.row);
@@ -224,9 +231,11 @@ inline void weigh_block(const Head<BFloat>& head, const HeadGradient<BFloat>& gr
   }
 }
 
-inline void half_attend_backward(const Head<BFloat>& head, const HeadGradient<BFloat>& gradient, float* memory) {
+template <class Panels>
+void half_attend_backward(const Head<BFloat>& head, const HeadGradient<BFloat>& gradient, float* memory) {
   const PairExtents extents(head.length, head.width);
-  const std::int64_t padded_rows = round_up(head.length, kRowStep);
+  const Panels panels(head.length);
+  const std::int64_t padded_rows = round_up(head.length, Panels::kRows);
   const float scale = score_scale(head);
   BackwardScratch s(head, extents, memory);
   transpose_pairs(head.key, head.length, extents.panels, head.width, s.key_wN);
@@ -236,7 +245,7 @@ inline void half_attend_backward(const Head<BFloat>& head, const HeadGradient<BF
     s.key_gradient_Nd.data[i] = s.value_gradient_Nd.data[i] = 0.0F;
   for (std::int64_t first = 0; first < head.length; first += extents.block) {
     const std::int64_t here = head.length - first < extents.block ? head.length - first : extents.block;
-    const std::int64_t rows = round_up(here, kRowStep);
+    const std::int64_t rows = round_up(here, Panels::kRows);
     const Rows<const BFloat> query = {head.query.data + first * head.query.stride, head.query.stride};
     const Rows<const BFloat> out_gradient = {gradient.out_gradient.data + first * gradient.out_gradient.stride,
                                              gradient.out_gradient.stride};
@@ -246,16 +255,17 @@ inline void half_attend_backward(const Head<BFloat>& head, const HeadGradient<BF
     }
     pair_rows(query, here, head.width, s.query_Md);
     pair_rows(out_gradient, here, head.width, s.out_gradient_Md);
-    multiply_pair_panels({s.query_Mw.data, extents.pairs, 1}, rows, extents.pairs, s.key_wN, extents.keys, s.scores_MN);
-    multiply_pair_panels({s.out_gradient_Mw.data, extents.pairs, 1}, rows, extents.pairs, s.value_wN, extents.keys,
-                         s.gradients_MN);
+    multiply_pair_panels(panels, {s.query_Mw.data, extents.pairs, 1}, rows, extents.pairs, s.key_wN, extents.keys,
+                         s.scores_MN);
+    multiply_pair_panels(panels, {s.out_gradient_Mw.data, extents.pairs, 1}, rows, extents.pairs, s.value_wN,
+                         extents.keys, s.gradients_MN);
     weigh_block(head, gradient, first, here, s);
     const std::int64_t query_pairs = (here + 1) / 2;
-    multiply_pairs<Into::add>({s.weights_MN.data, 1, s.weights_MN.stride}, padded_rows, query_pairs,
+    multiply_pairs<Into::add>(panels, {s.weights_MN.data, 1, s.weights_MN.stride}, padded_rows, query_pairs,
                               {s.out_gradient_Md.data, extents.row}, extents.row, s.value_gradient_Nd);
-    multiply_pairs<Into::add>({s.score_gradient_MN.data, 1, s.score_gradient_MN.stride}, padded_rows, query_pairs,
-                              {s.query_Md.data, extents.row}, extents.row, s.key_gradient_Nd);
-    multiply_pairs<Into::overwrite>({s.by_key_MN.data, s.by_key_MN.stride, 1}, rows, (head.length + 1) / 2,
+    multiply_pairs<Into::add>(panels, {s.score_gradient_MN.data, 1, s.score_gradient_MN.stride}, padded_rows,
+                              query_pairs, {s.query_Md.data, extents.row}, extents.row, s.key_gradient_Nd);
+    multiply_pairs<Into::overwrite>(panels, {s.by_key_MN.data, s.by_key_MN.stride, 1}, rows, (head.length + 1) / 2,
                                     {s.key_Nd.data, extents.row}, extents.row, s.query_gradient_Md);
     write_rows<float, BFloat>(s.query_gradient_Md, here, head.width, scale,
                               {gradient.query.data + first * gradient.query.stride, gradient.query.stride});

@@ -41,38 +41,48 @@ template <int Vectors, Into into>
     for (int v = 0; v < Vectors; ++v) _mm512_storeu_ps(c.data + i * c.stride + v * kPairs, sums[i][v]);
 }
 
-/// Columns [0, columns) of C, at most a panel: C = A B or C += A B.
-///
-/// @param rows     rounded up to kRowStep
-/// @param depth    in pairs
-/// @param columns  rounded up to the vector
-template <Into into>
-inline void multiply_pairs_panel(Left<Pair> a, std::int64_t rows, std::int64_t depth, Rows<const Pair> b,
-                                 std::int64_t columns, Rows<float> c) {
-  for (std::int64_t i = 0; i < rows; i += kTileRows) {
-    const Left<Pair> part = {a.data + i * a.row, a.row, a.depth};
-    const Rows<float> out = {c.data + i * c.stride, c.stride};
-    if (columns > kPairs)
-      multiply_pairs_tile<2, into>(part, depth, b, out);
-    else
-      multiply_pairs_tile<1, into>(part, depth, b, out);
+/// Products of panels by the instruction for pairs. Any class in its place has these members.
+struct VectorPanels {
+  /// Rows of A and C are padded to this; what the padding holds is never used.
+  static constexpr std::int64_t kRows = kRowStep;
+
+  /// @param keys  of the head, whose products these are
+  explicit VectorPanels(std::int64_t keys) { (void)keys; }
+
+  /// Columns [0, columns) of C, at most a panel: C = A B or C += A B.
+  ///
+  /// @param rows     rounded up to kRows
+  /// @param depth    in pairs
+  /// @param columns  rounded up to the vector
+  template <Into into>
+  void multiply(Left<Pair> a, std::int64_t rows, std::int64_t depth, Rows<const Pair> b, std::int64_t columns,
+                Rows<float> c) const {
+    for (std::int64_t i = 0; i < rows; i += kTileRows) {
+      const Left<Pair> part = {a.data + i * a.row, a.row, a.depth};
+      const Rows<float> out = {c.data + i * c.stride, c.stride};
+      if (columns > kPairs)
+        multiply_pairs_tile<2, into>(part, depth, b, out);
+      else
+        multiply_pairs_tile<1, into>(part, depth, b, out);
+    }
   }
-}
+};
 
 /// The same for any number of columns of a B whose rows lie one behind the other.
-template <Into into>
-inline void multiply_pairs(Left<Pair> a, std::int64_t rows, std::int64_t depth, Rows<const Pair> b,
-                           std::int64_t columns, Rows<float> c) {
+template <Into into, class Panels>
+inline void multiply_pairs(const Panels& panels, Left<Pair> a, std::int64_t rows, std::int64_t depth,
+                           Rows<const Pair> b, std::int64_t columns, Rows<float> c) {
   for (std::int64_t j = 0; j < columns; j += kPairPanel)
-    multiply_pairs_panel<into>(a, rows, depth, {b.data + j, b.stride}, columns - j, {c.data + j, c.stride});
+    panels.template multiply<into>(a, rows, depth, {b.data + j, b.stride}, columns - j, {c.data + j, c.stride});
 }
 
 /// The same, overwriting, for a B in panels: [columns / panel][depth][panel].
-inline void multiply_pair_panels(Left<Pair> a, std::int64_t rows, std::int64_t depth, const Pair* b,
-                                 std::int64_t columns, Rows<float> c) {
+template <class Panels>
+inline void multiply_pair_panels(const Panels& panels, Left<Pair> a, std::int64_t rows, std::int64_t depth,
+                                 const Pair* b, std::int64_t columns, Rows<float> c) {
   for (std::int64_t j = 0; j < columns; j += kPairPanel)
-    multiply_pairs_panel<Into::overwrite>(a, rows, depth, {b + j * depth, kPairPanel}, columns - j,
-                                          {c.data + j, c.stride});
+    panels.template multiply<Into::overwrite>(a, rows, depth, {b + j * depth, kPairPanel}, columns - j,
+                                              {c.data + j, c.stride});
 }
 
 /// 16 floats as bf16, rounded to the nearest, one in each 32-bit lane's low half.
