@@ -18,7 +18,9 @@ struct TileConfig {
   std::uint8_t rows[16] = {};
 };
 
-// GCC's own names take literal numbers only, and do not say that memory is read.
+// GCC's own names take literal numbers only, and do not say what memory is read.
+inline void load_config(const TileConfig& config) { __asm__ volatile("ldtilecfg %0" : : "m"(config)); }
+inline void release_tiles() { __asm__ volatile("tilerelease"); }
 template <int tile>
 [[gnu::always_inline]] inline void load_tile(const void* from, std::int64_t row_bytes) {
   __asm__ volatile("tileloadd (%0,%1,1), %%tmm%c2" : : "r"(from), "r"(row_bytes), "i"(tile) : "memory");
@@ -85,11 +87,11 @@ class TilePanels {
       set(config, kLastRight, last, kTilePairs);
       set(config, kLastRight + 1, last, kTilePairs);
     }
-    _tile_loadconfig(&config);
+    load_config(config);
   }
   TilePanels(const TilePanels&) = delete;
   TilePanels& operator=(const TilePanels&) = delete;
-  ~TilePanels() { _tile_release(); }
+  ~TilePanels() { release_tiles(); }
 
   template <Into into>
   void multiply(Left<Pair> a, std::int64_t rows, std::int64_t depth, Rows<const Pair> b, std::int64_t columns,
