@@ -1,4 +1,4 @@
-# N models within the budget of one, beside one model of all: the second table of README.md.
+# N models within the budget of one, beside one model of all, dense and with experts: the second table of README.md.
 #
 #   python3 quarter.py n_models_vs_n_experts.json n_models_quarter.json
 import json

@@ -2,7 +2,9 @@
 #include <chrono>
 #include <future>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <thread>
 
 #include "base/run_lock.h"
@@ -151,6 +153,7 @@ TEST_F(SweepCommand, states_are_drawn_anew_on_a_terminal_while_a_cell_runs) {
   EXPECT_EQ(user.get().code, 0);
   const std::string text = read("typescript");
   const std::size_t last = text.rfind(clear);
+  ASSERT_NE(last, std::string::npos);
   EXPECT_THAT(text.substr(0, last), HasSubstr("running (somebody"));
   EXPECT_THAT(text.substr(last), Not(HasSubstr("running")));
 }

@@ -6,6 +6,8 @@
 namespace coterie::kernels::simd {
 namespace {
 
+static_assert(kLargeBlock / 2 % (2 * kTilePairs) == 0, "pairs of queries are whole tiles in all blocks but the last");
+
 // The depth of the scores' products is the width of a head: where it does not fill tiles, vectors serve.
 bool fills_tiles(const Head<BFloat>& head) { return head.width % (2 * kTilePairs) == 0; }
 

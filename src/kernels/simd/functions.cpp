@@ -1,6 +1,7 @@
 // The choice among the instruction sets.
 #include "kernels/simd/functions.h"
 
+#include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,10 +16,10 @@ namespace {
 const FunctionSet& chosen() {
   const char* const wanted = std::getenv("COTERIE_INSTRUCTIONS");
   for (const FunctionSet* set : {&amx_bf16(), &avx512_bf16(), &kAvx512, &kAvx2, &kBase})
-    if (runs(*set) && (wanted == nullptr || std::string_view(wanted) == set->name)) return *set;
+    if ((wanted == nullptr || std::string_view(wanted) == set->name) && runs(*set)) return *set;
   throw ConfigError(
-      str("kernels: COTERIE_INSTRUCTIONS must be sse2, avx2, avx512, avx512_bf16 or amx_bf16, as far as this processor "
-          "runs it, got '",
+      str("kernels: COTERIE_INSTRUCTIONS must be sse2, avx2, avx512, avx512_bf16 or amx_bf16, as far as processor "
+          "and system run it, got '",
           wanted, "'"));
 }
 
@@ -29,7 +30,13 @@ FunctionSet with_attention(const char* name, const AttentionFunctions<BFloat>& a
   return set;
 }
 
-// Linux keeps the tiles' large state for processes only that have asked.
+bool has_tiles() {
+  unsigned int eax = 0, ebx = 0, ecx = 0, edx = 0;
+  constexpr unsigned int kBoth = 1U << 22 | 1U << 24;  // AMX-BF16 and AMX-TILE, which compilers name differently
+  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & kBoth) == kBoth;
+}
+
+// Linux keeps the tiles' large state only for processes that have asked for it.
 bool may_use_tiles() {
   constexpr long kRequestPermission = 0x1023;
   constexpr long kTileData = 18;
@@ -49,9 +56,7 @@ const FunctionSet& amx_bf16() {
 }
 
 bool runs(const FunctionSet& set) {
-  if (&set == &amx_bf16())
-    return runs(avx512_bf16()) && __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16") &&
-           may_use_tiles();
+  if (&set == &amx_bf16()) return runs(avx512_bf16()) && has_tiles() && may_use_tiles();
   if (&set == &avx512_bf16()) return runs(kAvx512) && __builtin_cpu_supports("avx512bf16");
   if (&set == &kAvx512)
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

@@ -73,6 +73,7 @@ inline void drop_and_pair(const float* from, std::int64_t padded, const std::uin
 
 template <class Panels>
 void half_attend(const Head<BFloat>& head, const HeadOutput<BFloat>& output, float* memory) {
+  static_assert(Panels::kRows <= kMostRows);
   const PairExtents extents(head.length, head.width);
   const Panels panels(head.length);
   Scratch<float> scratch(memory);
@@ -233,6 +234,7 @@ inline void weigh_block(const Head<BFloat>& head, const HeadGradient<BFloat>& gr
 
 template <class Panels>
 void half_attend_backward(const Head<BFloat>& head, const HeadGradient<BFloat>& gradient, float* memory) {
+  static_assert(Panels::kRows <= kMostRows);
   const PairExtents extents(head.length, head.width);
   const Panels panels(head.length);
   const std::int64_t padded_rows = round_up(head.length, Panels::kRows);

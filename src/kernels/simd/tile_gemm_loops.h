@@ -17,6 +17,7 @@ struct TileConfig {
   std::uint16_t row_bytes[16] = {};
   std::uint8_t rows[16] = {};
 };
+static_assert(sizeof(TileConfig) == 64);
 
 // GCC's own names take literal numbers only, and do not say what memory is read.
 inline void load_config(const TileConfig& config) { __asm__ volatile("ldtilecfg %0" : : "m"(config)); }
@@ -76,8 +77,8 @@ class TilePanels {
  public:
   static constexpr std::int64_t kRows = 16;
 
-  /// A depth is a multiple of a tile's pairs, or ends as the pairs of all keys do: that of the last block of queries
-  /// does.
+  /// Every depth modulo a tile's pairs is 0 or that of (keys + 1) / 2: blocks of queries are whole tiles but for the
+  /// last, which ends where the keys end.
   explicit TilePanels(std::int64_t keys) {
     const std::int64_t last = (keys + 1) / 2 % kTilePairs;
     TileConfig config;
