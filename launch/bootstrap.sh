@@ -191,7 +191,7 @@ fetch_minilm() {
 # Configures when it never was, for another LibTorch, or by newer presets; Ninja itself notices changed CMake files.
 configure() {
   local preset=$1 torch=$2 build="$root/build/$1"
-  if [ -f "$build/build.ninja" ] && [ ! "$root/CMakePresets.json" -nt "$build/CMakeCache.txt" ] &&
+  if [ -f "$build/build.ninja" ] && [ ! "$root/CMakePresets.json" -nt "$build/build.ninja" ] &&
     grep -qxF "COTERIE_TORCH:PATH=$torch" "$build/CMakeCache.txt"; then return 0; fi
   say "configuring build/$preset"
   (cd -- "$root" && cmake --preset "$preset" "-DCOTERIE_TORCH:PATH=$torch") ||

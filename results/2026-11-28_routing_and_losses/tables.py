@@ -28,12 +28,12 @@ def cells_of(path):
 
 
 def paired_t(values):
-    """Two-sided p over two or three seeds, where Student's distribution has a closed form; None for no difference."""
+    """Two-sided p over three seeds, where Student's distribution has a closed form; None for no difference."""
     deviation = statistics.stdev(values)
     if deviation == 0:
         return None
     t = abs(statistics.mean(values)) / (deviation / math.sqrt(len(values)))
-    return 1 - t / math.sqrt(2 + t * t) if len(values) == 3 else 1 - 2 / math.pi * math.atan(t)
+    return 1 - t / math.sqrt(2 + t * t)
 
 
 def short(value, form):

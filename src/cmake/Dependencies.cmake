@@ -65,5 +65,5 @@ if(COTERIE_CUDA)
   include(Cuda)
 endif()
 
-coterie_add_pch(coterie_pch LINKS coterie_torch
-  HEADERS <ATen/ATen.h> <torch/csrc/autograd/custom_function.h> <torch/csrc/autograd/autograd.h>)
+set(torch_headers <ATen/ATen.h> <torch/csrc/autograd/custom_function.h> <torch/csrc/autograd/autograd.h>)
+coterie_add_pch(coterie_pch LINKS coterie_torch HEADERS ${torch_headers})

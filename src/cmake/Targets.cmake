@@ -121,8 +121,7 @@ function(coterie_add_test name)
     add_test(NAME ${name}.n${n} COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${n}
       ${COTERIE_MPIEXEC_FLAGS} $<TARGET_FILE:${name}>)
     set_tests_properties(${name}.n${n} PROPERTIES PROCESSORS ${n} TIMEOUT ${T_TIMEOUT} COST ${T_TIMEOUT}
-      SKIP_RETURN_CODE 77
-      LABELS "mpi;${T_LABELS}" ENVIRONMENT "${environment}")
+      SKIP_RETURN_CODE 77 LABELS "mpi;${T_LABELS}" ENVIRONMENT "${environment}")
   endforeach()
 endfunction()
 

@@ -46,7 +46,7 @@ Passes attend(const simd::AttentionFunctions<BFloat>& attention, const std::vect
 }
 
 double distance(const at::Tensor& a, const at::Tensor& b) {
-  return ((a.to(at::kDouble) - b.to(at::kDouble)).norm() / b.to(at::kDouble).norm()).item<double>();
+  return test::relative_distance(a.to(at::kDouble), b.to(at::kDouble));
 }
 
 // The sums' order differs, so that a number in bf16, a result or a probability, now and then is rounded to a neighbour.

@@ -46,8 +46,8 @@ struct VectorPanels {
   /// Rows of A and C are padded to this; what the padding holds is never used.
   static constexpr std::int64_t kRows = kRowStep;
 
-  /// @param keys  of the head, whose products these are
-  explicit VectorPanels(std::int64_t keys) { (void)keys; }
+  /// Of a head with so many keys.
+  explicit VectorPanels(std::int64_t /*keys*/) {}
 
   /// Columns [0, columns) of C, at most a panel: C = A B or C += A B.
   ///
