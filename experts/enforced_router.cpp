@@ -33,6 +33,11 @@ void EnforcedRouter::refuse(std::int64_t label, const std::string& place) const 
 std::span<const std::int32_t> EnforcedRouter::labels_of(const BatchLayout& layout) const {
   const bool named = by_ == Enforced::index;
   const std::span<const std::int32_t> labels = named ? layout.expert : layout.domain;
+  if (named && labels.empty() && layout.offsets.size() > 1)
+    throw DataError(
+        "router: experts.router 'index' needs texts that name an 'expert', got texts that name none (a corpus, an "
+        "input "
+        "or a collection without them)");
   COTERIE_CHECK(ShapeError, labels.size() + 1 == layout.offsets.size(), "router: ", labels.size(), " ",
                 named ? "experts" : "domains", " for ", static_cast<std::int64_t>(layout.offsets.size()) - 1,
                 " sequences");

@@ -36,9 +36,9 @@ GateDecision Gate::decide(const at::Tensor& units_UD, const kernels::TokenPlaces
     if (tensors_.balance_E.defined()) score_UE = decision.probability_UE.detach() + tensors_.balance_E.detach();
     decision.expert_UK = std::get<1>(score_UE.topk(top_k_, -1));
   }
-  const at::Tensor chosen_UK = decision.probability_UE.gather(-1, decision.expert_UK);
-  const at::Tensor sum_U1 = chosen_UK.sum(-1, /*keepdim=*/true);
-  decision.weight_UK = chosen_UK / (top_k_ == 1 ? sum_U1.detach() : sum_U1);
+  // By logits: a bias may choose an expert whose probability is 0 in fp32, and 0 / 0 is no weight.
+  const at::Tensor chosen_UK = decision.logits_UE.log_softmax(-1).gather(-1, decision.expert_UK);
+  decision.weight_UK = top_k_ == 1 ? (chosen_UK - chosen_UK.detach()).exp() : chosen_UK.softmax(-1);
   return decision;
 }
 

@@ -76,9 +76,10 @@ def gates(folder):
         figures = [statistics.mean(router[key] for router in routers)
                    for key in ("mutual_information_share", "dead_experts", "confidence")]
         largest = statistics.mean(max(router["load"]) for router in routers)
-        told = [step.get("auxiliary_losses", {}).get("specified_expert", 0.0) for step in steps]
+        losses = {name: [step["auxiliary_losses"][name] for step in steps] for name in steps[0].get("auxiliary_losses", {})}
         print(log.parent.name, [f"{figure:.2f}" for figure in figures], f"largest load {largest:.2f}",
-              f"specified-expert loss {statistics.mean(told[:5]):.2f} to {statistics.mean(told[-5:]):.2f}")
+              *(f"{name} {statistics.mean(values[:5]):.2f} to {statistics.mean(values[-5:]):.2f}"
+                for name, values in losses.items() if name != "total" and any(values)))
 
 
 if len(sys.argv) == 2:

@@ -8,6 +8,7 @@
 #include "base/build_info.h"
 #include "base/error.h"
 #include "base/file_ops.h"
+#include "base/machine.h"
 #include "config/config.h"
 
 namespace coterie::cli {
@@ -53,7 +54,7 @@ std::string provenance(const CommandLine& line, int ranks) {
              build.dirty ? " with local changes" : "", ", ", build.build_type, ", preset ", build.preset,
              "\n# compiler ", build.compiler, ", torch ", build.torch, ", mpi ", build.mpi, ", hdf5 ", build.hdf5,
              "\n# ", ranks, ranks == 1 ? " rank on " : " ranks, the first on ", host_name(), " with ",
-             std::thread::hardware_concurrency(), " cores, ", date_text(), "\n");
+             std::thread::hardware_concurrency(), " cores (", machine_text(), "), ", date_text(), "\n");
 }
 
 void expect_json_writable(const std::string& path) {

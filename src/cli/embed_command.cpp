@@ -116,7 +116,8 @@ Exit embed(const CommandLine& line, int& argc, char**& argv) {
   const model::SentenceEncoder model =
       model::make_sentence_encoder(source.spec, source.read(model::expert_range(source.spec, mesh)), mesh,
                                    model::dtypes_of(options.model.precision));
-  const at::Tensor embeddings_ND = eval::embed_all(*model.encoder, texts, options.eval.batch_tokens, mesh).cpu();
+  const at::Tensor embeddings_ND =
+      eval::embed_all(*model.encoder, texts, options.eval.batch_tokens, mesh, train::evaluation_key(options)).cpu();
   if (mesh.world().rank() != 0) return Exit::ok;
   const std::span values(embeddings_ND.const_data_ptr<float>(), static_cast<std::size_t>(embeddings_ND.numel()));
   write_npy(*real_file_ops(), out, values, std::vector<std::int64_t>(embeddings_ND.sizes().vec()));

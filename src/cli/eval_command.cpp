@@ -132,6 +132,19 @@ std::optional<data::Corpus> open_corpus(const train::RunOptions& options) {
   return std::optional<data::Corpus>(options.data.corpus);
 }
 
+// Before the work, of which the untouched model's would be kept.
+void expect_experts_named(const std::vector<Candidate>& candidates, const train::RunOptions& options,
+                          const std::optional<data::Corpus>& corpus) {
+  const bool by_index = std::any_of(candidates.begin(), candidates.end(), [](const Candidate& candidate) {
+    return candidate.source.spec.router == experts::RouterKind::index;
+  });
+  if (!by_index) return;
+  constexpr const char* kNeeds = "eval: experts.router 'index' needs texts that name an 'expert', got ";
+  if (options.eval.pairs && !corpus->names_experts())
+    throw DataError(str(kNeeds, "texts that name none (", corpus->path().string(), ")"));
+  if (!options.eval.retrieval.empty()) throw ConfigError(str(kNeeds, "collections, which name none (eval.retrieval)"));
+}
+
 // What is found about a run is kept in its folder, where its report looks for it, unless the command names other
 // places, or none. The run's own config may name the result file of its training: that is not one.
 void keep_in_run(const CommandLine& line, train::RunOptions& options) {
@@ -175,8 +188,11 @@ Exit evaluate(const CommandLine& line, int& argc, char**& argv) {
   for (const std::string& baseline : options.eval.baselines)
     (void)eval::make_baseline(baseline, {}, eval::bm25_of(options.eval));
 
+  std::vector<Candidate> candidates = candidates_of(line.positional[0], options);
+  expect_experts_named(candidates, options, corpus);
+
   Results results;
-  for (Candidate& candidate : candidates_of(line.positional[0], options)) {
+  for (Candidate& candidate : candidates) {
     if (line.sets("head.inference")) candidate.source.spec.head_inference = options.head.inference;
     log::info(str("embedding with the ", candidate.name, candidate.name == "model" ? "" : " model", " (",
                   candidate.source.folder.string(), ")"));

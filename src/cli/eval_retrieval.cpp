@@ -45,12 +45,14 @@ RetrievalBench::RetrievalBench(const train::RunOptions& options, const data::Cor
   if (options.eval.retrieval.empty()) return;
   for (const std::string& source : options.eval.retrieval)
     sets_.push_back(data::read_retrieval_set(source, options.data.root));
-  const eval::KnownSplits known = corpus == nullptr ? eval::KnownSplits() : eval::known_splits(*corpus);
+  const eval::KnownSplits known = corpus == nullptr ? eval::KnownSplits() : eval::known_splits(*corpus, sets_);
   std::set<std::string> names;
+  if (options.eval.mixed_index) names.insert("mixed");
   for (const data::RetrievalSet& set : sets_) {
     if (!names.insert(set.name).second)
-      throw ConfigError(str("config: collections must differ in the names of their folders, got '", set.name,
-                            "' twice (eval.retrieval)"));
+      throw ConfigError(
+          str("config: collections must differ in the names of their folders, and eval.mixed_index calls ",
+              "its own 'mixed', got '", set.name, "' twice (eval.retrieval)"));
     tasks_.push_back(eval::make_task(set, split_of(options.eval.split), known));
   }
   if (options.eval.mixed_index) mixed_ = eval::mixed_task(tasks_);
@@ -63,7 +65,8 @@ std::vector<eval::NamedRetrieval> RetrievalBench::measure(const MeasuredModel& m
                             .max_length = spec.max_length,
                             .batch_tokens = options_.eval.batch_tokens,
                             .place_unknown = measured.place_unknown,
-                            .by_cosine = options_.loss.similarity == train::Similarity::cosine};
+                            .by_cosine = options_.loss.similarity == train::Similarity::cosine,
+                            .key = train::evaluation_key(options_)};
   const model::Encoder& encoder = *measured.model.encoder;
   const eval::SearchOptions search{.depth = depth_};
   std::optional<eval::Search> mixed;

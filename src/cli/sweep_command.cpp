@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "base/machine.h"
 #include "base/stop_signal.h"
 #include "cli/commands.h"
 #include "cli/configuration.h"
@@ -18,6 +19,7 @@
 #include "config/spelling.h"
 #include "eval/lexical.h"
 #include "sweep/comparison.h"
+#include "sweep/contenders.h"
 #include "sweep/measures.h"
 #include "sweep/slurm.h"
 
@@ -176,6 +178,7 @@ sweep::Plan plan_of(const std::string& file, const sweep::StudyOptions& study, c
   plan.baselines = std::move(rows.baselines);
   for (const std::string& warning : rows.warnings) log::warn("sweep: " + warning);
   if (!references.references.empty()) plan.cells.push_back(std::move(references));
+  (void)sweep::contenders_of(plan);  // refuses two rows of one name, before the work
   return plan;
 }
 
@@ -208,7 +211,8 @@ std::string list_text(const sweep::Plan& plan) {
 std::int64_t own_cores() {
   cpu_set_t set;
   CPU_ZERO(&set);
-  return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  const std::int64_t allowed = ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  return std::min(allowed, quota_cores());
 }
 
 // The tables are of the whole plan, and written once more in the end: what goes wrong here is not the sweep's end.
@@ -265,10 +269,19 @@ void submit(const sweep::Plan& plan, const sweep::SweepOptions& options, const s
                "those that failed\n";
 }
 
-/// Names the cells that failed; the code is the first one's, and 75 if the sweep was stopped before its end.
-Exit ending(const sweep::DriverOutcome& outcome) {
-  for (const sweep::FailedCell& cell : outcome.failed)
-    log::error(str("sweep: ", cell.folder, " failed with exit code ", cell.code, ": ", cell.text));
+/// Writes the tables, and shows the comparisons.
+void show_results(const sweep::Plan& plan, const sweep::SweepOptions& options) {
+  const sweep::Results results = sweep::write_tables(*real_file_ops(), plan, options.sweep.measures);
+  // One cell alone is compared with nothing; its files are up to date.
+  if (options.job < 0)
+    std::cout << sweep::comparison_table(results.comparisons).text() << "\n" << sweep::reading(plan) << "\n";
+  if (!options.json.empty()) write_json(options.json, sweep::results_json(results).dump(2));
+  for (const std::string& measure : sweep::unknown_measures(results))
+    log::warn(str("sweep: no finished cell has the measure '", measure, "' (sweep.measures)"));
+}
+
+/// The first failed cell's code, and 75 if the sweep was stopped before its end.
+Exit code_of(const sweep::DriverOutcome& outcome) {
   if (outcome.stopped) return Exit::preempted;
   return outcome.failed.empty() ? Exit::ok : static_cast<Exit>(outcome.failed.front().code);
 }
@@ -311,14 +324,17 @@ Exit sweep(const CommandLine& line) {
     return Exit::ok;
   }
   const sweep::DriverOutcome outcome = drive(plan, options, program);
-  const sweep::Results results = sweep::write_tables(*real_file_ops(), plan, options.sweep.measures);
-  // One cell alone is compared with nothing; its files are up to date.
-  if (options.job < 0)
-    std::cout << sweep::comparison_table(results.comparisons).text() << "\n" << sweep::reading(plan) << "\n";
-  if (!options.json.empty()) write_json(options.json, sweep::results_json(results).dump(2));
-  for (const std::string& measure : sweep::unknown_measures(results))
-    log::warn(str("sweep: no finished cell has the measure '", measure, "' (sweep.measures)"));
-  return ending(outcome);
+  const Exit code = code_of(outcome);
+  try {
+    show_results(plan, options);
+  } catch (const Error& error) {
+    // What became of the cells counts more: one that has saved is to be run on, not given up.
+    if (code == Exit::ok) throw;
+    log::error(error.what());
+  }
+  for (const sweep::FailedCell& cell : outcome.failed)
+    log::error(str("sweep: ", cell.folder, " failed with exit code ", cell.code, ": ", cell.text));
+  return code;
 }
 
 }  // namespace coterie::cli

@@ -2,6 +2,7 @@
 #include "eval/binary_metrics.h"
 
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "eval/tie_groups.h"
@@ -10,6 +11,11 @@ namespace coterie::eval {
 namespace {
 
 double ratio(std::int64_t part, std::int64_t whole) { return static_cast<double>(part) / static_cast<double>(whole); }
+
+double between(double high, double low) {
+  const double middle = (high + low) / 2;
+  return middle == low ? high : middle;
+}
 
 // What is right and what is wrong about predicting `hits`.
 double matthews(const LabelCounts& hits, const LabelCounts& all) {
@@ -26,12 +32,14 @@ double matthews(const LabelCounts& hits, const LabelCounts& all) {
 BinaryMetrics measure_binary(std::span<const double> scores, std::span<const std::uint8_t> labels) {
   const LabelCounts all = count_labels(scores, labels);
   const std::vector<TieGroup> groups = tie_groups(scores, labels);
-  BinaryMetrics best{.accuracy_threshold = -1};
+  // No pair is predicted.
+  BinaryMetrics best{.accuracy = ratio(all.negatives, all.total()),
+                     .accuracy_threshold = std::nextafter(groups[0].score, std::numeric_limits<double>::infinity())};
   LabelCounts hits;
-  for (std::size_t i = 0; i + 1 < groups.size(); ++i) {
+  for (std::size_t i = 0; i < groups.size(); ++i) {
     hits.positives += groups[i].counts.positives;
     hits.negatives += groups[i].counts.negatives;
-    const double threshold = (groups[i].score + groups[i + 1].score) / 2;
+    const double threshold = i + 1 < groups.size() ? between(groups[i].score, groups[i + 1].score) : groups[i].score;
     const double accuracy = ratio(hits.positives + all.negatives - hits.negatives, all.total());
     if (accuracy > best.accuracy) {
       best.accuracy = accuracy;

@@ -40,7 +40,7 @@ std::vector<Batch> make_batches(const data::PackedSequences& texts, std::int64_t
 }  // namespace
 
 at::Tensor embed_all(const model::Encoder& encoder, const data::PackedSequences& texts, std::int64_t batch_tokens,
-                     const dist::Mesh& mesh) {
+                     const dist::Mesh& mesh, RandomKey key) {
   const c10::InferenceMode inference;
   const std::vector<Batch> batches = make_batches(texts, batch_tokens);
   const auto ranks = static_cast<std::size_t>(mesh.world().size());
@@ -52,8 +52,8 @@ at::Tensor embed_all(const model::Encoder& encoder, const data::PackedSequences&
   dist::Splits counts(ranks, 0);
   for (std::size_t round = 0; round < rounds; ++round) {
     const std::size_t next = round * ranks + rank;
-    mine.push_back(
-        encoder.embed(next < batches.size() ? data::select(texts, batches[next]) : data::PackedSequences{}, {}));
+    mine.push_back(encoder.embed(next < batches.size() ? data::select(texts, batches[next]) : data::PackedSequences{},
+                                 {.key = key}));
   }
   for (std::size_t r = 0; r < ranks; ++r) {
     for (std::size_t b = r; b < batches.size(); b += ranks) {

@@ -18,9 +18,10 @@ namespace coterie::eval {
 ///
 /// @param texts         the same on every rank
 /// @param batch_tokens  tokens embedded at a time on each rank
+/// @param key           of what random routes draw for each `sequence_index`
 /// @return              [N, D], the same on every rank, where the encoder lies
 /// @note collective over the world
 [[nodiscard]] at::Tensor embed_all(const model::Encoder& encoder, const data::PackedSequences& texts,
-                                   std::int64_t batch_tokens, const dist::Mesh& mesh);
+                                   std::int64_t batch_tokens, const dist::Mesh& mesh, RandomKey key = {});
 
 }  // namespace coterie::eval

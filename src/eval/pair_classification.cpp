@@ -47,7 +47,8 @@ EmbeddedSplit embed_split(const model::Encoder& encoder, const CorpusView& view,
   data::PackedSequences texts = data::pack(view.corpus, out.documents, view.max_length);
   for (std::int32_t& domain : texts.domain) domain = view.model_domain[static_cast<std::size_t>(domain)];
   if (view.place_unknown) view.place_unknown(texts);
-  out.embeddings_ND = kernels::normalize_rows(embed_all(encoder, texts, view.batch_tokens, mesh)).cpu().to(at::kDouble);
+  out.embeddings_ND =
+      kernels::normalize_rows(embed_all(encoder, texts, view.batch_tokens, mesh, view.key)).cpu().to(at::kDouble);
   return out;
 }
 

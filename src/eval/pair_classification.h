@@ -43,6 +43,7 @@ struct CorpusView {
   std::int64_t batch_tokens;
   /// Gives texts whose domain is unknown to the model one of its own; the texts are the same on every rank.
   std::function<void(data::PackedSequences&)> place_unknown = {};
+  RandomKey key = {};  ///< of what random routes draw
 };
 
 /// The documents of a split's pairs, embedded.

@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <numeric>
 #include <set>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
 
 #include "base/error.h"
 #include "data/pack_text.h"
@@ -26,23 +29,30 @@ bool is_measured(const data::Document& query, data::Split split, const KnownSpli
   return !query.split || *query.split == split;
 }
 
+// `first`: how many texts of their kind come before these.
 at::Tensor embed(const model::Encoder& encoder, const TextView& view, std::span<const RetrievalText> texts,
-                 const dist::Mesh& mesh) {
+                 std::int64_t first, RandomKey key, const dist::Mesh& mesh) {
   data::PackedSequences packed;
   for (const RetrievalText& text : texts)
     data::append_text(packed, view.tokenizer, text.text, view.max_length, view.domain(text.domain));
   if (view.place_unknown) view.place_unknown(packed);
-  const at::Tensor rows_ND = embed_all(encoder, packed, view.batch_tokens, mesh);
+  for (std::int64_t& index : packed.sequence_index) index += first;
+  const at::Tensor rows_ND = embed_all(encoder, packed, view.batch_tokens, mesh, key);
   return (view.by_cosine ? kernels::normalize_rows(rows_ND) : rows_ND).cpu();
 }
 
 }  // namespace
 
-KnownSplits known_splits(const data::Corpus& corpus) {
+KnownSplits known_splits(const data::Corpus& corpus, std::span<const data::RetrievalSet> sets) {
+  std::unordered_set<std::string_view> queries;
+  for (const data::RetrievalSet& set : sets)
+    for (const data::Document& query : set.queries) queries.insert(query.text);
   KnownSplits known;
   for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(corpus.documents()); ++i) {
     if (corpus.split(i) == data::Split::every) continue;
-    const auto [entry, added] = known.emplace(corpus.text(i), corpus.split(i));
+    std::string text = corpus.text(i);
+    if (!queries.contains(text)) continue;
+    const auto [entry, added] = known.emplace(std::move(text), corpus.split(i));
     if (!added) entry->second = std::min(entry->second, corpus.split(i));
   }
   return known;
@@ -92,7 +102,7 @@ MixedTask mixed_task(std::span<const RetrievalTask> tasks) {
 
 Search begin_search(const model::Encoder& encoder, const TextView& view, const RetrievalTask& task,
                     const SearchOptions& options, const dist::Mesh& mesh) {
-  return {embed(encoder, view, task.queries, mesh), options.depth, mesh.world()};
+  return {embed(encoder, view, task.queries, 0, view.key.derive("queries"), mesh), options.depth, mesh.world()};
 }
 
 Ranking retrieve(const model::Encoder& encoder, const TextView& view, const RetrievalTask& task,
@@ -105,7 +115,8 @@ Ranking retrieve(const model::Encoder& encoder, const TextView& view, const Retr
   const auto block_rows = static_cast<std::size_t>(options.block_rows);
   for (std::size_t first = 0; first < numbers.size(); first += block_rows) {
     const std::size_t rows = std::min(block_rows, numbers.size() - first);
-    const at::Tensor block_ND = embed(encoder, view, std::span(task.documents).subspan(first, rows), mesh);
+    const at::Tensor block_ND = embed(encoder, view, std::span(task.documents).subspan(first, rows),
+                                      static_cast<std::int64_t>(first), view.key.derive("documents"), mesh);
     search.offer(block_ND, std::span(numbers).subspan(first, rows));
     if (larger != nullptr) larger->search.offer(block_ND, larger->numbers.subspan(first, rows));
   }

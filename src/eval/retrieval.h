@@ -35,12 +35,13 @@ struct RetrievalTask {
   Qrels qrels;                           ///< of these queries
 };
 
-/// The split that a corpus has a text in, if not in every one, training where it is in several: what a model may have
+/// The split that a corpus has a query in, if not in every one, training where it is in several: what a model may have
 /// been trained with.
 using KnownSplits = std::unordered_map<std::string, data::Split>;
 
+/// Of the queries of these collections.
 /// @note reads all texts of the corpus
-[[nodiscard]] KnownSplits known_splits(const data::Corpus& corpus);
+[[nodiscard]] KnownSplits known_splits(const data::Corpus& corpus, std::span<const data::RetrievalSet> sets);
 
 /// A collection with its own index: its judged queries of a split.
 ///
@@ -71,6 +72,7 @@ struct TextView {
   /// `CorpusView::place_unknown`
   std::function<void(data::PackedSequences&)> place_unknown = {};
   bool by_cosine = true;  ///< else by the dot product of the embeddings as the model gives them
+  RandomKey key = {};     ///< of what random routes draw
 };
 
 /// How a collection is walked.

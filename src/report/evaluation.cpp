@@ -98,8 +98,10 @@ std::string intervals_table(const std::vector<Row>& rows) {
     table.add_row(std::move(cells));
   }
   if (table.rows() == 0) return {};
-  return html_table(table, "95 % intervals: bootstrap percentiles over pairs") +
-         paragraph("Pairs that share a document are not independent: the intervals are too narrow.");
+  return html_table(table, "95 % intervals: bootstrap percentiles over documents") +
+         paragraph(
+             "Documents are drawn domain by domain, because pairs that share one are not independent. Where few "
+             "pairs share a document, the intervals are somewhat wide.");
 }
 
 std::string cross_domain_tables(const json& evaluation) {

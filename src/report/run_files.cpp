@@ -65,6 +65,18 @@ std::vector<NamedFile> files_of(const fs::path& folder, const std::string& first
   return files;
 }
 
+/// Whether the last evaluation measured this: files of an earlier one, of other models or collections, lie beside its
+/// own. Without eval.json nothing is known, and all is shown.
+bool is_of_last(const json& evaluation, const std::vector<std::string>& path) {
+  if (evaluation.is_null()) return true;
+  const json* inner = &evaluation;
+  for (const std::string& name : path) {
+    if (!inner->is_object() || !inner->contains(name)) return false;
+    inner = &inner->at(name);
+  }
+  return true;
+}
+
 }  // namespace
 
 RunFiles read_run(const fs::path& folder) {
@@ -80,10 +92,15 @@ RunFiles read_run(const fs::path& folder) {
   run.metrics = read_metrics_log(folder / "metrics.jsonl");
   if (is_there(folder / "eval.json")) run.evaluation = read_json_object(folder / "eval.json");
   run.domain_load = last_domain_load(run.metrics, folder / "metrics.jsonl");
-  for (const NamedFile& file : files_of(folder, "pairs", ".csv")) run.pairs.push_back(read_pairs(file.path, file.name));
+  for (const NamedFile& file : files_of(folder, "pairs", ".csv"))
+    if (is_of_last(run.evaluation, {file.name})) run.pairs.push_back(read_pairs(file.path, file.name));
   for (const NamedFile& file : files_of(folder, "projection", ".csv"))
-    run.projections.push_back(read_projection(file.path, file.name));
-  for (const NamedFile& file : files_of(folder, "examples", ".json")) run.examples.push_back(read_examples(file.path));
+    if (is_of_last(run.evaluation, {file.name})) run.projections.push_back(read_projection(file.path, file.name));
+  for (const NamedFile& file : files_of(folder, "examples", ".json")) {
+    Examples examples = read_examples(file.path);
+    if (is_of_last(run.evaluation, {"retrieval", examples.model, examples.collection}))
+      run.examples.push_back(std::move(examples));
+  }
   return run;
 }
 

@@ -85,7 +85,7 @@ std::string pairs_section(const RunFiles& run) {
       receiver.notes.push_back(at.receiver_operating);
     }
     histograms += figure({.title = str("Similarity of pairs, ", pairs.model),
-                          .x_label = "cosine similarity",
+                          .x_label = "similarity",
                           .y_label = "share of the pairs",
                           .series = similarity_histograms(pairs, kBins),
                           .notes = {},

@@ -60,13 +60,17 @@ void Attempts::ended(const std::string& command, const Ended& how) {
 }
 
 bool is_finished(const fs::path& folder) {
-  std::error_code ignored;
-  return fs::exists(folder / "result.json", ignored);
+  try {
+    return read_result(folder).has_value();
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 std::optional<CellResult> read_result(const fs::path& folder) {
-  if (!is_finished(folder)) return std::nullopt;
   const fs::path path = folder / "result.json";
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) return std::nullopt;
   const json result = read_json_object(path);
   try {
     const json& cost = result.at("cost");

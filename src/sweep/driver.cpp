@@ -118,16 +118,19 @@ Driver::Driver(const Plan& plan, DriverTools tools) : plan_(plan), tools_(std::m
 
 DriverOutcome Driver::run() {
   while (!pending_.empty() || !running_.empty()) {
-    if (!outcome_.stopped && tools_.stopping()) {
-      outcome_.stopped = true;
-      log::info("sweep: stopping; what runs is asked to save");
-      tools_.processes.ask_to_stop();
-      pending_.clear();
-    }
+    stop_if_asked();
     start_what_fits();
     if (const auto ended = tools_.processes.wait(kWait_s)) on_end(*ended);
   }
   return outcome_;
+}
+
+void Driver::stop_if_asked() {
+  if (outcome_.stopped || !tools_.stopping()) return;
+  outcome_.stopped = true;
+  log::info("sweep: stopping; what runs is asked to save");
+  tools_.processes.ask_to_stop();
+  pending_.clear();
 }
 
 void Driver::start_what_fits() {
@@ -175,7 +178,7 @@ bool Driver::begin_what_may_fail(std::size_t cell) {
   }
   // Whoever held a lock a moment ago may have done the work. The run itself is held where one was started by hand, or
   // is still saving because its driver has just died.
-  if (is_finished(folder) || !lock_owner(folder).empty()) return false;
+  if (read_result(folder) || !lock_owner(folder).empty()) return false;
   if (failed_elsewhere(cell)) return true;
   if (lacks_corpus(planned)) work.phase = Phase::build;
   (void)differences_from(folder, planned, plan_.defaults);  // refuses files that are damaged
@@ -234,6 +237,8 @@ Command Driver::command_of(const Work& work) const {
 void Driver::on_end(const Ended& ended) {
   auto node = running_.extract(ended.id);
   if (node.empty()) return;
+  // A signal to all processes may have ended it, and not yet been noticed here.
+  stop_if_asked();
   const std::size_t cell = node.mapped().cell;
   try {
     settle(std::move(node.mapped()), ended);

@@ -80,6 +80,7 @@ class Driver {
     std::unique_ptr<Attempts> attempts;
   };
 
+  void stop_if_asked();
   void start_what_fits();
   /// @return false if somebody else has the cell, or its corpus
   bool begin(std::size_t cell);

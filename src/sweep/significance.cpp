@@ -142,7 +142,9 @@ std::optional<double> sign_flip(std::span<const double> differences) {
     }
     if (std::abs(sum) >= enough) ++far;
   }
-  return static_cast<double>(far) / static_cast<double>(choices);
+  if (exact) return static_cast<double>(far) / static_cast<double>(choices);
+  // The signs as seen are one of the draws.
+  return static_cast<double>(far + 1) / static_cast<double>(choices + 1);
 }
 
 std::optional<double> detectable(std::span<const double> differences) {

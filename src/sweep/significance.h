@@ -25,9 +25,11 @@ namespace coterie::sweep {
 [[nodiscard]] std::optional<double> paired_t(std::span<const double> differences);
 
 /// The two-sided p of the sign-flip permutation test: the share of all 2^n choices of signs whose mean is at least as
-/// far from 0. It assumes only that a difference is as likely up as down; with n seeds it is never below 2 / 2^n.
+/// far from 0. It assumes only that a difference is as likely up as down; with n seeds, up to 20, it is never below
+/// 2 / 2^n.
 ///
-/// @param differences  one per seed; none for fewer than two. Above 20, 2^20 choices drawn with a fixed key.
+/// @param differences  one per seed; none for fewer than two. Above 20, those seen and 2^20 choices drawn with a fixed
+///                     key, so that it is never below 1 / (2^20 + 1).
 [[nodiscard]] std::optional<double> sign_flip(std::span<const double> differences);
 
 /// The mean difference that a two-sided paired t-test at level 0.05 finds with probability 0.8, were the deviation of

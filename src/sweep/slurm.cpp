@@ -28,11 +28,17 @@ std::vector<std::size_t> unfinished(const Plan& plan) {
 
 std::vector<std::string> sbatch_command(const Plan& plan, const std::vector<std::size_t>& jobs, const ArrayJob& job) {
   std::int64_t ranks = 1;
-  for (const std::size_t i : jobs) ranks = std::max(ranks, plan.cells[i].ranks);
+  std::int64_t threads = 0;
+  for (const std::size_t i : jobs) {
+    ranks = std::max(ranks, plan.cells[i].ranks);
+    threads = std::max(threads, plan.cells[i].threads);
+  }
   // Slurm hands its environment to the tasks: they run the binary that submitted them.
   std::vector<std::string> words = {"env",        str("COTERIE_BINARY=", job.program), "sbatch",
-                                    "--parsable", str("--array=", array_of(jobs)),     str("--ntasks=", ranks),
-                                    job.script};
+                                    "--parsable", str("--array=", array_of(jobs)),     str("--ntasks=", ranks)};
+  // A run that is free to choose its threads takes what the script asks for.
+  if (threads > 0) words.push_back(str("--cpus-per-task=", threads));
+  words.push_back(job.script);
   words.insert(words.end(), job.arguments.begin(), job.arguments.end());
   return words;
 }

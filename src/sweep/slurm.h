@@ -21,7 +21,8 @@ struct ArrayJob {
 /// The cells of a plan that are not finished.
 [[nodiscard]] std::vector<std::size_t> unfinished(const Plan& plan);
 
-/// The command that submits the cells of those numbers, each with as many tasks as the largest of them has ranks.
+/// The command that submits the cells of those numbers, with as many tasks as the largest of them has ranks, and
+/// as many cores for each as the most threads that one asks for.
 [[nodiscard]] std::vector<std::string> sbatch_command(const Plan& plan, const std::vector<std::size_t>& jobs,
                                                       const ArrayJob& job);
 

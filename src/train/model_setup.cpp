@@ -33,6 +33,20 @@ void check_named(const data::Corpus& corpus, std::int64_t experts) {
   }
 }
 
+// A literal [SEP] in a text is one, as in Hugging Face's tokenizers.
+void check_segments(const data::Corpus& corpus, std::int64_t experts, std::int64_t max_length) {
+  std::vector<std::int32_t> tokens;
+  for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(corpus.documents()); ++i) {
+    tokens.clear();
+    corpus.read_tokens(i, max_length, tokens);
+    const std::int64_t segments = std::count(tokens.begin(), tokens.end(), tokens.back());
+    if (segments > experts)
+      throw DataError(str("corpus: document '", corpus.id(i), "' must have at most ", experts, " segments, got ",
+                          segments, ", the parts that end in [SEP] (", corpus.path().string(),
+                          "; experts.router 'token_type', experts.count)"));
+  }
+}
+
 std::int64_t count_of(const experts::ExpertsOptions& options, const model::ModelSpec& spec,
                       const data::Corpus& corpus) {
   const auto domains = static_cast<std::int64_t>(corpus.domains().size());
@@ -76,6 +90,8 @@ void check_dense(const experts::ExpertsOptions& options) {
   if (options.mlp != experts::MlpKind::plain)
     throw ConfigError(str("config: experts.mlp must be 'plain' with experts.router 'none', got '",
                           experts::kMlpNames[static_cast<std::size_t>(options.mlp)], "'", instead));
+  if (options.count != 0)
+    throw ConfigError(str("config: experts.count must be 0 with experts.router 'none', got ", options.count));
   if (options.shared)
     throw ConfigError(str("config: experts.shared must be false with experts.router 'none', got true", instead));
 }
@@ -103,6 +119,7 @@ void add_experts(model::ModelSpec& spec, const RunOptions& run, const data::Corp
   spec.router = options.router;
   spec.expert_count = count_of(options, spec, corpus);
   if (options.router == RouterKind::index) check_named(corpus, spec.expert_count);
+  if (options.router == RouterKind::token_type) check_segments(corpus, spec.expert_count, spec.max_length);
   spec.expert_mlp = options.mlp;
   spec.shared_expert = options.shared;
   spec.router_balance = run.optim.router_balance_rate > 0.0;
@@ -179,8 +196,17 @@ std::int32_t unknown_domain(const model::ModelSpec& spec, const experts::Experts
   return spec.domain(options.unknown_domain);
 }
 
+RandomKey evaluation_key(const RunOptions& options) {
+  return RandomKey{static_cast<std::uint64_t>(options.seed)}.derive("evaluation");
+}
+
 eval::CorpusView view_of(const data::Corpus& corpus, const model::ModelSpec& spec, const RunOptions& options) {
-  eval::CorpusView view{corpus, {}, spec.max_length, options.eval.batch_tokens};
+  eval::CorpusView view{.corpus = corpus,
+                        .model_domain = {},
+                        .max_length = spec.max_length,
+                        .batch_tokens = options.eval.batch_tokens,
+                        .place_unknown = {},
+                        .key = evaluation_key(options)};
   const std::int32_t otherwise = unknown_domain(spec, options.experts);
   for (const std::string& name : corpus.domains()) {
     const auto found = std::find(spec.domains.begin(), spec.domains.end(), name);

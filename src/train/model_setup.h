@@ -25,6 +25,9 @@ namespace coterie::train {
 /// The randomness of training, and how its passes run; the key is left to the step.
 [[nodiscard]] model::Noise training_noise(const RunOptions& options, const model::BertConfig& checkpoint);
 
+/// Of what random routes draw outside training.
+[[nodiscard]] RandomKey evaluation_key(const RunOptions& options);
+
 /// How a corpus's texts reach a model.
 /// @throws ConfigError if the model needs domains and the corpus has one that it does not know, with
 ///   `experts.unknown_domain = error`

@@ -1,4 +1,5 @@
-// What a run with experts says: the table at its end, and numbers of experts that do not fit its ranks.
+// What a run with experts says: the table at its end, numbers of experts that do not fit its ranks, and texts that do
+// not say whose they are.
 #include <sstream>
 
 #include "tests/cli/workspace.h"
@@ -79,6 +80,54 @@ TEST_F(ExpertsOfARun, that_the_expert_axis_does_not_divide_are_64_and_named_by_t
             1)
       << head;
   EXPECT_FALSE(exists("runs"));
+}
+
+TEST_F(ExpertsOfARun, by_index_refuse_texts_that_name_none_wherever_they_come_from) {
+  std::istringstream documents(read("source/documents.jsonl"));
+  std::string named;
+  int number = 0;
+  for (std::string line; std::getline(documents, line);)
+    named += line.substr(0, line.size() - 1) + str(", \"expert\": ", ++number % 2, "}\n");
+  write("named/documents.jsonl", named);
+  write("named/pairs.jsonl", read("source/pairs.jsonl"));
+  const std::vector<std::string> settings = {
+      "run.toml",  "data.sources=[\"plain:named\"]", "data.corpus=named.h5",
+      "run=named", "experts.router=index",           "experts.domain_tokens=false"};
+  const auto with = [&](std::vector<std::string> words) {
+    words.insert(words.end(), settings.begin(), settings.end());
+    return coterie(words);
+  };
+  ASSERT_EQ(with({"data", "build"}).code, 0);
+  ASSERT_EQ(with({"train"}).code, 0);
+  write("biology/corpus.jsonl", "{\"_id\": \"d\", \"text\": \"gene paper\"}\n");
+  write("biology/queries.jsonl", "{\"_id\": \"q\", \"text\": \"gene\"}\n");
+  write("biology/qrels/test.tsv", "query-id\tcorpus-id\tscore\nq\td\t1\n");
+
+  const char* said = "experts.router 'index' needs texts that name an 'expert', got texts that name none";
+  expect_refused({"embed", "runs/named", "corpora/tiny.h5", "out.npy"}, Exit::data, {said});
+  expect_refused({"eval", "runs/named", "data.corpus=corpora/tiny.h5"}, Exit::data, {said});
+  expect_refused({"eval", "runs/named", "eval.pairs=false", "eval.retrieval=beir:biology"}, Exit::config,
+                 {"'index' needs texts that name an 'expert', got collections, which name none (eval.retrieval)"});
+}
+
+TEST_F(ExpertsOfARun, by_token_type_refuse_a_document_with_more_segments_before_the_first_step) {
+  std::string documents = read("source/documents.jsonl");
+  documents.replace(documents.find("gene paper"), 10, "gene [SEP] paper [SEP]");
+  write("parts/documents.jsonl", documents);
+  write("parts/pairs.jsonl", read("source/pairs.jsonl"));
+  const std::vector<std::string> settings = {"run.toml", "data.sources=[\"plain:parts\"]", "data.corpus=parts.h5",
+                                             "experts.router=token_type"};
+  const auto with = [&](std::vector<std::string> words) {
+    words.insert(words.end(), settings.begin(), settings.end());
+    return words;
+  };
+  ASSERT_EQ(coterie(with({"data", "build"})).code, 0);
+
+  expect_refused(with({"train"}), Exit::data,
+                 {"document 'biology:biology0' must have at most 2 segments, got 3", "experts.router 'token_type'"});
+  auto more = with({"train"});
+  more.push_back("experts.count=3");
+  EXPECT_EQ(coterie(more).code, 0);
 }
 
 }  // namespace

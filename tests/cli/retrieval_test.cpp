@@ -306,6 +306,13 @@ TEST_F(Retrieval, of_a_run_is_by_what_its_loss_compared_by) {
   EXPECT_GT(cosine, 0.0);
 }
 
+TEST_F(Retrieval, a_collection_is_not_called_as_the_index_of_all) {
+  fs::rename(root() / "sets" / "physics", root() / "sets" / "mixed");
+
+  expect_refused({"eval", "hf", "retrieval.toml", "eval.retrieval=[\"beir:sets/biology\",\"beir:sets/mixed\"]"},
+                 Exit::config, {"eval.mixed_index calls its own 'mixed', got 'mixed' twice"});
+}
+
 TEST_F(Retrieval, with_nothing_to_measure_is_refused) {
   expect_refused({"eval", "hf", "eval.pairs=false"}, Exit::config, {"eval.retrieval"});
   expect_refused({"eval", "hf", "eval.pairs=false", "eval.retrieval=trec:x"}, Exit::config, {"beir:PATH"});

@@ -221,6 +221,16 @@ TEST_F(SweepCommand, a_failed_cell_is_named_and_its_code_is_the_sweeps) {
   EXPECT_EQ(sweep::state_of(cell("data.batch_pairs=64")).stage, Stage::failed);
 }
 
+TEST_F(SweepCommand, a_table_that_cannot_be_written_hides_no_failed_cell) {
+  fs::create_directories(root() / "runs" / "study" / "table.md" / "in_its_way");
+
+  const Outcome outcome = coterie({"sweep", "run.toml", "data.batch_pairs=64", "sweep.name=study"});
+
+  EXPECT_EQ(outcome.code, 65) << outcome;
+  EXPECT_THAT(outcome.err, HasSubstr("table.md"));
+  EXPECT_EQ(test::count(outcome.err, "failed with exit code 65"), 2) << outcome;
+}
+
 TEST_F(SweepCommand, what_evaluations_save_lies_with_their_cells) {
   const std::vector<std::string> arguments = {"sweep", "study.toml", "loss.kind=mnr", "eval.save=saved"};
 
@@ -254,6 +264,9 @@ TEST_F(SweepCommand, what_cannot_be_run_is_refused_before_anything_is) {
   expect_refused({"sweep", "study.toml", "ranks=3", "parallel.expert=2"}, Exit::config,
                  {"ranks must be a multiple of parallel.expert (2), got '3'"});
   expect_refused({"sweep", "study.toml", "launcher=pbs"}, Exit::config, {"must be one of local, slurm"});
+  const char* composed = "sweep.composed=['untouched: biology=loss.kind=mnr physics=loss.kind=symmetric']";
+  expect_refused({"sweep", "study.toml", composed, "--list"}, Exit::config,
+                 {"must have different names, got 'untouched' twice"});
   expect_refused({"sweep", "absent.toml"}, Exit::config, {"absent.toml"});
   expect_refused({"train", "study.toml"}, Exit::config, {"unknown key 'sweep'"});
 }

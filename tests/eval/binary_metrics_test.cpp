@@ -1,9 +1,8 @@
-// The other convention of pair classification: sentence-transformers' own functions on the same numbers, and ties.
+// The other convention of pair classification: sentence-transformers' own functions on the same numbers.
 #include "eval/binary_metrics.h"
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -24,13 +23,7 @@ void make_pairs(int pairs, int score_step, int label_step, Scores& scores, Label
   }
 }
 
-void expect_measures(int pairs, int score_step, int label_step, const BinaryMetrics& expected) {
-  Scores scores;
-  Labels labels;
-  make_pairs(pairs, score_step, label_step, scores, labels);
-
-  const BinaryMetrics m = measure_binary(scores, labels);
-
+void expect_equal(const BinaryMetrics& m, const BinaryMetrics& expected) {
   EXPECT_DOUBLE_EQ(m.accuracy, expected.accuracy);
   EXPECT_EQ(m.accuracy_threshold, expected.accuracy_threshold);
   EXPECT_DOUBLE_EQ(m.f1, expected.f1);
@@ -40,8 +33,16 @@ void expect_measures(int pairs, int score_step, int label_step, const BinaryMetr
   EXPECT_DOUBLE_EQ(m.mcc, expected.mcc);
 }
 
-// Values of sentence-transformers 6.2's find_best_acc_and_threshold and find_best_f1_and_threshold, and of
-// scikit-learn's matthews_corrcoef at its threshold.
+void expect_measures(int pairs, int score_step, int label_step, const BinaryMetrics& expected) {
+  Scores scores;
+  Labels labels;
+  make_pairs(pairs, score_step, label_step, scores, labels);
+
+  expect_equal(measure_binary(scores, labels), expected);
+}
+
+// Here and below, values of sentence-transformers 6.2.0's find_best_acc_and_threshold and find_best_f1_and_threshold,
+// and of scikit-learn's matthews_corrcoef at its threshold.
 TEST(BinaryMetrics, are_those_of_sentence_transformers_where_no_scores_are_equal) {
   expect_measures(300, 37, 53,
                   {.accuracy = 0.8566666666666667,
@@ -64,32 +65,57 @@ TEST(BinaryMetrics, are_those_of_sentence_transformers_on_fewer_pairs) {
                    .mcc = 0.726106525690946});
 }
 
-// sentence-transformers would cut behind the two positives of .5 and call that perfect.
-TEST(BinaryMetrics, equal_scores_stay_together_whatever_the_order) {
-  const Scores scores = {.5, .5, .5, .5, .1};
-  Labels labels = {1, 1, 0, 0, 0};
+// Eleven scores for 300 pairs.
+TEST(BinaryMetrics, are_those_of_sentence_transformers_where_most_scores_are_equal) {
+  Scores scores;
+  Labels labels;
+  make_pairs(300, 37, 53, scores, labels);
+  for (double& score : scores) score = std::floor(score * 1024 / 100) / 16;
 
-  const BinaryMetrics m = measure_binary(scores, labels);
-  std::reverse(labels.begin(), labels.begin() + 4);
-  const BinaryMetrics reversed = measure_binary(scores, labels);
-
-  EXPECT_DOUBLE_EQ(m.accuracy, 3.0 / 5);
-  EXPECT_DOUBLE_EQ(m.accuracy_threshold, 0.3);
-  EXPECT_DOUBLE_EQ(m.f1, 2.0 / 3);
-  EXPECT_DOUBLE_EQ(m.precision, 0.5);
-  // tp 2, fp 2, fn 0, tn 1.
-  EXPECT_DOUBLE_EQ(m.mcc, 2.0 / std::sqrt(4.0 * 2 * 3 * 1));
-  EXPECT_EQ(reversed.accuracy, m.accuracy);
-  EXPECT_EQ(reversed.f1, m.f1);
+  expect_equal(measure_binary(scores, labels), {.accuracy = 0.8466666666666667,
+                                                .accuracy_threshold = -0.03125,
+                                                .f1 = 0.8486842105263158,
+                                                .f1_threshold = -0.03125,
+                                                .precision = 0.8543046357615894,
+                                                .recall = 0.8431372549019608,
+                                                .mcc = 0.69335408964573});
 }
 
-TEST(BinaryMetrics, one_score_for_all_has_no_cut) {
-  const BinaryMetrics m = measure_binary(Scores(4, 0.5), Labels{1, 1, 0, 0});
+TEST(BinaryMetrics, equal_scores_stay_together_whatever_the_order) {
+  const Scores scores = {.5, .5, .5, .5, .125};
+  const BinaryMetrics expected = {.accuracy = 0.6,  // no pair is predicted
+                                  .accuracy_threshold = 0.5000000000000001,
+                                  .f1 = 0.6666666666666666,
+                                  .f1_threshold = 0.3125,
+                                  .precision = 0.5,
+                                  .recall = 1.0,
+                                  .mcc = 0.4082482904638631};
 
-  EXPECT_EQ(m.accuracy, 0.0);
-  EXPECT_EQ(m.accuracy_threshold, -1.0);
-  EXPECT_EQ(m.f1, 0.0);
-  EXPECT_EQ(m.mcc, 0.0);
+  expect_equal(measure_binary(scores, Labels{1, 1, 0, 0, 0}), expected);
+  expect_equal(measure_binary(scores, Labels{0, 0, 1, 1, 0}), expected);
+}
+
+TEST(BinaryMetrics, one_score_for_all_predicts_none_or_all) {
+  expect_equal(measure_binary(Scores(4, 0.5), Labels{1, 1, 0, 0}), {.accuracy = 0.5,
+                                                                    .accuracy_threshold = 0.5000000000000001,
+                                                                    .f1 = 0.6666666666666666,
+                                                                    .f1_threshold = 0.5,
+                                                                    .precision = 0.5,
+                                                                    .recall = 1.0,
+                                                                    .mcc = 0.0});
+}
+
+// The mean of these doubles is the lower one.
+TEST(BinaryMetrics, a_threshold_does_not_reach_the_score_below) {
+  const double above_one = std::nextafter(1.0, 2.0);
+
+  expect_equal(measure_binary(Scores{above_one, 1.0}, Labels{1, 0}), {.accuracy = 1.0,
+                                                                      .accuracy_threshold = above_one,
+                                                                      .f1 = 1.0,
+                                                                      .f1_threshold = above_one,
+                                                                      .precision = 1.0,
+                                                                      .recall = 1.0,
+                                                                      .mcc = 1.0});
 }
 
 TEST(BinaryMetrics, refuse_what_the_other_measures_refuse) {

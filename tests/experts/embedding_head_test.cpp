@@ -18,14 +18,82 @@ Bottleneck random_bottleneck(std::int64_t expert) {
           test::random_leaf({kDim, kHalf}, stream + 2), test::random_leaf({kDim}, stream + 3)};
 }
 
+std::vector<Bottleneck> all_bottlenecks() {
+  std::vector<Bottleneck> experts;
+  for (std::int64_t e = 0; e < kExperts; ++e) experts.push_back(random_bottleneck(e));
+  return experts;
+}
+
 HeadGate random_gate() {
   return {test::random_leaf({kHalf, kDim}, 61),     test::random_leaf({kHalf}, 62),
           test::random_leaf({kExperts, kHalf}, 63), test::random_leaf({kExperts}, 64),
           test::random_leaf({kExperts, kDim}, 65),  test::random_leaf({kExperts}, 66)};
 }
 
+std::vector<at::Tensor> tensors_of(const Bottleneck& expert) {
+  return {expert.up_weight_MD, expert.up_bias_M, expert.down_weight_DM, expert.down_bias_D};
+}
+
+std::vector<at::Tensor> tensors_of(const HeadGate& gate) {
+  return {gate.hidden_weight_MD, gate.hidden_bias_M,   gate.output_weight_EM,
+          gate.output_bias_E,    gate.noise_weight_ED, gate.noise_bias_E};
+}
+
+/// What a rank of the world has: the places of its sequences in the global batch, their embeddings, weights of a loss.
+std::vector<std::int64_t> index_of(int rank) {
+  std::vector<std::int64_t> index;
+  for (std::int64_t b = 0; b < 5 + rank; ++b) index.push_back(3 * b + 100 * rank);
+  return index;
+}
+at::Tensor pooled_of(int rank) { return test::random_leaf({5 + rank, kDim}, 80 + static_cast<std::uint64_t>(rank)); }
+at::Tensor loss_of(int rank) { return test::random_tensor({5 + rank, kDim}, 90 + static_cast<std::uint64_t>(rank)); }
+
 at::Tensor plain_expert(const Bottleneck& expert, const at::Tensor& row) {
   return expert.down_weight_DM.mv((expert.up_weight_MD.mv(row) + expert.up_bias_M).relu()) + expert.down_bias_D;
+}
+
+/// Experts with the weights of their outputs.
+using Chosen = std::vector<std::pair<std::int64_t, at::Tensor>>;
+
+/// normalize(sum of the chosen) of a sequence.
+at::Tensor plain_mixture(const std::vector<Bottleneck>& experts, const at::Tensor& row, const Chosen& chosen) {
+  at::Tensor sum = at::zeros({kDim}, at::kDouble);
+  for (const auto& [expert, weight] : chosen)
+    sum = sum + weight * plain_expert(experts[static_cast<std::size_t>(expert)], row);
+  return sum / sum.norm();
+}
+
+/// What the gate scores for the sequence at a place of the global batch.
+at::Tensor plain_logits(const HeadGate& gate, const at::Tensor& row, std::int64_t index, const HeadPass& pass) {
+  const at::Tensor hidden = (gate.hidden_weight_MD.mv(row) + gate.hidden_bias_M).relu();
+  const at::Tensor plain = gate.output_weight_EM.mv(hidden) + gate.output_bias_E;
+  if (!pass.training) return plain;
+  const at::Tensor deviation = (gate.noise_weight_ED.mv(row) + gate.noise_bias_E).exp().log1p();
+  const kernels::TokenPlaces place{{index}, {0}, {}};
+  return plain + normal_noise(place, kExperts, pass.key, at::kDouble)[0] * deviation;
+}
+
+/// The leaves of the head with all its experts, equal wherever they are made.
+struct WholeHead {
+  HeadGate gate = random_gate();
+  std::vector<Bottleneck> experts = all_bottlenecks();
+};
+
+/// The head on one sequence.
+at::Tensor plain_head(const WholeHead& head, const at::Tensor& row, std::int64_t index, HeadInference inference,
+                      const HeadPass& pass) {
+  const at::Tensor one = at::ones({}, at::kDouble);
+  if (!pass.training && inference == HeadInference::random)
+    return plain_mixture(head.experts, row, {{random_expert(index, kExperts, pass.key), one}}) + row;
+  const at::Tensor probability = plain_logits(head.gate, row, index, pass).softmax(-1);
+  if (!pass.training && inference == HeadInference::all) {
+    Chosen chosen;
+    for (std::int64_t e = 0; e < kExperts; ++e) chosen.emplace_back(e, probability[e]);
+    return plain_mixture(head.experts, row, chosen) + row;
+  }
+  // The weight of one expert is held constant in the denominator.
+  const std::int64_t best = probability.argmax().item<std::int64_t>();
+  return probability[best] / probability[best].detach() * plain_mixture(head.experts, row, {{best, one}}) + row;
 }
 
 class HeadOnRanks : public OnRanks {
@@ -33,35 +101,62 @@ class HeadOnRanks : public OnRanks {
   HeadOnRanks() {
     for (std::int64_t e = first_expert(); e < first_expert() + local_experts(); ++e)
       local_.push_back(random_bottleneck(e));
-    for (std::int64_t b = 0; b < 5 + world_rank(); ++b) index_.push_back(3 * b + 100 * world_rank());
-    pooled_BD_ = test::random_leaf({static_cast<std::int64_t>(index_.size()), kDim},
-                                   80 + static_cast<std::uint64_t>(world_rank()));
   }
   [[nodiscard]] at::Tensor forward(HeadInference inference, const HeadPass& pass, Plans& plans) const {
     return EmbeddingHead(gate_, local_, Dispatcher(group(), kExperts), inference)
         .forward(pooled_BD_, {{}, {}, index_}, pass, plans);
   }
   [[nodiscard]] at::Tensor logits(std::int64_t b, const HeadPass& pass) const {
-    const at::Tensor& row = pooled_BD_[b];
-    const at::Tensor hidden = (gate_.hidden_weight_MD.mv(row) + gate_.hidden_bias_M).relu();
-    const at::Tensor plain = gate_.output_weight_EM.mv(hidden) + gate_.output_bias_E;
-    if (!pass.training) return plain;
-    const at::Tensor deviation = (gate_.noise_weight_ED.mv(row) + gate_.noise_bias_E).exp().log1p();
-    const kernels::TokenPlaces place{{index_[static_cast<std::size_t>(b)]}, {0}, {}};
-    return plain + normal_noise(place, kExperts, pass.key, at::kDouble)[0] * deviation;
+    return plain_logits(gate_, pooled_BD_[b], index_[static_cast<std::size_t>(b)], pass);
   }
   // normalize(sum of the chosen) + e, for given experts and weights.
-  [[nodiscard]] at::Tensor plain(std::int64_t b, const std::vector<std::pair<std::int64_t, at::Tensor>>& chosen) const {
-    at::Tensor sum = at::zeros({kDim}, at::kDouble);
-    for (const auto& [expert, weight] : chosen)
-      sum = sum + weight * plain_expert(random_bottleneck(expert), pooled_BD_[b]);
-    return sum / sum.norm() + pooled_BD_[b];
+  [[nodiscard]] at::Tensor plain(std::int64_t b, const Chosen& chosen) const {
+    return plain_mixture(experts_, pooled_BD_[b], chosen) + pooled_BD_[b];
+  }
+  /// Holds every gradient of a pass against those of the loop over the sequences of all ranks.
+  void expect_gradients_of_loop(HeadInference inference, const HeadPass& pass) const {
+    const WholeHead reference{};
+    at::Tensor loss = at::zeros({}, at::kDouble);
+    std::vector<at::Tensor> pooled;
+    for (int r = 0; r < world_size(); ++r) {
+      pooled.push_back(pooled_of(r));
+      const std::vector<std::int64_t> index = index_of(r);
+      const at::Tensor loss_BD = loss_of(r);
+      for (std::int64_t b = 0; b < loss_BD.size(0); ++b) {
+        const std::int64_t place = index[static_cast<std::size_t>(b)];
+        loss = loss + (plain_head(reference, pooled.back()[b], place, inference, pass) * loss_BD[b]).sum();
+      }
+    }
+    torch::autograd::backward({loss});
+    Plans plans;
+
+    torch::autograd::backward({(forward(inference, pass, plans) * loss_of(world_rank())).sum()});
+
+    const at::Tensor& expected_BD = pooled[static_cast<std::size_t>(world_rank())].grad();
+    EXPECT_LT(test::relative_distance(pooled_BD_.grad(), expected_BD), 1e-10);
+    for (std::size_t l = 0; l < local_.size(); ++l) {
+      const std::size_t expert = static_cast<std::size_t>(first_expert()) + l;
+      SCOPED_TRACE("expert " + std::to_string(expert));
+      expect_gradients(tensors_of(local_[l]), mesh_.data_group(), tensors_of(reference.experts[expert]));
+    }
+    const std::vector<at::Tensor> gate = tensors_of(gate_);
+    const std::vector<at::Tensor> expected = tensors_of(reference.gate);
+    for (std::size_t n = 0; n < gate.size(); ++n) {
+      SCOPED_TRACE("of the gate, " + std::to_string(n));
+      // Outside training there is no noise, and an expert drawn at random has no score.
+      if (expected[n].grad().defined()) {
+        expect_gradients({gate[n]}, mesh_.world(), {expected[n]});
+      } else {
+        EXPECT_FALSE(gate[n].grad().defined());
+      }
+    }
   }
 
   const HeadGate gate_ = random_gate();
+  const std::vector<Bottleneck> experts_ = all_bottlenecks();
   std::vector<Bottleneck> local_;
-  std::vector<std::int64_t> index_;
-  at::Tensor pooled_BD_;
+  const std::vector<std::int64_t> index_ = index_of(world_rank());
+  const at::Tensor pooled_BD_ = pooled_of(world_rank());
   const at::Tensor one_ = at::ones({}, at::kDouble);
 };
 
@@ -91,7 +186,7 @@ TEST_P(HeadOnRanks, mixes_all_experts_by_their_scores_where_asked) {
 
   for (std::int64_t b = 0; b < out_BD.size(0); ++b) {
     const at::Tensor weight = logits(b, {}).softmax(-1);
-    std::vector<std::pair<std::int64_t, at::Tensor>> chosen;
+    Chosen chosen;
     for (std::int64_t e = 0; e < kExperts; ++e) chosen.emplace_back(e, weight[e]);
     EXPECT_LT(test::distance(out_BD[b], plain(b, chosen)), 1e-13);
   }
@@ -126,9 +221,25 @@ TEST_P(HeadOnRanks, runs_only_the_chosen_experts) {
   EXPECT_EQ(rows_of(HeadInference::all, false), kExperts * sequences);
 }
 
+TEST_P(HeadOnRanks, has_the_gradients_of_the_loop_over_the_sequences_of_all_ranks_in_training) {
+  expect_gradients_of_loop(HeadInference::top1, {true, {5}});
+}
+
+TEST_P(HeadOnRanks, has_the_gradients_of_the_loop_over_the_sequences_of_all_ranks_where_the_best_expert_is_taken) {
+  expect_gradients_of_loop(HeadInference::top1, {});
+}
+
+TEST_P(HeadOnRanks, has_the_gradients_of_the_loop_over_the_sequences_of_all_ranks_where_all_experts_are_mixed) {
+  expect_gradients_of_loop(HeadInference::all, {});
+}
+
+TEST_P(HeadOnRanks, has_the_gradients_of_the_loop_over_the_sequences_of_all_ranks_where_an_expert_is_drawn) {
+  expect_gradients_of_loop(HeadInference::random, {false, {9}});
+}
+
 TEST_P(HeadOnRanks, gate_and_noise_learn_from_the_task_with_the_chosen_probability_held_in_the_denominator) {
   const HeadPass pass{true, {5}};
-  const at::Tensor loss_BD = test::random_tensor({pooled_BD_.size(0), kDim}, 90);
+  const at::Tensor loss_BD = loss_of(world_rank());
   Plans plans;
 
   torch::autograd::backward({(forward(HeadInference::top1, pass, plans) * loss_BD).sum()});
@@ -146,7 +257,7 @@ TEST_P(HeadOnRanks, gate_and_noise_learn_from_the_task_with_the_chosen_probabili
     }
     return sum;
   };
-  for (const at::Tensor& leaf : {gate_.output_weight_EM, gate_.noise_bias_E}) {
+  for (const at::Tensor& leaf : tensors_of(gate_)) {
     for (std::int64_t i = 0; i < leaf.numel(); ++i) {
       double* const element = leaf.data_ptr<double>() + i;
       const double before = *element;
@@ -155,7 +266,8 @@ TEST_P(HeadOnRanks, gate_and_noise_learn_from_the_task_with_the_chosen_probabili
       *element = before - 1e-5;
       const double below = log_weights();
       *element = before;
-      EXPECT_NEAR(leaf.grad().flatten()[i].item<double>(), (above - below) / 2e-5, 3e-9) << i;
+      EXPECT_NEAR(leaf.grad().flatten()[i].item<double>(), (above - below) / 2e-5, 3e-9)
+          << leaf.sizes() << ", element " << i;
     }
   }
 }

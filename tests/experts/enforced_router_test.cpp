@@ -111,10 +111,10 @@ TEST(IndexRouter, refuses_an_index_out_of_range_and_a_text_without_one) {
         HasSubstr(str("router: the expert of a text must be in 0..3, ", said, " (sequence 1 of the batch)")));
   }
   EXPECT_THAT(
-      test::error_of<ShapeError>([&] {
+      test::error_of<DataError>([&] {
         static_cast<void>(EnforcedRouter(Enforced::index, 4).route(at::empty({5, 2}), {offsets, {}, {}}, {}, nullptr));
       }),
-      HasSubstr("router: 0 experts for 2 sequences"));
+      HasSubstr("'index' needs texts that name an 'expert', got texts that name none"));
 }
 
 TEST(TokenTypeRouter, sends_each_token_to_the_expert_of_its_type) {

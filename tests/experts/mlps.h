@@ -12,8 +12,12 @@ namespace coterie::experts {
 inline constexpr std::int64_t kWidth = 3;
 inline constexpr std::int64_t kHidden = 5;
 
+/// All leaves of an MLP, those of its gate last.
 inline std::vector<at::Tensor> tensors_of(const Mlp& mlp) {
-  return {mlp.up_weight_FD.leaf, mlp.up_bias_F.leaf, mlp.down_weight_DF.leaf, mlp.down_bias_D.leaf};
+  std::vector<at::Tensor> tensors = {mlp.up_weight_FD.leaf, mlp.up_bias_F.leaf, mlp.down_weight_DF.leaf,
+                                     mlp.down_bias_D.leaf};
+  if (mlp.gate_weight_FD.leaf.defined()) tensors.insert(tensors.end(), {mlp.gate_weight_FD.leaf, mlp.gate_bias_F.leaf});
+  return tensors;
 }
 
 /// Expert number `expert`, as leaves.

@@ -2,7 +2,6 @@
 #include "experts/moe_layer.h"
 
 #include "experts/enforced_router.h"
-#include "experts/top_k_router.h"
 #include "tests/experts/mlps.h"
 #include "tests/experts/on_ranks.h"
 
@@ -45,29 +44,6 @@ struct RankInput {
   at::Tensor loss_TD;
 };
 
-class LayerOnRanks : public OnRanks {
- protected:
-  LayerOnRanks() {
-    for (std::int64_t e = first_expert(); e < first_expert() + local_experts(); ++e) local_.push_back(random_mlp(e));
-  }
-  [[nodiscard]] static RankRouting routing_in_world(int rank) { return std::get<Scenario>(GetParam()).on_rank(rank); }
-
-  [[nodiscard]] at::Tensor forward(const at::Tensor& tokens_TD, const at::Tensor& weight_S) const {
-    Plans plans;
-    return layer(std::make_shared<GivenRouter>(to_choice(mine()), weight_S, Fixed::no))
-        .forward(tokens_TD, {}, {}, plans);
-  }
-  [[nodiscard]] MoeLayer layer(std::shared_ptr<const Router> router, std::int64_t number = 0) const {
-    return MoeLayer(
-        {std::move(router), Dispatcher(group(), kExperts), ExpertFfn(local_, kernels::Activation::gelu), number});
-  }
-
-  std::vector<Mlp> local_;
-  const RankInput input_{world_rank(), mine()};
-};
-
-INSTANTIATE_TEST_SUITE_P(Routings, LayerOnRanks, every_scenario_and_axis(), OnRanksName());
-
 /// The layer written as a loop over one rank's assignments, with all experts at hand.
 at::Tensor plain_layer(const std::vector<Mlp>& experts, const RankInput& input, const RankRouting& routing) {
   std::vector<at::Tensor> rows(static_cast<std::size_t>(routing.tokens), at::zeros({kWidth}, at::kDouble));
@@ -80,11 +56,79 @@ at::Tensor plain_layer(const std::vector<Mlp>& experts, const RankInput& input, 
   return rows.empty() ? input.tokens_TD : at::stack(rows);
 }
 
+/// The shared expert, token by token.
+at::Tensor plain_shared(const Mlp& shared, const at::Tensor& tokens_TD) {
+  std::vector<at::Tensor> rows;
+  for (std::int64_t t = 0; t < tokens_TD.size(0); ++t) rows.push_back(plain_mlp(shared, tokens_TD[t]));
+  return rows.empty() ? tokens_TD : at::stack(rows);
+}
+
+std::vector<Mlp> all_experts() {
+  std::vector<Mlp> experts;
+  for (std::int64_t e = 0; e < kExperts; ++e) experts.push_back(random_mlp(e));
+  return experts;
+}
+
+class LayerOnRanks : public OnRanks {
+ protected:
+  LayerOnRanks() {
+    for (std::int64_t e = first_expert(); e < first_expert() + local_experts(); ++e) local_.push_back(random_mlp(e));
+  }
+  [[nodiscard]] static RankRouting routing_in_world(int rank) { return std::get<Scenario>(GetParam()).on_rank(rank); }
+
+  [[nodiscard]] at::Tensor forward(const at::Tensor& tokens_TD, const at::Tensor& weight_S) const {
+    Plans plans;
+    return layer(std::make_shared<GivenRouter>(to_choice(mine()), weight_S, Fixed::no))
+        .forward(tokens_TD, {}, {}, plans);
+  }
+  [[nodiscard]] at::Tensor forward_beside(const Mlp& shared) const {
+    MoeParts parts{std::make_shared<GivenRouter>(to_choice(mine()), input_.weight_S, Fixed::no),
+                   Dispatcher(group(), kExperts), ExpertFfn(local_, kernels::Activation::gelu)};
+    parts.shared = ExpertFfn({shared}, kernels::Activation::gelu);
+    Plans plans;
+    return MoeLayer(std::move(parts)).forward(input_.tokens_TD, {}, {}, plans);
+  }
+  [[nodiscard]] MoeLayer layer(std::shared_ptr<const Router> router, std::int64_t number = 0) const {
+    return MoeLayer(
+        {std::move(router), Dispatcher(group(), kExperts), ExpertFfn(local_, kernels::Activation::gelu), number});
+  }
+
+  /// Runs the loop over the tokens of all ranks, forward and backward.
+  /// @param shared  null: there is none
+  /// @return        this rank's leaves
+  [[nodiscard]] RankInput run_loop(const std::vector<Mlp>& experts, const Mlp* shared) const {
+    at::Tensor loss = at::zeros({}, at::kDouble);
+    std::vector<RankInput> inputs;
+    for (int r = 0; r < world_size(); ++r) {
+      const RankInput& input = inputs.emplace_back(r, routing_in_world(r));
+      at::Tensor out_TD = plain_layer(experts, input, routing_in_world(r));
+      if (shared != nullptr) out_TD = out_TD + plain_shared(*shared, input.tokens_TD);
+      loss = loss + (out_TD * input.loss_TD).sum();
+    }
+    if (loss.requires_grad()) torch::autograd::backward({loss});
+    return inputs[static_cast<std::size_t>(world_rank())];
+  }
+  /// Holds this rank's gradients against those of the loop.
+  void expect_gradients_of_loop(const RankInput& reference, const std::vector<Mlp>& experts) const {
+    EXPECT_LT(test::relative_distance(input_.tokens_TD.grad(), gradient_of(reference.tokens_TD)), 1e-10);
+    EXPECT_LT(test::relative_distance(input_.weight_S.grad(), gradient_of(reference.weight_S)), 1e-10);
+    for (std::size_t l = 0; l < local_.size(); ++l) {
+      const std::size_t expert = static_cast<std::size_t>(first_expert()) + l;
+      SCOPED_TRACE("expert " + std::to_string(expert));
+      expect_gradients(tensors_of(local_[l]), mesh_.data_group(), tensors_of(experts[expert]));
+    }
+  }
+
+  std::vector<Mlp> local_;
+  const RankInput input_{world_rank(), mine()};
+};
+
+INSTANTIATE_TEST_SUITE_P(Routings, LayerOnRanks, every_scenario_and_axis(), OnRanksName());
+
 // Sums of at most some 40 terms of order one: a few hundred times 2^-53, far below the 1e-10 of the design.
 
 TEST_P(LayerOnRanks, forward_equals_the_loop_over_tokens) {
-  std::vector<Mlp> experts;
-  for (std::int64_t e = 0; e < kExperts; ++e) experts.push_back(random_mlp(e));
+  const std::vector<Mlp> experts = all_experts();
 
   const at::Tensor out_TD = forward(input_.tokens_TD, input_.weight_S);
 
@@ -92,37 +136,12 @@ TEST_P(LayerOnRanks, forward_equals_the_loop_over_tokens) {
 }
 
 TEST_P(LayerOnRanks, gradients_equal_those_of_the_loop_over_the_tokens_of_all_ranks) {
-  std::vector<Mlp> experts;
-  for (std::int64_t e = 0; e < kExperts; ++e) experts.push_back(random_mlp(e));
-  at::Tensor loss = at::zeros({}, at::kDouble);
-  std::vector<RankInput> inputs;
-  for (int r = 0; r < world_size(); ++r) {
-    inputs.emplace_back(r, routing_in_world(r));
-    loss = loss + (plain_layer(experts, inputs.back(), routing_in_world(r)) * inputs.back().loss_TD).sum();
-  }
-  if (loss.requires_grad()) torch::autograd::backward({loss});
-  const auto expected = [](const at::Tensor& leaf) {
-    return leaf.grad().defined() ? leaf.grad() : at::zeros_like(leaf);
-  };
+  const std::vector<Mlp> experts = all_experts();
+  const RankInput reference = run_loop(experts, nullptr);
 
   torch::autograd::backward({(forward(input_.tokens_TD, input_.weight_S) * input_.loss_TD).sum()});
 
-  const RankInput& reference = inputs[static_cast<std::size_t>(world_rank())];
-  EXPECT_LT(test::relative_distance(input_.tokens_TD.grad(), expected(reference.tokens_TD)), 1e-10);
-  EXPECT_LT(test::relative_distance(input_.weight_S.grad(), expected(reference.weight_S)), 1e-10);
-  std::vector<at::Tensor> parts;
-  for (const Mlp& mlp : local_)
-    for (const at::Tensor& tensor : tensors_of(mlp)) parts.push_back(tensor.grad().flatten());
-  at::Tensor sums = at::cat(parts);
-  mesh_.data_group().all_reduce(sums);
-  std::int64_t place = 0;
-  for (std::int64_t e = first_expert(); e < first_expert() + local_experts(); ++e) {
-    for (const at::Tensor& tensor : tensors_of(experts[static_cast<std::size_t>(e)])) {
-      const at::Tensor sum = sums.narrow(0, place, tensor.numel()).view(tensor.sizes());
-      EXPECT_LT(test::relative_distance(sum, expected(tensor)), 1e-10) << "expert " << e << ", " << tensor.sizes();
-      place += tensor.numel();
-    }
-  }
+  expect_gradients_of_loop(reference, experts);
 }
 
 /// Central differences are taken on small routings: every element costs two forward passes of all ranks.
@@ -227,19 +246,26 @@ TEST_P(LayerOnRanks, a_layer_that_runs_again_in_a_pass_replaces_its_record) {
 }
 
 TEST_P(LayerOnRanks, adds_the_shared_expert_of_every_token) {
-  std::vector<Mlp> experts;
-  for (std::int64_t e = 0; e < kExperts; ++e) experts.push_back(random_mlp(e));
+  const std::vector<Mlp> experts = all_experts();
   const Mlp shared = random_glu(77);
-  MoeParts parts{std::make_shared<GivenRouter>(to_choice(mine()), input_.weight_S, Fixed::no),
-                 Dispatcher(group(), kExperts), ExpertFfn(local_, kernels::Activation::gelu)};
-  parts.shared = ExpertFfn({shared}, kernels::Activation::gelu);
 
-  Plans plans;
-  const at::Tensor out_TD = MoeLayer(std::move(parts)).forward(input_.tokens_TD, {}, {}, plans);
+  const at::Tensor out_TD = forward_beside(shared);
 
-  at::Tensor expected_TD = plain_layer(experts, input_, mine()).clone();
-  for (std::int64_t t = 0; t < expected_TD.size(0); ++t) expected_TD[t] += plain_mlp(shared, input_.tokens_TD[t]);
+  const at::Tensor expected_TD = plain_layer(experts, input_, mine()) + plain_shared(shared, input_.tokens_TD);
   EXPECT_LT(test::relative_distance(out_TD, expected_TD), 1e-10);
+}
+
+TEST_P(LayerOnRanks, gradients_beside_a_shared_expert_equal_those_of_the_loop_over_the_tokens_of_all_ranks) {
+  const std::vector<Mlp> experts = all_experts();
+  const Mlp expected = random_glu(77);
+  const RankInput reference = run_loop(experts, &expected);
+  const Mlp shared = random_glu(77);
+
+  torch::autograd::backward({(forward_beside(shared) * input_.loss_TD).sum()});
+
+  expect_gradients_of_loop(reference, experts);
+  // A dense tensor: every rank has it whole, and its own tokens' part of the gradient.
+  expect_gradients(tensors_of(shared), mesh_.world(), tensors_of(expected));
 }
 
 class DomainLayer : public LayerOnRanks {};
@@ -248,42 +274,6 @@ INSTANTIATE_TEST_SUITE_P(Axes, DomainLayer,
                          testing::Combine(testing::Values(Scenario{"by_domain", [](int) { return RankRouting{}; }}),
                                           testing::ValuesIn(axes())),
                          OnRanksName());
-
-// Tokens of two heads, each routed by a gate on its own channels; a loop over tokens and heads says the same.
-TEST_P(DomainLayer, of_heads_routes_each_part_of_a_token_apart) {
-  constexpr std::int64_t kHeads = 2;
-  constexpr std::int64_t kTwice = kHeads * kWidth;
-  const at::Tensor split = test::random_leaf({kTwice, kTwice}, 21);
-  const at::Tensor split_bias = test::random_leaf({kTwice}, 22);
-  const at::Tensor merge = test::random_leaf({kTwice, kTwice}, 23);
-  const at::Tensor merge_bias = test::random_leaf({kTwice}, 24);
-  const at::Tensor gate = test::random_leaf({kExperts, kWidth}, 25);
-  const std::vector<std::int64_t> offsets = {0, 4, 6 + world_rank()};
-  const at::Tensor tokens_TD = test::random_leaf({offsets.back(), kTwice}, 26);
-  MoeParts parts{std::make_shared<TopKRouter>(Gate({gate, {}}, 2)), Dispatcher(group(), kExperts),
-                 ExpertFfn(local_, kernels::Activation::gelu)};
-  parts.heads = Heads{kHeads, split, split_bias, merge, merge_bias};
-
-  Plans plans;
-  const at::Tensor out_TD = MoeLayer(std::move(parts)).forward(tokens_TD, {offsets, {}, {}}, {}, plans);
-
-  for (std::int64_t t = 0; t < tokens_TD.size(0); ++t) {
-    const at::Tensor whole = split.mv(tokens_TD[t]) + split_bias;
-    std::vector<at::Tensor> outputs;
-    for (std::int64_t h = 0; h < kHeads; ++h) {
-      const at::Tensor head = whole.narrow(0, h * kWidth, kWidth);
-      const auto [score, expert] = gate.mv(head).softmax(-1).topk(2);
-      at::Tensor sum = at::zeros({kWidth}, at::kDouble);
-      for (std::int64_t n = 0; n < 2; ++n)
-        sum = sum + score[n] / score.sum() * plain_mlp(random_mlp(expert[n].item<std::int64_t>()), head);
-      outputs.push_back(sum);
-    }
-    EXPECT_LT(test::distance(out_TD[t], merge.mv(at::cat(outputs)) + merge_bias), 1e-13) << t;
-  }
-  const RouterRecord& record = plans.records().front();
-  EXPECT_EQ(record.scores.logits_UE.size(0), kHeads * tokens_TD.size(0));
-  EXPECT_EQ(record.scores.sequence_U[kHeads * 4].item<std::int64_t>(), 1);
-}
 
 TEST_P(DomainLayer, of_identical_experts_equals_the_dense_mlp_on_every_rank) {
   const Mlp dense = random_mlp(0);

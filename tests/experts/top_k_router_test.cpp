@@ -77,13 +77,13 @@ TEST_P(TopK, weighs_by_the_scores_divided_by_the_sum_of_the_chosen) {
   }
 }
 
-TEST_P(TopK, lets_the_gate_learn_by_the_formula_with_the_sum_of_a_single_score_held_constant) {
+TEST_P(TopK, lets_gate_and_tokens_learn_by_the_formula_with_the_sum_of_a_single_score_held_constant) {
   const at::Tensor loss_S = test::random_tensor({kTokens * k()}, 3);
 
   torch::autograd::backward({(weights(tokens_) * loss_S).sum()});
 
-  const at::Tensor gradient = gate_.grad().clone();
-  EXPECT_GT(gradient.abs().max().item<double>(), 1e-3) << "the gate does not learn";
+  EXPECT_GT(gate_.grad().abs().max().item<double>(), 1e-3) << "the gate does not learn";
+  EXPECT_GT(tokens_.grad().abs().max().item<double>(), 1e-3) << "the tokens do not learn";
   const c10::NoGradGuard no_grad;
   const at::Tensor scores = at::linear(tokens_, gate_).softmax(-1);
   const at::Tensor fixed = scores.gather(-1, choice_.expert_S.view({-1, k()})).sum(-1, true);
@@ -91,16 +91,19 @@ TEST_P(TopK, lets_the_gate_learn_by_the_formula_with_the_sum_of_a_single_score_h
     const at::Tensor chosen = at::linear(tokens_, gate_).softmax(-1).gather(-1, choice_.expert_S.view({-1, k()}));
     return ((chosen / (k() == 1 ? fixed : chosen.sum(-1, true))).flatten() * loss_S).sum().item<double>();
   };
-  double* const elements = gate_.data_ptr<double>();
-  for (std::int64_t i = 0; i < gate_.numel(); ++i) {
-    const double before = elements[i];
-    elements[i] = before + 1e-5;
-    const double above = loss();
-    elements[i] = before - 1e-5;
-    const double below = loss();
-    elements[i] = before;
-    // Truncation: 1e-10 / 6 times a third derivative below 100; rounding: 2^-53 * 10 / 1e-5.
-    EXPECT_NEAR(gradient.flatten()[i].item<double>(), (above - below) / 2e-5, 3e-9) << i;
+  for (const at::Tensor& leaf : {gate_, tokens_}) {
+    double* const elements = leaf.data_ptr<double>();
+    for (std::int64_t i = 0; i < leaf.numel(); ++i) {
+      const double before = elements[i];
+      elements[i] = before + 1e-5;
+      const double above = loss();
+      elements[i] = before - 1e-5;
+      const double below = loss();
+      elements[i] = before;
+      // Truncation: 1e-10 / 6 times a third derivative below 100; rounding: 2^-53 * 10 / 1e-5.
+      EXPECT_NEAR(leaf.grad().flatten()[i].item<double>(), (above - below) / 2e-5, 3e-9)
+          << leaf.sizes() << ", element " << i;
+    }
   }
 }
 

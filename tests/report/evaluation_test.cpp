@@ -48,7 +48,7 @@ TEST(PairTables, have_the_pooled_row_first_and_dashes_for_what_was_not_measured)
 TEST(PairTables, have_intervals_of_what_was_resampled) {
   const std::string html = pair_tables(kEvaluation);
 
-  EXPECT_THAT(html, HasSubstr("95 % intervals"));
+  EXPECT_THAT(html, HasSubstr("95 % intervals: bootstrap percentiles over documents"));
   EXPECT_THAT(html, HasSubstr(row({"trained", "all"}, {"0.5000", "0.8750", "0.2500", "0.3750", "0.6250", "0.6875"})));
 }
 

@@ -17,6 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 class ReportFiles : public testing::Test {
  protected:
@@ -55,7 +56,8 @@ class ReportFiles : public testing::Test {
         R"("validation_threshold":0.5,"f1_at_validation_threshold":0.7,"intervals":{"roc_auc":[0.71,0.79],)"
         R"("average_precision":[0.75,0.85],"f1":[0.8,1.0]}}},)"
         R"("cross_domain":{"trained":{"all":{"cisi":0.31,"vis":0.32}}},)"
-        R"("retrieval":{"trained":{"cisi":{"documents":9,"queries":5,"nDCG@10":0.41}}}})");
+        R"("retrieval":{"untouched":{"cisi":{"documents":9,"queries":5,"nDCG@10":0.4}},)"
+        R"("trained":{"cisi":{"documents":9,"queries":5,"nDCG@10":0.41}}}})");
     for (const char* model : {"trained", "untouched"})
       put(below / (std::string("pairs.") + model + ".csv"),
           "prediction,label,domain,a,b\n0.9,1,\"c,d\",1,2\n0.5,0,cisi,1,3\n0.5,1,vis,4,5\n0.1,0,vis,6,7\n");
@@ -117,6 +119,21 @@ TEST_F(ReportFiles, a_run_is_shown_with_all_that_it_left) {
                               "Best pooled validation average precision 0.7000 at step 2."));
   EXPECT_THAT(html,
               HasSubstr("<td>trained</td><td>all</td><td class=\"number\">2</td><td class=\"number\">0.7500</td>"));
+}
+
+TEST_F(ReportFiles, of_an_earlier_evaluation_are_not_shown_beside_the_last) {
+  put_run("r");
+  put("r/pairs.bm25.csv", "prediction,label,domain,a,b\n0.9,1,cisi,1,2\n0.5,0,cisi,1,3\n");
+  put("r/projection.older.csv", "x,y,domain,id,x_share,y_share\n-1,0.5,cisi,1,0.25,0.125\n");
+  put("r/examples.trained.cacm.json", R"({"model":"trained","collection":"cacm","queries":[]})");
+
+  const std::string html = report(folder() / "r");
+
+  EXPECT_THAT(html, HasSubstr("Similarity of pairs, trained"));
+  EXPECT_THAT(html, HasSubstr("cisi, trained: the best documents"));
+  EXPECT_THAT(html, Not(HasSubstr("bm25")));
+  EXPECT_THAT(html, Not(HasSubstr("older")));
+  EXPECT_THAT(html, Not(HasSubstr("cacm, trained")));
 }
 
 TEST_F(ReportFiles, a_run_that_has_only_begun_is_shown_too) {

@@ -2,6 +2,7 @@
 #include <thread>
 
 #include "sweep/measures.h"
+#include "sweep/slurm.h"
 #include "tests/sweep/sweep_fixture.h"
 
 namespace coterie::sweep {
@@ -142,14 +143,39 @@ TEST_F(DriverTest, asked_to_stop_it_lets_the_cells_save_and_begins_no_other) {
 
   EXPECT_TRUE(outcome.stopped);
   EXPECT_TRUE(stand_ins_.stopped);
-  // What had ended before the signal went on to its evaluation.
-  EXPECT_THAT(stand_ins_.started, ElementsAre("train a,seed=0", "train a,seed=1", "eval a,seed=0"));
+  EXPECT_THAT(stand_ins_.started, ElementsAre("train a,seed=0", "train a,seed=1"));
   EXPECT_EQ(stage(0), Stage::interrupted);
   EXPECT_EQ(stage(2), Stage::waiting);
 
   stop_after_ = 1000;
   EXPECT_FALSE(drive().stopped);
   EXPECT_EQ(stage(0), Stage::finished);
+}
+
+// One signal to all processes of a job: the cell's may have died of it before the driver looks.
+TEST_F(DriverTest, a_command_that_died_of_the_signal_to_stop_is_interrupted) {
+  stop_after_ = 1;
+  stand_ins_.codes[{"a,seed=0", "train"}] = {143};
+
+  const DriverOutcome outcome = drive();
+
+  EXPECT_TRUE(outcome.stopped);
+  EXPECT_TRUE(outcome.failed.empty());
+  EXPECT_EQ(stage(0), Stage::interrupted);
+}
+
+TEST_F(DriverTest, a_damaged_result_is_a_failure) {
+  fs::create_directories(folder(1));
+  std::ofstream(folder(1) / "result.json") << R"({"cost":{}})";
+
+  EXPECT_EQ(unfinished(plan_), (std::vector<std::size_t>{0, 1, 2, 3}));
+  const DriverOutcome outcome = drive();
+
+  ASSERT_EQ(outcome.failed.size(), 1U);
+  EXPECT_EQ(outcome.failed[0].folder, "a,seed=1");
+  EXPECT_EQ(outcome.failed[0].code, static_cast<int>(Exit::data));
+  EXPECT_THAT(outcome.failed[0].text, HasSubstr("result.json"));
+  EXPECT_EQ(stage(2), Stage::finished);
 }
 
 TEST_F(DriverTest, a_cell_whose_files_are_damaged_fails_alone) {

@@ -1,5 +1,5 @@
-// Losses on learned routers, through whole steps: against formulas unit by unit, a unit being a token, a sentence or a
-// part of a token, against autograd and finite differences.
+// Losses on learned routers and how sure these are, through whole steps: against formulas unit by unit, a unit being a
+// token, a sentence or a part of a token, against autograd and finite differences.
 #include "train/auxiliary_loss.h"
 
 #include <ATen/Functions.h>
@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "experts/upcycling.h"
 #include "tests/train/layouts.h"
+#include "train/router_report.h"
 
 namespace coterie::train {
 namespace {
@@ -46,20 +47,22 @@ std::vector<std::vector<std::int64_t>> units_of(const experts::Scores& scores, c
   return units;
 }
 
-// The four losses of one layer's logits, written as they are said, unit by unit.
+// The four losses of one layer's logits, written as they are said, unit by unit. Where there is not an expert for each
+// domain, none can be specified.
 std::array<at::Tensor, 4> plain_losses(const experts::Scores& scores, const data::PackedSequences& sequences,
                                        std::int64_t top_k) {
   const auto units = units_of(scores, sequences);
+  const std::int64_t experts = scores.logits_UE.size(1);
   const auto all = static_cast<double>(scores.logits_UE.size(0));
   const auto [known_units, known_sequences] = of_known_domains(units, sequences);
-  std::vector<std::int64_t> assigned(kExperts, 0);
-  std::vector<at::Tensor> mean(kExperts, at::zeros({}, at::kDouble));
+  std::vector<std::int64_t> assigned(static_cast<std::size_t>(experts), 0);
+  std::vector<at::Tensor> mean(static_cast<std::size_t>(experts), at::zeros({}, at::kDouble));
   std::map<std::pair<std::int64_t, std::int64_t>, at::Tensor> mass;  // (domain, expert), of known domains
   at::Tensor z = at::zeros({}, at::kDouble);
   at::Tensor specified = at::zeros({}, at::kDouble);
   for (std::size_t b = 0; b < units.size(); ++b) {
     const std::int64_t domain = sequences.domain[b];
-    at::Tensor sum_E = at::zeros({kExperts}, at::kDouble);
+    at::Tensor sum_E = at::zeros({experts}, at::kDouble);
     for (const std::int64_t u : units[b]) {
       const at::Tensor logits_E = scores.logits_UE[u];
       const at::Tensor exp_E = logits_E.exp();
@@ -67,7 +70,7 @@ std::array<at::Tensor, 4> plain_losses(const experts::Scores& scores, const data
       sum_E = sum_E + logits_E;
       const at::Tensor best = std::get<1>(logits_E.detach().topk(top_k));
       for (std::int64_t k = 0; k < top_k; ++k) ++assigned[static_cast<std::size_t>(best[k].item<std::int64_t>())];
-      for (std::int64_t e = 0; e < kExperts; ++e) {
+      for (std::int64_t e = 0; e < experts; ++e) {
         const at::Tensor p = exp_E[e] / exp_E.sum();
         auto& expert_mean = mean[static_cast<std::size_t>(e)];
         expert_mean = expert_mean + p / all;
@@ -77,11 +80,12 @@ std::array<at::Tensor, 4> plain_losses(const experts::Scores& scores, const data
       }
     }
     const at::Tensor average_E = sum_E / static_cast<double>(units[b].size());
-    if (domain >= 0) specified = specified - average_E.log_softmax(0)[domain] / static_cast<double>(known_sequences);
+    if (domain >= 0 && experts >= kDomains)
+      specified = specified - average_E.log_softmax(0)[domain] / static_cast<double>(known_sequences);
   }
   at::Tensor balance = at::zeros({}, at::kDouble);
-  for (std::size_t e = 0; e < kExperts; ++e)
-    balance = balance + kExperts * static_cast<double>(assigned[e]) / (all * static_cast<double>(top_k)) * mean[e];
+  for (std::size_t e = 0; e < assigned.size(); ++e)
+    balance = balance + static_cast<double>(experts * assigned[e]) / (all * static_cast<double>(top_k)) * mean[e];
   at::Tensor information = at::zeros({}, at::kDouble);
   for (const auto& [place, p] : mass) {
     at::Tensor of_domain = at::zeros({}, at::kDouble);
@@ -110,10 +114,11 @@ class Auxiliary : public testing::TestWithParam<Variant> {
     return copies;
   }
   // Gradients of the auxiliary losses alone: those of all losses without those of the contrastive one.
-  [[nodiscard]] std::map<std::string, at::Tensor> auxiliary_gradients(std::int64_t micro_batch_tokens = 0) const {
+  [[nodiscard]] std::map<std::string, at::Tensor> auxiliary_gradients(const AuxiliaryOptions& options,
+                                                                      std::int64_t micro_batch_tokens = 0) const {
     (void)gradients({});
     const auto contrastive = copy_of_gradients();
-    (void)gradients(weights_, micro_batch_tokens);
+    (void)gradients(options, micro_batch_tokens);
     auto all = copy_of_gradients();
     for (auto& [name, gradient] : all) gradient -= contrastive.at(name);
     return all;
@@ -126,7 +131,7 @@ class Auxiliary : public testing::TestWithParam<Variant> {
   const data::Batch batch_ = some_batch();
   const NegativeMask mask_{{std::vector<std::int64_t>(kPairs + 1, 0), {}}, {}, {}};
   const model::Noise noise_{0.1, 0.1, RandomKey{3}};
-  const AuxiliaryOptions weights_{0.3, 0.2, 0.5, 0.7};
+  const AuxiliaryOptions weights_{0.3, 0.2, spec_.expert_count < kDomains ? 0.0 : 0.5, 0.7};
 };
 
 TEST_P(Auxiliary, losses_are_those_of_their_formulas) {
@@ -149,7 +154,7 @@ TEST_P(Auxiliary, losses_are_those_of_their_formulas) {
 }
 
 TEST_P(Auxiliary, gradients_are_those_of_autograd_through_the_whole_batch) {
-  const auto got = auxiliary_gradients();
+  const auto got = auxiliary_gradients(weights_);
   model_.parameters->zero_gradients();
   experts::Plans plans;
   (void)model_.encoder->embed(batch_.sequences, noise_, plans);
@@ -170,9 +175,9 @@ TEST_P(Auxiliary, gradients_are_those_of_autograd_through_the_whole_batch) {
 }
 
 TEST_P(Auxiliary, gradients_in_pieces_are_those_of_one_piece) {
-  const auto expected = auxiliary_gradients();
+  const auto expected = auxiliary_gradients(weights_);
   for (const std::int64_t tokens : {1, 20}) {
-    const auto got = auxiliary_gradients(tokens);
+    const auto got = auxiliary_gradients(weights_, tokens);
     for (const auto& [name, gradient] : expected)
       EXPECT_LE((got.at(name) - gradient).abs().max().item<double>(), 1e-11) << name << ", " << tokens << " a piece";
   }
@@ -189,47 +194,97 @@ TEST_P(Auxiliary, units_are_what_the_router_decides_for) {
     EXPECT_EQ(record.scores.logits_UE.size(0), sentences ? batch_.sequences.sequences() : tokens * spec_.heads);
 }
 
-std::string name_of_variant(const testing::TestParamInfo<Variant>& info) { return info.param.name; }
+TEST_P(Auxiliary, confidence_is_the_mean_over_units_of_the_largest_probability) {
+  experts::Plans plans;
+  (void)model_.encoder->embed(batch_.sequences, noise_, plans);
 
-using experts::RouterKind;
-
-INSTANTIATE_TEST_SUITE_P(Routers, Auxiliary,
-                         testing::Values(variant("top_1_token", RouterKind::top_k_token, kExperts),
-                                         variant("top_2_token", RouterKind::top_k_token, kExperts, 2),
-                                         variant("switch_sentence", RouterKind::switch_sentence, kExperts),
-                                         variant("top_2_sentence", RouterKind::top_k_sentence, kExperts, 2),
-                                         variant("multi_head_1", RouterKind::multi_head, kExperts),
-                                         variant("multi_head_2", RouterKind::multi_head, kExperts, 2)),
-                         name_of_variant);
-
-// With two experts a unit: with one, the model itself holds a denominator constant.
-class AuxiliaryDifferences : public Auxiliary {};
-
-TEST_P(AuxiliaryDifferences, of_the_gates_are_their_gradients) {
-  constexpr double kStep = 1e-5;
-  const auto gradient = auxiliary_gradients();
-  for (const std::int64_t layer : {0, 1}) {
-    const std::string name = experts::gate_tensor(layer);
-    const at::Tensor gate = model_.parameters->at(name).detach();
-    for (std::int64_t k = 0; k < gate.numel(); ++k) {
-      auto* value = gate.mutable_data_ptr<double>() + k;
-      const double before = *value;
-      *value = before + kStep;
-      const double above = gradients(weights_).auxiliary.total;
-      *value = before - kStep;
-      const double below = gradients(weights_).auxiliary.total;
-      *value = before;
-      // h^2 of third derivatives of order ten, and the rounding 1e-15 / h of the two losses.
-      EXPECT_NEAR(gradient.at(name).const_data_ptr<double>()[k], (above - below) / (2 * kStep), 1e-8) << name << k;
+  for (const std::int64_t tokens : {0, 20}) {
+    const std::vector<RouterReport> reports = router_reports(gradients({}, tokens).routers);
+    ASSERT_EQ(reports.size(), plans.records().size());
+    for (std::size_t i = 0; i < reports.size(); ++i) {
+      const at::Tensor largest_U = plans.records()[i].scores.probability_UE.amax({1});
+      // Some hundred additions of numbers below one, in double.
+      EXPECT_NEAR(reports[i].confidence, largest_U.mean().item<double>(), 1e-12) << tokens << " a piece";
     }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Routers, AuxiliaryDifferences,
-                         testing::Values(variant("top_2_token", RouterKind::top_k_token, kExperts, 2),
-                                         variant("top_2_sentence", RouterKind::top_k_sentence, kExperts, 2),
-                                         variant("multi_head_2", RouterKind::multi_head, kExperts, 2)),
-                         name_of_variant);
+std::string name_of_variant(const testing::TestParamInfo<Variant>& info) { return info.param.name; }
+
+std::vector<Variant> learned_variants() {
+  using experts::RouterKind;
+  return {variant("top_1_token", RouterKind::top_k_token, kExperts),
+          variant("top_2_token", RouterKind::top_k_token, kExperts, 2),
+          variant("switch_sentence", RouterKind::switch_sentence, kExperts),
+          variant("top_2_sentence", RouterKind::top_k_sentence, kExperts, 2),
+          variant("multi_head_1", RouterKind::multi_head, kExperts),
+          variant("multi_head_2", RouterKind::multi_head, kExperts, 2),
+          variant("fewer_experts_than_domains", RouterKind::top_k_token, 2)};
+}
+
+INSTANTIATE_TEST_SUITE_P(Routers, Auxiliary, testing::ValuesIn(learned_variants()), name_of_variant);
+
+// A loss, its weights, its value and its gradients.
+struct Term {
+  const char* name;
+  AuxiliaryOptions weights;
+  double AuxiliaryValues::*value;
+  std::map<std::string, at::Tensor> gradients = {};
+};
+
+class AuxiliaryDifferences : public Auxiliary {
+ protected:
+  // Each loss alone, and the weighted sum of all.
+  [[nodiscard]] std::vector<Term> terms() const {
+    std::vector<Term> all = {{"total", weights_, &AuxiliaryValues::total},
+                             {"load_balance", {.load_balance = 1.0}, &AuxiliaryValues::load_balance},
+                             {"router_z", {.router_z = 1.0}, &AuxiliaryValues::router_z},
+                             {"mutual_information", {.mutual_information = 1.0}, &AuxiliaryValues::mutual_information}};
+    if (weights_.specified_expert > 0.0)
+      all.push_back({"specified_expert", {.specified_expert = 1.0}, &AuxiliaryValues::specified_expert});
+    for (Term& term : all) term.gradients = auxiliary_gradients(term.weights);
+    return all;
+  }
+  // Of gates whose differences are exact. With one expert a unit, its weight is p / p, the denominator held constant
+  // for the gradient: a difference sees a constant one. No loss on routers depends on the weights of the last gate.
+  [[nodiscard]] std::vector<std::int64_t> layers() const {
+    return top_k() == 1 ? std::vector<std::int64_t>{1} : std::vector<std::int64_t>{0, 1};
+  }
+  // With one value of a gate moved.
+  [[nodiscard]] StepResult moved(double& value, double by) const {
+    const double before = value;
+    value = before + by;
+    StepResult result = gradients(weights_);
+    value = before;
+    return result;
+  }
+};
+
+TEST_P(AuxiliaryDifferences, of_the_gates_are_the_gradients_of_each_loss_and_of_their_sum) {
+  constexpr double kStep = 1e-5;
+  const std::vector<Term> all = terms();
+  for (const std::int64_t layer : layers()) {
+    const std::string name = experts::gate_tensor(layer);
+    const at::Tensor gate = model_.parameters->at(name).detach();
+    for (std::int64_t k = 0; k < gate.numel(); ++k) {
+      double& value = gate.mutable_data_ptr<double>()[k];
+      const StepResult above = moved(value, kStep);
+      const StepResult below = moved(value, -kStep);
+      ASSERT_EQ(above.routers.size(), 2U);
+      for (std::size_t i = 0; i < 2; ++i)
+        ASSERT_TRUE(at::equal(above.routers[i].chosen_E, below.routers[i].chosen_E))
+            << name << k << ": load balance holds counts constant, a choice must not change within a step";
+      for (const Term& term : all) {
+        // h^2 of third derivatives of order a hundred, and the rounding 1e-15 / h of the two losses.
+        const double difference = (above.auxiliary.*term.value - below.auxiliary.*term.value) / (2 * kStep);
+        EXPECT_NEAR(term.gradients.at(name).const_data_ptr<double>()[k], difference, 1e-8)
+            << name << k << ", " << term.name;
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Routers, AuxiliaryDifferences, testing::ValuesIn(learned_variants()), name_of_variant);
 
 // Two sentences of 1 and 9 tokens, an expert each: the choices are even, whatever the tokens are.
 TEST(AuxiliaryLoss, of_load_balance_counts_what_the_router_decides_for) {

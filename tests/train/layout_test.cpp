@@ -30,8 +30,10 @@ class Layout : public testing::Test {
       EXPECT_LE(difference, bound * norm) << name;
     }
   }
-  // Where the tokens of each domain went, layer by layer, and the sequences in the head: whole numbers.
-  static void expect_equal_choices(const std::vector<RouterSums>& got, const std::vector<RouterSums>& expected) {
+  // Where the tokens of each domain went, layer by layer, and the sequences in the head: whole numbers. How sure their
+  // routers were: within `bound` of it.
+  static void expect_equal_choices(const std::vector<RouterSums>& got, const std::vector<RouterSums>& expected,
+                                   double bound) {
     ASSERT_EQ(got.size(), expected.size());
     for (std::size_t i = 0; i < got.size(); ++i) {
       EXPECT_EQ(got[i].layer, expected[i].layer);
@@ -39,6 +41,9 @@ class Layout : public testing::Test {
       ASSERT_EQ(got[i].learned(), expected[i].learned());
       if (!got[i].learned()) continue;
       EXPECT_TRUE(at::equal(got[i].chosen_E, expected[i].chosen_E)) << "layer " << got[i].layer;
+      EXPECT_TRUE(at::equal(got[i].units, expected[i].units)) << "layer " << got[i].layer;
+      const double confidence = expected[i].confidence.item<double>();
+      EXPECT_NEAR(got[i].confidence.item<double>(), confidence, bound * confidence) << "layer " << got[i].layer;
     }
   }
   void compare_gradients(const kernels::Dtypes& dtypes, double bound, std::int64_t micro_batch_tokens = 0,
@@ -67,7 +72,7 @@ class Layout : public testing::Test {
       noise.activations = activations_;
       const StepResult result = step.gradients(batch_of(mesh.world().rank(), mesh.world().size(), shares), mask, noise);
 
-      if (dtypes.product == at::kDouble) expect_equal_choices(result.routers, expected.routers);
+      if (dtypes.product == at::kDouble) expect_equal_choices(result.routers, expected.routers, bound);
       EXPECT_NEAR(result.loss, expected.loss, bound * expected.loss);
       EXPECT_NEAR(result.auxiliary.total, expected.auxiliary.total, bound * std::abs(expected.auxiliary.total));
       EXPECT_NEAR(result.gradient_norm, expected.gradient_norm, bound * expected.gradient_norm);

@@ -6,8 +6,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <numeric>
 
+#include "tests/harness/packing.h"
 #include "tests/harness/shared_files.h"
 #include "tests/harness/temporary_folder.h"
 #include "tests/harness/tiny_run.h"
@@ -30,6 +32,21 @@ RouterSums sums_of(const std::vector<double>& assigned, std::int64_t experts) {
 
 RouterReport report_of(const std::vector<double>& assigned, std::int64_t experts) {
   return router_report(sums_of(assigned, experts));
+}
+
+// Of one text, each of whose tokens has one of three experts, as a router whose bias may overrule its probabilities.
+RouterSums sums_of_tokens(const std::vector<double>& probabilities, const std::vector<std::int64_t>& chosen) {
+  data::PackedSequences text;
+  test::append(text, std::vector<std::int32_t>(chosen.size(), 7), 16, 0, 0);
+  const at::Tensor chosen_U = at::tensor(chosen, at::kLong);
+  experts::RouterRecord record;
+  record.layer = 3;
+  record.scores.probability_UE = at::tensor(probabilities, at::kDouble).view({-1, 3});
+  record.scores.logits_UE = record.scores.probability_UE.log();
+  record.scores.sequence_U = at::zeros_like(chosen_U);
+  record.scores.expert_UK = chosen_U.unsqueeze(1);
+  record.choice = {at::arange(chosen_U.size(0), at::kLong), chosen_U};
+  return router_sums(record, text, 2, 3);
 }
 
 TEST(RouterReport, of_an_expert_for_each_domain_has_all_the_information) {
@@ -69,6 +86,18 @@ TEST(RouterReport, counts_dead_experts_and_leaves_texts_without_a_domain_out_of_
 
 TEST(RouterReport, of_one_domain_has_no_share_of_nothing) {
   EXPECT_EQ(report_of({5, 5, 0, 0}, 2).mutual_information_share, 0.0);
+}
+
+// (1/2 + 5/8 + 3/4) / 3: of units, not of pieces, and of the largest probability, also where another was chosen.
+TEST(RouterReport, has_as_confidence_the_mean_over_all_units_of_the_largest_probability) {
+  std::vector<RouterSums> sums;
+  add(sums, {sums_of_tokens({0.5, 0.25, 0.25, 0.125, 0.625, 0.25}, {0, 1})});
+  add(sums, {sums_of_tokens({0.125, 0.125, 0.75}, {0})});
+
+  const RouterReport report = router_report(sums.at(0));
+
+  EXPECT_DOUBLE_EQ(report.confidence, 0.625);
+  EXPECT_THAT(report.load, ElementsAre(2.0 / 3.0, 1.0 / 3.0, 0.0));
 }
 
 // An expert that one stray text reached long ago is dead all the same.
@@ -124,6 +153,18 @@ class RouterLog : public testing::Test {
     for (const auto& entry : fs::directory_iterator(folder()))
       if (entry.path().filename().string().starts_with("events.")) all += read_file(entry.path());
     return all;
+  }
+  // The values of a tag, step by step: behind each tag stand the mark of a 32-bit field and four bytes.
+  [[nodiscard]] std::vector<float> on_board(const std::string& tag) const {
+    const std::string written = events();
+    const std::string mark = tag + '\x15';
+    std::vector<float> values;
+    for (std::size_t found = written.find(mark); found != std::string::npos; found = written.find(mark, found + 1)) {
+      float value = 0.0F;
+      std::memcpy(&value, written.data() + found + mark.size(), sizeof(value));
+      values.push_back(value);
+    }
+    return values;
   }
   void expect_tags(const std::string& place, std::size_t experts) const {
     const std::string written = events();
@@ -211,6 +252,8 @@ TEST_F(RouterLog, of_a_run_has_what_each_step_did) {
   int steps = 0;
   std::vector<double> load(3, 0.0);
   double tokens = 0.0;
+  double confidence = 0.0;
+  std::vector<float> confidence_of_steps;
   for (const auto& line : this->steps()) {
     ++steps;
     expect_measures(line.at("routers")[0], 3);
@@ -221,6 +264,9 @@ TEST_F(RouterLog, of_a_run_has_what_each_step_did) {
     EXPECT_NEAR(std::accumulate(of_step.begin(), of_step.end(), 0.0), 1.0, 1e-12);
     for (std::size_t e = 0; e < 3; ++e) load[e] += of_step[e] * line.at("tokens").get<double>();
     tokens += line.at("tokens").get<double>();
+    const auto of_units = routers[1].at("confidence").get<double>();
+    confidence += of_units * line.at("tokens").get<double>();
+    confidence_of_steps.push_back(static_cast<float>(of_units));
     const auto& losses = line.at("auxiliary_losses");
     const double sum = losses.at("load_balance").get<double>() + losses.at("mutual_information").get<double>();
     EXPECT_NEAR(losses.at("total").get<double>(), 0.1 * sum, 1e-12);
@@ -230,6 +276,8 @@ TEST_F(RouterLog, of_a_run_has_what_each_step_did) {
   EXPECT_EQ(steps, 3);
   // The table at the end is over all steps, token by token.
   for (std::size_t e = 0; e < 3; ++e) EXPECT_NEAR(outcome.routers[1].load[e], load[e] / tokens, 1e-12);
+  EXPECT_NEAR(outcome.routers[1].confidence, confidence / tokens, 1e-12);
+  EXPECT_EQ(on_board("experts/layer_1/confidence"), confidence_of_steps);
 }
 
 }  // namespace
