@@ -13,6 +13,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/machine.h"
 
 namespace coterie::dist {
 namespace {
@@ -55,7 +56,7 @@ NodeShare survey_node(const ProcessGroup& node) {
   return {.rank = node.rank(),
           .ranks = node.size(),
           .own_cores = count_cores(own),
-          .all_cores = count_cores(all),
+          .all_cores = std::min(count_cores(all), quota_cores()),
           .machine_cores = std::max(parent_cores, count_cores(all))};
 }
 

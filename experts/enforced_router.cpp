@@ -36,8 +36,7 @@ std::span<const std::int32_t> EnforcedRouter::labels_of(const BatchLayout& layou
   if (named && labels.empty() && layout.offsets.size() > 1)
     throw DataError(
         "router: experts.router 'index' needs texts that name an 'expert', got texts that name none (a corpus, an "
-        "input "
-        "or a collection without them)");
+        "input or a collection without them)");
   COTERIE_CHECK(ShapeError, labels.size() + 1 == layout.offsets.size(), "router: ", labels.size(), " ",
                 named ? "experts" : "domains", " for ", static_cast<std::int64_t>(layout.offsets.size()) - 1,
                 " sequences");

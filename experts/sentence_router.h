@@ -26,8 +26,9 @@ class SentenceRouter final : public Router {
   Gate gate_;
 };
 
-/// Sends all tokens of a sequence to one expert drawn at random, uniformly: a function of layer, step and the
-/// sequence's place in the global batch. The baseline that a learned route must beat.
+/// Sends all tokens of a sequence to one expert drawn at random, uniformly: a function of layer, key (in
+/// training the step's) and the sequence's place in the global batch or the input. The baseline that a learned route
+/// must beat.
 ///
 /// @par Source
 /// Investigating Mixture of Experts in Dense Retrieval (arXiv:2412.11864), the random gate.

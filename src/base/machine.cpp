@@ -21,7 +21,7 @@ std::string processor_name() {
 
 }  // namespace
 
-std::int64_t quota_of(std::string_view cpu_max) {
+std::int64_t cores_of_quota(std::string_view cpu_max) {
   constexpr std::uint64_t kMost = std::numeric_limits<std::int32_t>::max() * std::uint64_t{1000};
   const auto parts = words(cpu_max);
   if (parts.size() != 2) return kNoQuota;
@@ -35,7 +35,7 @@ std::int64_t quota_cores() {
   std::ifstream file("/sys/fs/cgroup/cpu.max");
   std::string line;
   std::getline(file, line);
-  return quota_of(line);
+  return cores_of_quota(line);
 }
 
 std::string machine_text() {

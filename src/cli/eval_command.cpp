@@ -132,7 +132,7 @@ std::optional<data::Corpus> open_corpus(const train::RunOptions& options) {
   return std::optional<data::Corpus>(options.data.corpus);
 }
 
-// Before the work, of which the untouched model's would be kept.
+// Said before anything is measured and saved.
 void expect_experts_named(const std::vector<Candidate>& candidates, const train::RunOptions& options,
                           const std::optional<data::Corpus>& corpus) {
   const bool by_index = std::any_of(candidates.begin(), candidates.end(), [](const Candidate& candidate) {

@@ -47,12 +47,13 @@ RetrievalBench::RetrievalBench(const train::RunOptions& options, const data::Cor
     sets_.push_back(data::read_retrieval_set(source, options.data.root));
   const eval::KnownSplits known = corpus == nullptr ? eval::KnownSplits() : eval::known_splits(*corpus, sets_);
   std::set<std::string> names;
-  if (options.eval.mixed_index) names.insert("mixed");
   for (const data::RetrievalSet& set : sets_) {
     if (!names.insert(set.name).second)
-      throw ConfigError(
-          str("config: collections must differ in the names of their folders, and eval.mixed_index calls ",
-              "its own 'mixed', got '", set.name, "' twice (eval.retrieval)"));
+      throw ConfigError(str("config: collections must differ in the names of their folders, got '", set.name,
+                            "' twice (eval.retrieval)"));
+    if (options.eval.mixed_index && set.name == eval::kMixed)
+      throw ConfigError(str("config: no collection may be called '", eval::kMixed,
+                            "' beside the index of all (eval.mixed_index, eval.retrieval)"));
     tasks_.push_back(eval::make_task(set, split_of(options.eval.split), known));
   }
   if (options.eval.mixed_index) mixed_ = eval::mixed_task(tasks_);

@@ -327,7 +327,7 @@ Exit sweep(const CommandLine& line) {
   const Exit code = code_of(outcome);
   try {
     show_results(plan, options);
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     // What became of the cells counts more: one that has saved is to be run on, not given up.
     if (code == Exit::ok) throw;
     log::error(error.what());

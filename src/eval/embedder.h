@@ -22,6 +22,6 @@ namespace coterie::eval {
 /// @return              [N, D], the same on every rank, where the encoder lies
 /// @note collective over the world
 [[nodiscard]] at::Tensor embed_all(const model::Encoder& encoder, const data::PackedSequences& texts,
-                                   std::int64_t batch_tokens, const dist::Mesh& mesh, RandomKey key = {});
+                                   std::int64_t batch_tokens, const dist::Mesh& mesh, RandomKey key);
 
 }  // namespace coterie::eval

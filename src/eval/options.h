@@ -42,7 +42,8 @@ inline void describe(config::Visitor& v, EvalOptions& o) {
       "collections to search, beir:PATH or smart:PATH below data.root; queries that data.corpus has in another split "
       "than the measured one are left out");
   v.field("mixed_index", o.mixed_index,
-          "also search one index of the documents of all these collections, with queries that carry no domain");
+          "also search one index, called mixed, of the documents of all these collections, with queries that carry no "
+          "domain");
   v.field("depth", o.depth, "documents ranked for each query", {100, 100000});
   v.field("save", o.save,
           "folder for the scores of pairs and a projection of their documents (CSV), TREC run files, judgements, and "

@@ -78,7 +78,7 @@ RetrievalTask make_task(const data::RetrievalSet& set, data::Split split, const 
 }
 
 MixedTask mixed_task(std::span<const RetrievalTask> tasks) {
-  RetrievalTask mixed{.name = "mixed", .documents = {}, .queries = {}, .qrels = {}};
+  RetrievalTask mixed{.name = kMixed, .documents = {}, .queries = {}, .qrels = {}};
   std::unordered_map<std::string, std::uint32_t> number_of;
   for (const RetrievalTask& task : tasks) {
     const std::string prefix = task.name + ":";

@@ -58,6 +58,9 @@ struct MixedTask {
   std::vector<std::vector<std::uint32_t>> numbers;  ///< [task][document of it]: its number in the mixed task
 };
 
+/// The name of the index of all collections.
+inline constexpr const char* kMixed = "mixed";
+
 /// All documents in one index, under ids `collection:id`, and all queries without a domain.
 /// @param tasks  must differ in name; what their texts point to must outlive the result
 [[nodiscard]] MixedTask mixed_task(std::span<const RetrievalTask> tasks);

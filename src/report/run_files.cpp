@@ -65,10 +65,11 @@ std::vector<NamedFile> files_of(const fs::path& folder, const std::string& first
   return files;
 }
 
-/// Whether the last evaluation measured this: files of an earlier one, of other models or collections, lie beside its
-/// own. Without eval.json nothing is known, and all is shown.
-bool is_of_last(const json& evaluation, const std::vector<std::string>& path) {
+/// Whether the last evaluation measured this: files of an earlier one, of other models or collections, may lie beside
+/// its own. What is newer than eval.json is of one whose result was written elsewhere; without eval.json all is shown.
+bool is_of_last(const json& evaluation, const fs::path& file, const std::vector<std::string>& path) {
   if (evaluation.is_null()) return true;
+  if (fs::last_write_time(file) > fs::last_write_time(file.parent_path() / "eval.json")) return true;
   const json* inner = &evaluation;
   for (const std::string& name : path) {
     if (!inner->is_object() || !inner->contains(name)) return false;
@@ -93,12 +94,13 @@ RunFiles read_run(const fs::path& folder) {
   if (is_there(folder / "eval.json")) run.evaluation = read_json_object(folder / "eval.json");
   run.domain_load = last_domain_load(run.metrics, folder / "metrics.jsonl");
   for (const NamedFile& file : files_of(folder, "pairs", ".csv"))
-    if (is_of_last(run.evaluation, {file.name})) run.pairs.push_back(read_pairs(file.path, file.name));
+    if (is_of_last(run.evaluation, file.path, {file.name})) run.pairs.push_back(read_pairs(file.path, file.name));
   for (const NamedFile& file : files_of(folder, "projection", ".csv"))
-    if (is_of_last(run.evaluation, {file.name})) run.projections.push_back(read_projection(file.path, file.name));
+    if (is_of_last(run.evaluation, file.path, {file.name}))
+      run.projections.push_back(read_projection(file.path, file.name));
   for (const NamedFile& file : files_of(folder, "examples", ".json")) {
     Examples examples = read_examples(file.path);
-    if (is_of_last(run.evaluation, {"retrieval", examples.model, examples.collection}))
+    if (is_of_last(run.evaluation, file.path, {"retrieval", examples.model, examples.collection}))
       run.examples.push_back(std::move(examples));
   }
   return run;

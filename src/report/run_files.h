@@ -22,7 +22,8 @@ struct RunFiles {
   std::vector<nlohmann::json> metrics;  ///< the whole lines of metrics.jsonl
   nlohmann::json evaluation;            ///< eval.json, null if there is none
   DomainLoad domain_load;               ///< the last one in the metrics
-  std::vector<ScoredPairs> pairs;       ///< of `pairs.MODEL.csv` in the folder
+  /// Of `pairs.MODEL.csv` in the folder; of these and the following, what eval.json names, or what is newer.
+  std::vector<ScoredPairs> pairs;
   std::vector<Projection> projections;  ///< of `projection.MODEL.csv`
   std::vector<Examples> examples;       ///< of `examples.MODEL.COLLECTION.json`
 };

@@ -152,9 +152,10 @@ namespace {
 CellState read_state(const fs::path& folder) {
   CellState state;
   std::error_code ignored;
+  state.result = read_result(folder);
   if (!fs::exists(folder / "cell.json", ignored)) return state;
   if (const auto lines = read_metrics_log(folder / "metrics.jsonl"); !lines.empty()) state.step = lines.back()["step"];
-  if ((state.result = read_result(folder))) {
+  if (state.result) {
     state.stage = Stage::finished;
     state.cost = state.result->cost;
     return state;

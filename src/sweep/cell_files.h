@@ -75,7 +75,7 @@ struct CellResult {
   nlohmann::json eval;  ///< as `coterie eval` wrote it
 };
 
-/// Whether a cell has its result, and it can be read.
+/// Whether a cell has a result that can be read.
 [[nodiscard]] bool is_finished(const fs::path& folder);
 
 /// The result of a cell; none if it is not finished.

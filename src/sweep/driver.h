@@ -38,7 +38,7 @@ struct FailedCell {
 /// How a driver ended.
 struct DriverOutcome {
   std::vector<FailedCell> failed;  ///< in the order in which they failed
-  bool stopped = false;            ///< a signal came first; what ran has saved
+  bool stopped = false;            ///< a signal came first; what ran goes on from what it saved
 };
 
 /// What a driver works with.

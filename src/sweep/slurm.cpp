@@ -36,7 +36,7 @@ std::vector<std::string> sbatch_command(const Plan& plan, const std::vector<std:
   // Slurm hands its environment to the tasks: they run the binary that submitted them.
   std::vector<std::string> words = {"env",        str("COTERIE_BINARY=", job.program), "sbatch",
                                     "--parsable", str("--array=", array_of(jobs)),     str("--ntasks=", ranks)};
-  // A run that is free to choose its threads takes what the script asks for.
+  // Where no cell says how many, each takes the cores that the script asks for.
   if (threads > 0) words.push_back(str("--cpus-per-task=", threads));
   words.push_back(job.script);
   words.insert(words.end(), job.arguments.begin(), job.arguments.end());

@@ -33,7 +33,7 @@ void check_named(const data::Corpus& corpus, std::int64_t experts) {
   }
 }
 
-// A literal [SEP] in a text is one, as in Hugging Face's tokenizers.
+// A literal [SEP] in a text ends a segment, as in Hugging Face's tokenizers. Reads the tokens of all documents.
 void check_segments(const data::Corpus& corpus, std::int64_t experts, std::int64_t max_length) {
   std::vector<std::int32_t> tokens;
   for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(corpus.documents()); ++i) {
@@ -41,8 +41,8 @@ void check_segments(const data::Corpus& corpus, std::int64_t experts, std::int64
     corpus.read_tokens(i, max_length, tokens);
     const std::int64_t segments = std::count(tokens.begin(), tokens.end(), tokens.back());
     if (segments > experts)
-      throw DataError(str("corpus: document '", corpus.id(i), "' must have at most ", experts, " segments, got ",
-                          segments, ", the parts that end in [SEP] (", corpus.path().string(),
+      throw DataError(str("corpus: document '", corpus.id(i), "' must have at most ", experts,
+                          " segments, which end in [SEP], got ", segments, " (", corpus.path().string(),
                           "; experts.router 'token_type', experts.count)"));
   }
 }
@@ -90,8 +90,6 @@ void check_dense(const experts::ExpertsOptions& options) {
   if (options.mlp != experts::MlpKind::plain)
     throw ConfigError(str("config: experts.mlp must be 'plain' with experts.router 'none', got '",
                           experts::kMlpNames[static_cast<std::size_t>(options.mlp)], "'", instead));
-  if (options.count != 0)
-    throw ConfigError(str("config: experts.count must be 0 with experts.router 'none', got ", options.count));
   if (options.shared)
     throw ConfigError(str("config: experts.shared must be false with experts.router 'none', got true", instead));
 }

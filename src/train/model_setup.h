@@ -10,7 +10,8 @@
 namespace coterie::train {
 
 /// What the model of a run is: the checkpoint, extended by experts and domain tokens for the corpus's domains.
-/// @throws ConfigError if the options do not fit the checkpoint or the corpus
+/// @throws ConfigError if the options do not fit the checkpoint or the corpus; DataError naming a document whose expert
+///         or whose segments there is no expert for
 [[nodiscard]] model::ModelSpec trained_spec(const RunOptions& options, const data::Corpus& corpus,
                                             const model::ModelSpec& checkpoint);
 

@@ -86,7 +86,7 @@ std::vector<kernels::Declaration> domain_means(const RunOptions& options, const 
   std::vector<at::Tensor> means;
   for (const data::PackedSequences& texts : parts.texts)
     means.push_back(
-        kernels::normalize_rows(eval::embed_all(*parts.encoder.encoder, texts, options.eval.batch_tokens, mesh))
+        kernels::normalize_rows(eval::embed_all(*parts.encoder.encoder, texts, options.eval.batch_tokens, mesh, {}))
             .mean(0)
             .cpu());
   return {{kDomainMeans, at::stack(means), {kernels::Sharing::replicated, kernels::Decay::no, kernels::Rate::encoder}}};
@@ -109,7 +109,8 @@ void NearestDomain::assign(data::PackedSequences& texts) const {
   for (std::size_t i = 0; i < texts.domain.size(); ++i)
     if (texts.domain[i] < 0) unknown.push_back(i);
   if (unknown.empty()) return;
-  const at::Tensor rows_ND = eval::embed_all(*base_.encoder, data::select(texts, unknown), batch_tokens_, mesh_).cpu();
+  const at::Tensor rows_ND =
+      eval::embed_all(*base_.encoder, data::select(texts, unknown), batch_tokens_, mesh_, {}).cpu();
   const at::Tensor nearest = kernels::normalize_rows(rows_ND).mm(means_ND_.t()).argmax(1).contiguous();
   const auto* domain = nearest.const_data_ptr<std::int64_t>();
   for (std::size_t i = 0; i < unknown.size(); ++i) texts.domain[unknown[i]] = static_cast<std::int32_t>(domain[i]);

@@ -105,7 +105,8 @@ TEST_F(ExpertsOfARun, by_index_refuse_texts_that_name_none_wherever_they_come_fr
 
   const char* said = "experts.router 'index' needs texts that name an 'expert', got texts that name none";
   expect_refused({"embed", "runs/named", "corpora/tiny.h5", "out.npy"}, Exit::data, {said});
-  expect_refused({"eval", "runs/named", "data.corpus=corpora/tiny.h5"}, Exit::data, {said});
+  expect_refused({"eval", "runs/named", "data.corpus=corpora/tiny.h5"}, Exit::data,
+                 {"eval: experts.router 'index' needs texts that name an 'expert'", "corpora/tiny.h5"});
   expect_refused({"eval", "runs/named", "eval.pairs=false", "eval.retrieval=beir:biology"}, Exit::config,
                  {"'index' needs texts that name an 'expert', got collections, which name none (eval.retrieval)"});
 }
@@ -124,7 +125,8 @@ TEST_F(ExpertsOfARun, by_token_type_refuse_a_document_with_more_segments_before_
   ASSERT_EQ(coterie(with({"data", "build"})).code, 0);
 
   expect_refused(with({"train"}), Exit::data,
-                 {"document 'biology:biology0' must have at most 2 segments, got 3", "experts.router 'token_type'"});
+                 {"document 'biology:biology0' must have at most 2 segments, which end in [SEP], got 3",
+                  "experts.router 'token_type'"});
   auto more = with({"train"});
   more.push_back("experts.count=3");
   EXPECT_EQ(coterie(more).code, 0);

@@ -310,7 +310,7 @@ TEST_F(Retrieval, a_collection_is_not_called_as_the_index_of_all) {
   fs::rename(root() / "sets" / "physics", root() / "sets" / "mixed");
 
   expect_refused({"eval", "hf", "retrieval.toml", "eval.retrieval=[\"beir:sets/biology\",\"beir:sets/mixed\"]"},
-                 Exit::config, {"eval.mixed_index calls its own 'mixed', got 'mixed' twice"});
+                 Exit::config, {"no collection may be called 'mixed' beside the index of all (eval.mixed_index"});
 }
 
 TEST_F(Retrieval, with_nothing_to_measure_is_refused) {

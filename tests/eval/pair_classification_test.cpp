@@ -136,7 +136,7 @@ TEST(ScorePairs, are_the_cosines_of_the_embeddings_co_cited_pairs_first) {
   std::vector<std::uint32_t> all(static_cast<std::size_t>(corpus.documents()));
   std::iota(all.begin(), all.end(), 0U);
   const at::Tensor embeddings_ND =
-      embed_all(*model.encoder, data::pack(corpus, all, source.spec.max_length), 1000, mesh).to(at::kDouble);
+      embed_all(*model.encoder, data::pack(corpus, all, source.spec.max_length), 1000, mesh, {}).to(at::kDouble);
 
   const ScoredPairs scored = score_pairs(embed_split(*model.encoder, view, data::Split::test, mesh), corpus);
 

@@ -178,5 +178,41 @@ TEST_P(Retrieve, finds_in_a_larger_index_what_a_search_of_it_alone_finds) {
   EXPECT_EQ(ranking_of(mixed, search.take()).queries, retrieve(*model_.encoder, view(), mixed, options, mesh_).queries);
 }
 
+// A document's expert does not depend on the block that it is embedded in, but on the key.
+TEST_P(Retrieve, draws_random_routes_by_key_and_place) {
+  model::ModelSpec spec = test::tiny_spec({}, {0, 1});
+  spec.router = experts::RouterKind::random;
+  spec.expert_count = 4;
+  const auto random = model::make_sentence_encoder(spec, test::tiny_weights(spec, 1), mesh_, at::kFloat);
+  const data::RetrievalSet set = small_set("x");
+  const RetrievalTask task = make_task(set, Split::test, {});
+  const auto found = [&](std::int64_t block_rows, std::uint64_t key) {
+    TextView drawn = view();
+    drawn.key = RandomKey{key};
+    return retrieve(*random.encoder, drawn, task, {.depth = 4, .block_rows = block_rows}, mesh_).queries;
+  };
+
+  EXPECT_EQ(found(1, 5), found(4, 5));
+  EXPECT_NE(found(4, 5), found(4, 6));
+}
+
+TEST(KnownSplitsTest, are_of_queries_alone_and_of_training_before_others) {
+  const test::TemporaryFolder folder;
+  data::CorpusContent content;
+  content.domains = {"x"};
+  content.ids = {"x:1", "x:2", "x:3", "x:4"};
+  content.texts = {"paper", "a gene", "a gene", "gene a"};
+  content.domain = {0, 0, 0, 0};
+  content.split = {Split::every, Split::test, Split::train, Split::validation};
+  content.tokens = {{2, 3}, {2, 3}, {2, 3}, {2, 3}};
+  content.vocabulary = 4;
+  data::write_corpus(folder.path() / "c.h5", content);
+
+  const std::vector<data::RetrievalSet> sets = {small_set("x")};
+  const KnownSplits known = known_splits(data::Corpus(folder.path() / "c.h5"), sets);
+
+  EXPECT_EQ(known, (KnownSplits{{"a gene", Split::train}}));
+}
+
 }  // namespace
 }  // namespace coterie::eval

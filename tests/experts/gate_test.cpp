@@ -56,6 +56,20 @@ TEST_F(GateCase, noise_adds_normal_numbers_and_jitter_multiplies_the_input) {
     }
 }
 
+// Where 0 / 0 is no weight: the probability of the second expert is 0 in fp32, and the balance chooses it.
+TEST(Gate, weighs_an_expert_of_no_probability_that_the_balance_chooses) {
+  for (const std::int64_t top_k : {1, 2}) {
+    const at::Tensor weight = at::tensor({200.0F, 0.0F, -200.0F}).view({3, 1}).requires_grad_();
+    const Gate gate({weight, at::tensor({0.0F, 10.0F, 10.0F})}, top_k);
+
+    const GateDecision decision = gate.decide(at::ones({1, 1}), places_of(0, 1), {}, nullptr);
+    decision.weight_UK.sum().backward();
+
+    EXPECT_NEAR(decision.weight_UK.sum().item<double>(), 1.0, 1e-6) << top_k;
+    EXPECT_TRUE(weight.grad().isfinite().all().item<bool>()) << weight.grad();
+  }
+}
+
 TEST_F(GateCase, the_balance_decides_who_is_chosen_and_never_the_weight) {
   const at::Tensor balance = at::tensor({0.0, 0.0, 10.0, 0.0, 0.0}, at::kDouble);
   const Gate plain({weight, {}}, 2);

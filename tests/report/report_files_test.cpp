@@ -1,6 +1,7 @@
 // Pages made of the files that runs and sweeps leave.
 #include <gmock/gmock.h>
 
+#include <chrono>
 #include <fstream>
 #include <functional>
 
@@ -126,6 +127,9 @@ TEST_F(ReportFiles, of_an_earlier_evaluation_are_not_shown_beside_the_last) {
   put("r/pairs.bm25.csv", "prediction,label,domain,a,b\n0.9,1,cisi,1,2\n0.5,0,cisi,1,3\n");
   put("r/projection.older.csv", "x,y,domain,id,x_share,y_share\n-1,0.5,cisi,1,0.25,0.125\n");
   put("r/examples.trained.cacm.json", R"({"model":"trained","collection":"cacm","queries":[]})");
+  const auto evaluated = fs::last_write_time(folder() / "r/eval.json");
+  for (const char* file : {"pairs.bm25.csv", "projection.older.csv", "examples.trained.cacm.json"})
+    fs::last_write_time(folder() / "r" / file, evaluated - std::chrono::hours(1));
 
   const std::string html = report(folder() / "r");
 
@@ -134,6 +138,9 @@ TEST_F(ReportFiles, of_an_earlier_evaluation_are_not_shown_beside_the_last) {
   EXPECT_THAT(html, Not(HasSubstr("bm25")));
   EXPECT_THAT(html, Not(HasSubstr("older")));
   EXPECT_THAT(html, Not(HasSubstr("cacm, trained")));
+  // Of an evaluation that wrote its result elsewhere.
+  fs::last_write_time(folder() / "r" / "pairs.bm25.csv", evaluated + std::chrono::hours(1));
+  EXPECT_THAT(report(folder() / "r"), HasSubstr("Similarity of pairs, bm25"));
 }
 
 TEST_F(ReportFiles, a_run_that_has_only_begun_is_shown_too) {

@@ -175,6 +175,7 @@ TEST_F(DriverTest, a_damaged_result_is_a_failure) {
   EXPECT_EQ(outcome.failed[0].folder, "a,seed=1");
   EXPECT_EQ(outcome.failed[0].code, static_cast<int>(Exit::data));
   EXPECT_THAT(outcome.failed[0].text, HasSubstr("result.json"));
+  EXPECT_EQ(stage(1), Stage::failed);
   EXPECT_EQ(stage(2), Stage::finished);
 }
 

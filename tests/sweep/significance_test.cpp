@@ -57,6 +57,11 @@ TEST_F(Differences, sign_flip_of_many_is_near_the_t_test) {
   EXPECT_NEAR(*sign_flip(many), *paired_t(many), 0.01);
 }
 
+// The signs as seen are one of the draws.
+TEST_F(Differences, sign_flip_of_many_is_never_0) {
+  EXPECT_EQ(*sign_flip(std::vector<double>(60, 0.5)), 1.0 / ((1 << 20) + 1));
+}
+
 // The d at which nct.sf(t, n - 1, d) + nct.cdf(-t, n - 1, d) is 0.8, with t = t.ppf(0.975, n - 1).
 TEST(Detectable, is_the_noncentrality_that_the_test_finds_four_times_of_five) {
   struct Case {

@@ -91,7 +91,7 @@ TEST(MutualInformation, with_the_loss_reaches_nine_tenths_of_the_most_and_withou
   EXPECT_GE(mean(with), 0.9);
   // Two domains that share an expert, and keep it, have three quarters.
   EXPECT_GE(*std::min_element(with.begin(), with.end()), 0.7);
-  EXPECT_LE(mean(without), 0.4);
+  EXPECT_LE(mean(without), 0.3);
 }
 
 // How much it reaches without load balance depends on where it settles; that it is the loss that does it does not.
@@ -99,7 +99,7 @@ TEST(MutualInformation, with_the_loss_alone_is_well_above_that_without_any_loss_
   const std::vector<double> alone = information_after_training({.mutual_information = 1.0});
   const std::vector<double> neither = information_after_training({});
 
-  EXPECT_GE(mean(alone), mean(neither) + 0.2);
+  EXPECT_GE(mean(alone), mean(neither) + 0.5);
 }
 
 }  // namespace

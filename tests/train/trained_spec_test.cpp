@@ -65,9 +65,6 @@ TEST_F(TrainedSpec, takes_top_k_for_the_routers_that_have_one_and_refuses_it_for
 
 TEST_F(TrainedSpec, refuses_to_say_what_experts_are_where_there_are_none) {
   options_.experts.router = RouterKind::none;
-  options_.experts.count = 4;
-  EXPECT_THAT(refusal(), HasSubstr("experts.count must be 0 with experts.router 'none', got 4"));
-  options_.experts.count = 0;
   options_.experts.shared = true;
   EXPECT_THAT(refusal(), HasSubstr("experts.shared must be false with experts.router 'none', got true"));
   options_.experts.mlp = experts::MlpKind::glu;
