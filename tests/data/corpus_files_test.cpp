@@ -1,4 +1,4 @@
-// Hand-made corpus files, each of which breaks one rule, and the error that each must give.
+// Hand-made corpus files, each of which breaks one rule, and the error that each must give; and one that is very small.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -285,6 +285,23 @@ TEST(CorpusFile, leaves_no_handle_open) {
   EXPECT_THROW(Corpus(folder / "good.h5"), DataError);
 
   EXPECT_EQ(H5Fget_obj_count(static_cast<hid_t>(H5F_OBJ_ALL), H5F_OBJ_ALL), 0);
+}
+
+// Bytes that gzip makes more of.
+TEST(CorpusFile, may_hold_one_letter) {
+  const TemporaryFolder folder;
+  CorpusContent content;
+  content.domains = {"x"};
+  content.ids = {"x:1"};
+  content.texts = {"k"};
+  content.domain = {0};
+  content.split = {Split::train};
+  content.tokens = {{2, 3}};
+  content.vocabulary = 4;
+
+  write_corpus(folder / "corpus.h5", content);
+
+  EXPECT_EQ(Corpus(folder / "corpus.h5").text(0), "k");
 }
 
 }  // namespace

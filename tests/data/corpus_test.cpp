@@ -136,23 +136,6 @@ TEST(Corpus, may_have_no_pairs) {
   expect_equal(Corpus(folder / "corpus.h5"), content);
 }
 
-// Bytes that gzip makes more of.
-TEST(Corpus, may_hold_one_letter) {
-  const TemporaryFolder folder;
-  CorpusContent content;
-  content.domains = {"x"};
-  content.ids = {"x:1"};
-  content.texts = {"k"};
-  content.domain = {0};
-  content.split = {Split::train};
-  content.tokens = {{2, 3}};
-  content.vocabulary = 4;
-
-  write_corpus(folder / "corpus.h5", content);
-
-  expect_equal(Corpus(folder / "corpus.h5"), content);
-}
-
 // More rows than one chunk (64 Ki) of token ids and of text holds.
 TEST(Corpus, reads_documents_across_chunks) {
   const TemporaryFolder folder;
