@@ -2,9 +2,12 @@
 #
 #   python3 quarter.py n_models_vs_n_experts.json n_models_quarter.json
 import json
-import math
+import pathlib
 import statistics
 import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from figures import paired_t, standard_error
 
 SEEDS = "012"
 DOMAINS = ("cisi", "cacm", "vis", "cca")
@@ -17,16 +20,6 @@ def precisions(path):
             for cell in json.load(open(path))["cells"] if cell["state"] == "finished" and cell["seed"] for domain in DOMAINS}
 
 
-def error(values):
-    return statistics.stdev(values) / math.sqrt(len(values))
-
-
-def paired_t(values):
-    """Two-sided p over three seeds, where Student's distribution has a closed form."""
-    t = abs(statistics.mean(values)) / error(values)
-    return 1 - t / math.sqrt(2 + t * t)
-
-
 whole, quarter = map(precisions, sys.argv[1:])
 for base in ("dense-all", "experts"):
     differences = {domain: [quarter["only-" + domain, seed, domain] - whole[base, seed, domain] for seed in SEEDS]
@@ -34,4 +27,4 @@ for base in ("dense-all", "experts"):
     differences["mean of domains"] = [statistics.mean(differences[domain][i] for domain in DOMAINS) for i in range(len(SEEDS))]
     for name, values in differences.items():
         print(f"n-models less {base}, {name}: {statistics.mean(values):+.4f}, p {paired_t(values):.3f}, detectable "
-              f"{DETECTABLE * error(values):.4f}, of each seed", *(f"{value:+.4f}" for value in values))
+              f"{DETECTABLE * standard_error(values):.4f}, of each seed", *(f"{value:+.4f}" for value in values))

@@ -3,10 +3,12 @@
 #   python3 tables.py routing.md routing_xeon.json   the table; each seed beside `dense` in the same file, the second first
 #   python3 tables.py RUNS/routing                   for each cell with a gate, means over its last ten steps
 import json
-import math
 import pathlib
 import statistics
 import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from figures import paired_t, probability, short
 
 MEASURES = ("all.average_precision", "cisi+cacm+vis+cca.average_precision", "all.roc_auc")
 DENSE = "dense,experts.layers=middle"
@@ -25,23 +27,6 @@ def cells_of(path):
         if len(columns) > 12 and columns[1].isdigit() and columns[5] == "finished" and columns[3] != "-":
             cells[columns[2], columns[3]] = [float(columns[i]) for i in (7, 8, 9, 13, 14)]
     return cells
-
-
-def paired_t(values):
-    """Two-sided p over three seeds, where Student's distribution has a closed form; None for no difference."""
-    deviation = statistics.stdev(values)
-    if deviation == 0:
-        return None
-    t = abs(statistics.mean(values)) / (deviation / math.sqrt(len(values)))
-    return 1 - t / math.sqrt(2 + t * t)
-
-
-def short(value, form):
-    return format(value, form).replace("0.", ".", 1)
-
-
-def probability(p):
-    return "-" if p is None else short(p, ".3f") if p < 0.0995 else short(p, ".2f")
 
 
 def routing_table(zen, xeon):

@@ -1,19 +1,16 @@
-# The tables of README.md from a sweep's table.json: average precision, the domains' mean and ROC-AUC.
+# The tables of README.md from a sweep's table.json: average precision, the domains' mean and ROC-AUC; and, where there are
+# such rows, what the single layers have more than none in the domains' mean.
 #
 #   python3 rows.py expert_count.json
 import json
+import pathlib
 import statistics
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from figures import paired_t, probability, short
+
 AP, MEAN, ROC = "all.average_precision", "cisi+cacm+vis+cca.average_precision", "all.roc_auc"
-
-
-def short(value, form):
-    return "-" if value is None else format(value, form).replace("0.", ".", 1)
-
-
-def probability(p):
-    return "-" if p is None else "<.001" if p < 0.0005 else short(p, ".3f") if p < 0.0995 else short(p, ".2f")
 
 
 results = json.load(open(sys.argv[1]))
@@ -34,3 +31,9 @@ for name, row in rows.items():
         "-" if own else probability(mean["p_paired_t"]), short(row[ROC]["mean"], ".4f"),
         "" if ap["core_seconds"] is None else f"{ap['core_seconds']:.0f}",
         "" if ap["peak_mib"] is None else f"{ap['peak_mib']:.0f}"]), "|")
+
+means = {(cell["name"], cell["seed"]): cell["values"][MEAN] for cell in results["cells"] if cell["seed"]}
+single = sorted({name for name, _ in means if name.startswith("layer-")})
+if single:
+    over = [statistics.mean(means[name, seed] for name in single) - means["none", seed] for seed in "012"]
+    print("single layers less none:", *(short(value, "+.4f") for value in over), "p", probability(paired_t(over)))

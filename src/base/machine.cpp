@@ -22,7 +22,7 @@ std::string processor_name() {
 }  // namespace
 
 std::int64_t cores_of_quota(std::string_view cpu_max) {
-  constexpr std::uint64_t kMost = std::numeric_limits<std::int32_t>::max() * std::uint64_t{1000};
+  constexpr std::uint64_t kMost = 1'000'000'000'000;
   const auto parts = words(cpu_max);
   if (parts.size() != 2) return kNoQuota;
   const auto quota = to_number(parts[0], kMost);

@@ -9,7 +9,7 @@
 namespace coterie {
 
 /// More cores than there are.
-constexpr std::int64_t kNoQuota = std::numeric_limits<std::int64_t>::max();
+inline constexpr std::int64_t kNoQuota = std::numeric_limits<std::int64_t>::max();
 
 /// Cores of a cgroup's `cpu.max`, quota and period in microseconds: rounded up, `kNoQuota` for `max` or what is no
 /// quota.

@@ -153,7 +153,7 @@ CellState read_state(const fs::path& folder) {
   CellState state;
   std::error_code ignored;
   state.result = read_result(folder);
-  if (!fs::exists(folder / "cell.json", ignored)) return state;
+  if (!state.result && !fs::exists(folder / "cell.json", ignored)) return state;
   if (const auto lines = read_metrics_log(folder / "metrics.jsonl"); !lines.empty()) state.step = lines.back()["step"];
   if (state.result) {
     state.stage = Stage::finished;

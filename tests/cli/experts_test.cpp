@@ -83,13 +83,7 @@ TEST_F(ExpertsOfARun, that_the_expert_axis_does_not_divide_are_64_and_named_by_t
 }
 
 TEST_F(ExpertsOfARun, by_index_refuse_texts_that_name_none_wherever_they_come_from) {
-  std::istringstream documents(read("source/documents.jsonl"));
-  std::string named;
-  int number = 0;
-  for (std::string line; std::getline(documents, line);)
-    named += line.substr(0, line.size() - 1) + str(", \"expert\": ", ++number % 2, "}\n");
-  write("named/documents.jsonl", named);
-  write("named/pairs.jsonl", read("source/pairs.jsonl"));
+  write_tiny_collection_with_experts(root() / "named");
   const std::vector<std::string> settings = {
       "run.toml",  "data.sources=[\"plain:named\"]", "data.corpus=named.h5",
       "run=named", "experts.router=index",           "experts.domain_tokens=false"};

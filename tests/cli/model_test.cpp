@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "base/npy.h"
 #include "base/sha256.h"
@@ -332,13 +331,7 @@ TEST_F(TrainedRun, takes_a_text_without_a_domain_as_of_the_nearest_one) {
 }
 
 TEST_F(TrainedRun, routed_by_index_takes_the_expert_that_documents_and_texts_name) {
-  std::istringstream documents(read("source/documents.jsonl"));
-  std::string named;
-  int number = 0;
-  for (std::string line; std::getline(documents, line);)
-    named += line.substr(0, line.size() - 1) + str(", \"expert\": ", ++number % 2, "}\n");
-  write("named/documents.jsonl", named);
-  write("named/pairs.jsonl", read("source/pairs.jsonl"));
+  write_tiny_collection_with_experts(root() / "named");
   const std::vector<std::string> settings = {"run.toml",
                                              "data.sources=[\"plain:named\"]",
                                              "data.corpus=named.h5",

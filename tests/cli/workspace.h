@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,16 @@ inline void write_tiny_collection(const fs::path& folder) {
       }
     }
   }
+}
+
+/// The same with two experts named in turn.
+inline void write_tiny_collection_with_experts(const fs::path& folder) {
+  write_tiny_collection(folder);
+  std::istringstream documents(read_file(folder / "documents.jsonl"));
+  std::ofstream named(folder / "documents.jsonl");
+  int number = 0;
+  for (std::string line; std::getline(documents, line);)
+    named << line.substr(0, line.size() - 1) << ", \"expert\": " << ++number % 2 << "}\n";
 }
 
 /// A fresh folder with `hf/`, `source/` and `run.toml`, in which commands are run.

@@ -1,0 +1,23 @@
+# What the scripts of the folders beside this one share: p of three seeds, and figures as their tables write them.
+import math
+import statistics
+
+
+def standard_error(values):
+    return statistics.stdev(values) / math.sqrt(len(values))
+
+
+def paired_t(values):
+    """Two-sided p over three seeds, where Student's distribution has a closed form; None for no difference."""
+    if statistics.stdev(values) == 0:
+        return None
+    t = abs(statistics.mean(values)) / standard_error(values)
+    return 1 - t / math.sqrt(2 + t * t)
+
+
+def short(value, form):
+    return "-" if value is None else format(value, form).replace("0.", ".", 1)
+
+
+def probability(p):
+    return "-" if p is None else "<.001" if p < 0.0005 else short(p, ".3f") if p < 0.0995 else short(p, ".2f")
