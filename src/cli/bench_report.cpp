@@ -10,6 +10,7 @@
 #include "base/table.h"
 #include "cli/bench.h"
 #include "cli/ranks.h"
+#include "kernels/row_products.h"
 
 namespace coterie::cli {
 
@@ -38,8 +39,9 @@ Timing measure(int repetitions, const std::function<void()>& work) {
 double gemm_gflop_per_s(const model::BertConfig& bert, at::ScalarType dtype, const dist::Device& device) {
   const c10::InferenceMode inference;
   constexpr std::int64_t kRows = 8192;
-  const at::Tensor rows = at::randn({kRows, bert.hidden_size}).to(device.place(), dtype);
-  const at::Tensor weight = at::randn({bert.intermediate_size, bert.hidden_size}).to(device.place(), dtype);
+  const at::ScalarType fastest = kernels::multiplied_dtype(dtype, device.place());
+  const at::Tensor rows = at::randn({kRows, bert.hidden_size}).to(device.place(), fastest);
+  const at::Tensor weight = at::randn({bert.intermediate_size, bert.hidden_size}).to(device.place(), fastest);
   const Timing timing = measure(7, [&] { (void)at::linear(rows, weight); });
   return 2e-6 * static_cast<double>(kRows * bert.hidden_size * bert.intermediate_size) / timing.median_ms;
 }

@@ -5,8 +5,41 @@
 #include <algorithm>
 #include <bit>
 
+#include "kernels/simd/functions.h"
+
 namespace coterie::kernels {
 namespace {
+
+bool goes_by_floats(const at::Tensor& rows_RC) {
+  return multiplied_dtype(rows_RC.scalar_type(), rows_RC.device()) != rows_RC.scalar_type();
+}
+
+/// Calls task(first row, rows) for blocks of rows whose floats stay in the cache.
+template <class Task>
+void for_blocks(std::int64_t rows, const Task& task) {
+  constexpr std::int64_t kBlock = 2048;
+  for (std::int64_t first = 0; first < rows; first += kBlock) task(first, std::min(kBlock, rows - first));
+}
+
+at::Tensor row_product_by_floats(const at::Tensor& rows_RI, const at::Tensor& weight_OI,
+                                 const std::optional<at::Tensor>& bias_O) {
+  const at::Tensor weight = weight_OI.to(at::kFloat);
+  const auto bias = bias_O ? std::optional(bias_O->to(at::kFloat)) : std::nullopt;
+  at::Tensor out_RO = at::empty({rows_RI.size(0), weight.size(0)}, rows_RI.options().requires_grad(false));
+  for_blocks(rows_RI.size(0), [&](std::int64_t first, std::int64_t count) {
+    out_RO.narrow(0, first, count).copy_(at::linear(rows_RI.narrow(0, first, count).to(at::kFloat), weight, bias));
+  });
+  return out_RO;
+}
+
+at::Tensor weight_gradient_by_floats(const at::Tensor& gradient_RO, const at::Tensor& rows_RI) {
+  at::Tensor sum_OI = at::zeros({gradient_RO.size(1), rows_RI.size(1)}, rows_RI.options().dtype(at::kFloat));
+  for_blocks(rows_RI.size(0), [&](std::int64_t first, std::int64_t count) {
+    const at::Tensor rows = rows_RI.narrow(0, first, count).to(at::kFloat);
+    sum_OI.addmm_(gradient_RO.narrow(0, first, count).to(at::kFloat).t(), rows);
+  });
+  return sum_OI;
+}
 
 /// Where rows are cut.
 struct Cut {
@@ -36,8 +69,13 @@ at::Tensor filled_rest(const at::Tensor& rows_RC, const Cut& cut) {
 
 }  // namespace
 
+at::ScalarType multiplied_dtype(at::ScalarType stored, at::Device place) {
+  return stored == at::kBFloat16 && place.is_cpu() && !simd::multiplies_halves() ? at::kFloat : stored;
+}
+
 at::Tensor row_product(const at::Tensor& rows_RI, const at::Tensor& weight_OI,
                        const std::optional<at::Tensor>& bias_O) {
+  if (goes_by_floats(rows_RI)) return row_product_by_floats(rows_RI, weight_OI, bias_O);
   const Cut cut = cut_of(rows_RI);
   if (cut.rest == 0) return at::linear(rows_RI, weight_OI, bias_O);
   at::Tensor out_RO = at::empty({rows_RI.size(0), weight_OI.size(0)}, rows_RI.options().requires_grad(false));
@@ -55,6 +93,7 @@ at::Tensor row_product(const at::Tensor& rows_RI, const at::Tensor& weight_OI,
 }
 
 at::Tensor weight_gradient(const at::Tensor& gradient_RO, const at::Tensor& rows_RI, at::ScalarType master) {
+  if (goes_by_floats(rows_RI)) return weight_gradient_by_floats(gradient_RO, rows_RI).to(master);
   const Cut cut = cut_of(rows_RI);
   if (cut.rest == 0) return gradient_RO.t().mm(rows_RI).to(master);
   at::Tensor sum_OI = filled_rest(gradient_RO, cut).t().mm(filled_rest(rows_RI, cut)).to(master);

@@ -1,9 +1,13 @@
-// Matrix products of packed rows in a bounded number of shapes.
+// Matrix products of packed rows, where bf16 is no plain case.
 //
 // The library compiles a kernel for every shape of a bf16 product and keeps it, half a megabyte each; the number of
 // rows differs with every batch and every expert. Rows are therefore cut: all but a few form a product whose number of
 // rows is a multiple of a step, the rest one of a step's rows, filled up with zeros. fp32 and double products, and
 // those of a GPU, have no such kernels and run whole.
+//
+// A processor without instructions for bf16 multiplies it some twenty times slower than fp32. There the numbers are
+// multiplied as the floats that they stand for, a block of rows at a time, and the result is rounded once, as it is by
+// those instructions.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,6 +15,9 @@
 #include <optional>
 
 namespace coterie::kernels {
+
+/// What numbers stored as `stored` are multiplied in at `place`: themselves, or fp32 for bf16 as said above.
+[[nodiscard]] at::ScalarType multiplied_dtype(at::ScalarType stored, at::Device place);
 
 /// x W^T, or x W^T + b. Outside any graph.
 /// @param rows_RI    [R, I]; R may be 0

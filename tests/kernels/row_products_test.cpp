@@ -1,8 +1,11 @@
-// Products whose rows are cut, against whole ones in double.
+// Products whose rows are cut, or that go by floats, against whole ones in double.
 #include "kernels/row_products.h"
 
 #include <gtest/gtest.h>
 
+#include <string_view>
+
+#include "kernels/simd/functions.h"
 #include "tests/harness/tensors.h"
 
 namespace coterie::kernels {
@@ -51,6 +54,9 @@ TEST(RowProduct, of_no_rows_has_none) {
 }
 
 TEST(WeightGradient, is_the_whole_product_in_the_master_dtype) {
+  // Floats are added up; bf16 products are rounded first.
+  constexpr double kFloatRounding = 1e-6;
+  const bool goes_by_floats = multiplied_dtype(at::kBFloat16, at::kCPU) == at::kFloat;
   for (const std::int64_t rows : kRows) {
     const at::Tensor gradient = halves({rows, 24}, 4);
     const at::Tensor in = halves({rows, 40}, 5);
@@ -58,8 +64,19 @@ TEST(WeightGradient, is_the_whole_product_in_the_master_dtype) {
     const at::Tensor sum = weight_gradient(gradient, in, at::kFloat);
 
     EXPECT_EQ(sum.scalar_type(), at::kFloat);
-    EXPECT_LT(norm_error(sum, gradient.to(at::kDouble).t().mm(in.to(at::kDouble))), kRounding) << rows;
+    EXPECT_LT(norm_error(sum, gradient.to(at::kDouble).t().mm(in.to(at::kDouble))),
+              goes_by_floats ? kFloatRounding : kRounding)
+        << rows;
   }
+}
+
+TEST(MultipliedDtype, is_fp32_for_bf16_on_a_processor_without_its_instructions_alone) {
+  const bool has_instructions = simd::runs(simd::avx512_bf16());
+  const bool is_narrower = std::string_view(simd::function_set().name).find("bf16") == std::string_view::npos;
+
+  EXPECT_EQ(multiplied_dtype(at::kBFloat16, at::kCPU), has_instructions && !is_narrower ? at::kBFloat16 : at::kFloat);
+  EXPECT_EQ(multiplied_dtype(at::kBFloat16, at::kCUDA), at::kBFloat16);
+  EXPECT_EQ(multiplied_dtype(at::kDouble, at::kCPU), at::kDouble);
 }
 
 TEST(WeightGradient, of_no_rows_is_zero) {

@@ -70,4 +70,6 @@ const FunctionSet& function_set() {
   return set;
 }
 
+bool multiplies_halves() { return &function_set() == &avx512_bf16() || &function_set() == &amx_bf16(); }
+
 }  // namespace coterie::kernels::simd

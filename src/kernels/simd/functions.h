@@ -167,5 +167,7 @@ extern const AttentionFunctions<BFloat> kAmxAttention;
 /// The widest set this processor runs, or the narrower one that COTERIE_INSTRUCTIONS names: bits differ between sets.
 /// @throws ConfigError if it names none that runs here
 [[nodiscard]] const FunctionSet& function_set();
+/// Whether that set has instructions that multiply bf16 numbers.
+[[nodiscard]] bool multiplies_halves();
 
 }  // namespace coterie::kernels::simd
