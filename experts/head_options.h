@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "config/schema.h"
+#include "experts/options.h"
 
 namespace coterie::experts {
 
@@ -29,7 +30,7 @@ struct HeadOptions {
 
 inline void describe(config::Visitor& v, HeadOptions& o) {
   v.choice("kind", o.kind, kHeadNames, "none, or sb_moe: a gate and bottleneck experts behind pooling");
-  v.field("experts", o.experts, "bottleneck experts of the head, where there is one", {1, 4096});
+  v.field("experts", o.experts, "bottleneck experts of the head, where there is one", {1, kMostExperts});
   v.choice("inference", o.inference, kHeadInferenceNames,
            "of the head, outside training: the best expert, all of them by their weights, or one drawn at random");
 }

@@ -44,9 +44,11 @@ const std::vector<std::string>& mlp_tensors() {
 }
 
 const std::vector<std::string>& mlp_tensors(MlpKind kind) {
-  static const std::vector<std::string> kEnlarged = {"intermediate.dense.weight", "intermediate.dense.bias",
-                                                     "output.dense.weight",       "output.dense.bias",
-                                                     "intermediate.gate.weight",  "intermediate.gate.bias"};
+  static const std::vector<std::string> kEnlarged = [] {
+    std::vector<std::string> names = mlp_tensors();
+    names.insert(names.end(), {"intermediate.gate.weight", "intermediate.gate.bias"});
+    return names;
+  }();
   return kind == MlpKind::glu ? kEnlarged : mlp_tensors();
 }
 

@@ -1,7 +1,10 @@
-# The routing table of README.md from the files of the sweep, and what gates learned from the runs of its cells.
+# Tables of README.md from the files of the sweeps, and what gates learned from the runs of their cells.
 #
-#   python3 tables.py routing.md routing_xeon.json   the table; each seed beside `dense` in the same file, the second first
-#   python3 tables.py RUNS/routing                   for each cell with a gate, means over its last ten steps
+#   python3 tables.py dense,experts.layers=middle routing_xeon.json routing.md   routers
+#   python3 tables.py symmetric loss_avx2.json                                   the losses of the second machine
+#   python3 tables.py RUNS/routing         for each cell with a gate, means over its last ten steps
+#
+# Each seed of a row is of the first file that has it and, to compare it with, the row that is named first.
 import json
 import pathlib
 import statistics
@@ -11,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from figures import paired_t, probability, short
 
 MEASURES = ("all.average_precision", "cisi+cacm+vis+cca.average_precision", "all.roc_auc")
-DENSE = "dense,experts.layers=middle"
+MACHINES = {"routing_xeon.json": "X", "routing.md": "Z", "loss_avx2.json": "A"}
 
 
 def cells_of(path):
@@ -29,19 +32,19 @@ def cells_of(path):
     return cells
 
 
-def routing_table(zen, xeon):
-    files = [("X", cells_of(xeon)), ("Z", cells_of(zen))]
+def table(baseline, paths):
+    files = [(MACHINES[path], cells_of(path)) for path in paths]
     names = dict.fromkeys(name for _, cells in reversed(files) for name, _ in cells)
     for name in names:
         rows, differences, machines = [], [], []
         for seed in "012":
-            machine, cells = next((m, c) for m, c in files if (name, seed) in c and (DENSE, seed) in c)
+            machine, cells = next((m, c) for m, c in files if (name, seed) in c and (baseline, seed) in c)
             rows.append(cells[name, seed])
-            differences.append([a - b for a, b in zip(rows[-1], cells[DENSE, seed])])
+            differences.append([a - b for a, b in zip(rows[-1], cells[baseline, seed])])
             machines.append(machine)
         mean = [statistics.mean(column) for column in zip(*rows)]
         over = [statistics.mean(column) for column in zip(*differences)]
-        base = name == DENSE
+        base = name == baseline
         where = " ".join(machines) if len(set(machines)) > 1 else machines[0]
         print("|", " | ".join([
             name.replace(",experts.layers=", " "), short(mean[0], ".4f"), short(statistics.stdev(r[0] for r in rows), ".4f"),
@@ -70,4 +73,4 @@ def gates(folder):
 if len(sys.argv) == 2:
     gates(sys.argv[1])
 else:
-    routing_table(*sys.argv[1:])
+    table(sys.argv[1], sys.argv[2:])

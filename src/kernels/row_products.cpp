@@ -14,7 +14,7 @@ bool goes_by_floats(const at::Tensor& rows_RC) {
   return multiplied_dtype(rows_RC.scalar_type(), rows_RC.device()) != rows_RC.scalar_type();
 }
 
-/// Calls task(first row, rows) for blocks of rows whose floats stay in the cache.
+/// Calls task(first row, rows) for blocks of rows, so that few are there as floats at a time.
 template <class Task>
 void for_blocks(std::int64_t rows, const Task& task) {
   constexpr std::int64_t kBlock = 2048;

@@ -5,9 +5,9 @@
 // rows is a multiple of a step, the rest one of a step's rows, filled up with zeros. fp32 and double products, and
 // those of a GPU, have no such kernels and run whole.
 //
-// A processor without instructions for bf16 multiplies it some twenty times slower than fp32. There the numbers are
-// multiplied as the floats that they stand for, a block of rows at a time, and the result is rounded once, as it is by
-// those instructions.
+// A processor without instructions for bf16 multiplies it more than ten times slower than fp32. There the numbers are
+// multiplied as the floats that they stand for, a block of rows at a time; what is bf16 in the end is rounded once, as
+// it is by those instructions.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -27,7 +27,8 @@ namespace coterie::kernels {
 [[nodiscard]] at::Tensor row_product(const at::Tensor& rows_RI, const at::Tensor& weight_OI,
                                      const std::optional<at::Tensor>& bias_O = {});
 
-/// g^T x, the gradient of a weight: rounded in the dtype of the rows, at most twice, and added in `master`.
+/// g^T x, the gradient of a weight: rounded in the dtype that the numbers are multiplied in, at most twice, and added
+/// in it or in `master`.
 /// @param gradient_RO, rows_RI  [R, O] and [R, I]
 /// @return                      [O, I] in `master`
 [[nodiscard]] at::Tensor weight_gradient(const at::Tensor& gradient_RO, const at::Tensor& rows_RI,

@@ -138,9 +138,9 @@ Weights extend_weights(Weights dense, const ModelSpec& spec, std::int64_t cls, R
   return dense;
 }
 
-std::vector<std::string> not_preserving(const ModelSpec& spec, double copy_noise, bool added_tokens) {
+std::vector<std::string> not_preserving(const ModelSpec& spec, double copy_noise, std::string_view added_tokens) {
   std::vector<std::string> reasons;
-  if (added_tokens) reasons.emplace_back("texts with words of model.added_tokens become other tokens");
+  if (!added_tokens.empty()) reasons.emplace_back("texts with words of model.added_tokens become other tokens");
   if (spec.router == experts::RouterKind::multi_head)
     reasons.emplace_back("multi_head replaces the MLPs of its layers by new ones for parts of a token");
   else if (copy_noise > 0.0 && !spec.expert_layers.empty())

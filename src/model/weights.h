@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/random.h"
@@ -46,8 +47,9 @@ using Weights = std::map<std::string, at::Tensor>;
                                      double copy_noise = 0.0);
 
 /// Why a freshly extended model's embeddings are not the dense one's, a reason each; none if they are.
-/// @param added_tokens  whether words got tokens of their own
-[[nodiscard]] std::vector<std::string> not_preserving(const ModelSpec& spec, double copy_noise, bool added_tokens);
+/// @param added_tokens  file of words that got tokens of their own; empty: none did
+[[nodiscard]] std::vector<std::string> not_preserving(const ModelSpec& spec, double copy_noise,
+                                                      std::string_view added_tokens);
 
 /// Why the model does not split into plain BERTs, a reason each; none if it does.
 [[nodiscard]] std::vector<std::string> not_splitting(const ModelSpec& spec);

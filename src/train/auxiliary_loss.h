@@ -39,13 +39,13 @@ struct AuxiliaryLoss {
 /// the cross entropy of their mean logits against their domain; mutual information -sum_de P log(P_de / (P_d P_e)),
 /// with P the probabilities summed over each domain's units, divided by their sum.
 ///
-/// None but the second and third is linear in the tokens. Hence two passes: sums of the whole batch first, then each
-/// rank differentiates these gradients, held constant, times the sums over its own tokens.
+/// Router z is linear in the tokens, specified expert in the sequences, the others in neither. Hence two passes: sums
+/// of the whole batch first, then each rank differentiates these gradients, held constant, times the sums over its own
+/// tokens.
 ///
 /// @param sums  of the layers over the global batch, in double
 /// @throws ShapeError if a loss has a weight and the model no learned router, or, with `specified_expert`, fewer
-/// experts
-///   than domains
+///   experts than domains
 /// @par Source
 /// Load balance: Fedus et al. 2021 (arXiv:2101.03961); router z: Zoph et al. 2022 (arXiv:2202.08906); specified expert:
 /// arXiv:2401.15713; mutual information: Chen et al. 2022, Mod-Squad (arXiv:2212.08066), whose P sums to top_k: their

@@ -23,30 +23,30 @@ struct DirectedMask {
 
 // One direction of the loss: each anchor finds its target among the candidates.
 struct Direction {
-  const at::Tensor& anchors;     // [n, D]
-  const at::Tensor& candidates;  // [n or n + h, D]
+  const at::Tensor& anchors_ND;
+  const at::Tensor& candidates_MD;  // M: N, or N and the hard negatives
   DirectedMask mask;
   double scale;
-  double weight;                   // of each row's term
-  at::Tensor anchor_gradient;      // added to
-  at::Tensor& candidate_gradient;  // added to
+  double weight;                      // of each row's term
+  at::Tensor anchor_gradient_ND;      // added to
+  at::Tensor& candidate_gradient_MD;  // added to
 };
 
 // Some rows of the matrix of cells.
 struct Tile {
-  at::Tensor rows;          // int64 [r] numbers of the rows
-  at::Tensor targets;       // int64 [r] column of each row's target
-  at::Tensor host_rows;     // the same on the host
-  at::Tensor host_targets;  // the same on the host
+  at::Tensor row_R;          // int64, number of each row
+  at::Tensor target_R;       // int64, column of its target
+  at::Tensor host_row_R;     // the same on the host
+  at::Tensor host_target_R;  // the same on the host
 };
 
 // Sets the masked cells of a tile of logits to minus infinity.
-void apply(const DirectedMask& mask, const Tile& tile, at::Tensor& logits) {
-  const auto* rows = tile.host_rows.const_data_ptr<std::int64_t>();
-  const auto* targets = tile.host_targets.const_data_ptr<std::int64_t>();
+void apply(const DirectedMask& mask, const Tile& tile, at::Tensor& logits_RM) {
+  const auto* rows = tile.host_row_R.const_data_ptr<std::int64_t>();
+  const auto* targets = tile.host_target_R.const_data_ptr<std::int64_t>();
   std::vector<std::int64_t> tile_rows;
   std::vector<std::int64_t> tile_columns;
-  for (std::int64_t r = 0; r < logits.size(0); ++r) {
+  for (std::int64_t r = 0; r < logits_RM.size(0); ++r) {
     const auto leave = [&](std::int64_t column) {
       if (column == rows[r] || column == targets[r]) return;
       tile_rows.push_back(r);
@@ -60,8 +60,9 @@ void apply(const DirectedMask& mask, const Tile& tile, at::Tensor& logits) {
       if (mask.column_domain[j] != mask.row_domain[row]) leave(static_cast<std::int64_t>(j));
   }
   if (tile_rows.empty()) return;
-  logits.index_put_({kernels::upload(tile_rows, logits.device()), kernels::upload(tile_columns, logits.device())},
-                    at::full({}, -std::numeric_limits<double>::infinity(), logits.options()));
+  logits_RM.index_put_(
+      {kernels::upload(tile_rows, logits_RM.device()), kernels::upload(tile_columns, logits_RM.device())},
+      at::full({}, -std::numeric_limits<double>::infinity(), logits_RM.options()));
 }
 
 // Sums over tiles, where the embeddings are: read once, at the end.
@@ -72,32 +73,32 @@ struct Totals {
 
 // Adds the terms of a tile's rows.
 void add_tile(const Direction& direction, const Tile& tile, Totals& totals) {
-  const at::Tensor anchor = direction.anchors.index_select(0, tile.rows);
-  const at::Tensor similarity = at::mm(anchor, direction.candidates.t());
-  at::Tensor logits = similarity * direction.scale;
-  apply(direction.mask, tile, logits);
-  const at::Tensor log_sum = logits.logsumexp({1}, /*keepdim=*/true);
-  const at::Tensor chosen = logits.gather(1, tile.targets.unsqueeze(1));
-  totals.loss.add_((log_sum - chosen).sum(at::kDouble), direction.weight);
+  const at::Tensor anchor_RD = direction.anchors_ND.index_select(0, tile.row_R);
+  const at::Tensor similarity_RM = at::mm(anchor_RD, direction.candidates_MD.t());
+  at::Tensor logits_RM = similarity_RM * direction.scale;
+  apply(direction.mask, tile, logits_RM);
+  const at::Tensor log_sum_R1 = logits_RM.logsumexp({1}, /*keepdim=*/true);
+  const at::Tensor chosen_R1 = logits_RM.gather(1, tile.target_R.unsqueeze(1));
+  totals.loss.add_((log_sum_R1 - chosen_R1).sum(at::kDouble), direction.weight);
   // d loss / d logits = softmax - one at the target; masked cells have softmax 0.
-  at::Tensor gradient = (logits - log_sum).exp_();
-  gradient.scatter_add_(1, tile.targets.unsqueeze(1), at::full_like(chosen, -1.0));
-  gradient.mul_(direction.weight);
-  totals.gradient_scale.add_((gradient * similarity).sum(at::kDouble));
-  gradient.mul_(direction.scale);
-  at::Tensor anchors = direction.anchor_gradient;
-  anchors.index_add_(0, tile.rows, at::mm(gradient, direction.candidates));
-  direction.candidate_gradient.addmm_(gradient.t(), anchor);
+  at::Tensor gradient_RM = (logits_RM - log_sum_R1).exp_();
+  gradient_RM.scatter_add_(1, tile.target_R.unsqueeze(1), at::full_like(chosen_R1, -1.0));
+  gradient_RM.mul_(direction.weight);
+  totals.gradient_scale.add_((gradient_RM * similarity_RM).sum(at::kDouble));
+  gradient_RM.mul_(direction.scale);
+  at::Tensor anchor_gradient_ND = direction.anchor_gradient_ND;
+  anchor_gradient_ND.index_add_(0, tile.row_R, at::mm(gradient_RM, direction.candidates_MD));
+  direction.candidate_gradient_MD.addmm_(gradient_RM.t(), anchor_RD);
 }
 
 // The rows whose pairs lie closest to the pairs of `rows`, or these themselves.
-at::Tensor closest_pairs(const Embeddings& batch, const at::Tensor& rows) {
+at::Tensor closest_pairs(const Embeddings& batch, const at::Tensor& row_R) {
   constexpr double kRounding = 1e-5;
-  const at::Tensor closeness =
-      at::mm(batch.a.index_select(0, rows), batch.a.t()).addmm_(batch.b.index_select(0, rows), batch.b.t());
-  const at::Tensor own = closeness.gather(1, rows.unsqueeze(1)).squeeze(1);
-  const auto [best, row] = closeness.max(1);
-  return at::where(best > own + kRounding * own.abs(), row, rows);
+  const at::Tensor closeness_RN =
+      at::mm(batch.a.index_select(0, row_R), batch.a.t()).addmm_(batch.b.index_select(0, row_R), batch.b.t());
+  const at::Tensor own_R = closeness_RN.gather(1, row_R.unsqueeze(1)).squeeze(1);
+  const auto [best_R, closest_R] = closeness_RN.max(1);
+  return at::where(best_R > own_R + kRounding * own_R.abs(), closest_R, row_R);
 }
 
 // The transposed cells of the pairs, without those of hard negatives.
@@ -141,41 +142,41 @@ LossShare contrastive_loss(LossKind kind, const Embeddings& batch, const std::ve
   const bool both = kind == LossKind::symmetric || kind == LossKind::mnr_plus;
   const std::int64_t n = batch.a.size(0);
   const double weight = 1.0 / ((both ? 2.0 : 1.0) * static_cast<double>(n));
-  const at::Tensor candidates = at::cat({batch.b, batch.negatives});
-  at::Tensor gradient_a = at::zeros_like(batch.a);
-  at::Tensor gradient_candidates = at::zeros_like(candidates);
-  const at::Tensor gradient_b = gradient_candidates.narrow(0, 0, n);
+  const at::Tensor candidates_MD = at::cat({batch.b, batch.negatives});
+  at::Tensor gradient_a_ND = at::zeros_like(batch.a);
+  at::Tensor gradient_candidates_MD = at::zeros_like(candidates_MD);
+  const at::Tensor gradient_b_ND = gradient_candidates_MD.narrow(0, 0, n);
   const data::MaskedCells columns = both ? transposed(mask.known) : data::MaskedCells{};
   const std::vector<std::int32_t> domain_b(mask.domain_b.begin(),
                                            mask.domain_b.begin() + static_cast<std::int64_t>(mask.domain_a.size()));
   const Direction forth{batch.a,
-                        candidates,
+                        candidates_MD,
                         {mask.known.row_offsets, mask.known.columns, mask.domain_a, mask.domain_b},
                         scale,
                         weight,
-                        gradient_a,
-                        gradient_candidates};
-  const Direction back{batch.b,   batch.a, {columns.row_offsets, columns.columns, domain_b, mask.domain_a},
-                       scale,     weight,  gradient_b,
-                       gradient_a};
+                        gradient_a_ND,
+                        gradient_candidates_MD};
+  const Direction back{batch.b,      batch.a, {columns.row_offsets, columns.columns, domain_b, mask.domain_a},
+                       scale,        weight,  gradient_b_ND,
+                       gradient_a_ND};
   const at::TensorOptions number = batch.a.options().dtype(at::kDouble);
   Totals totals{at::zeros({}, number), at::zeros({}, number)};
-  const at::Tensor host = at::tensor(positions, at::kLong);
-  const at::Tensor mine = kernels::upload(positions, batch.a.device());
-  for (std::int64_t first = 0; first < mine.size(0); first += kTileRows) {
-    const std::int64_t count = std::min(kTileRows, mine.size(0) - first);
-    const at::Tensor rows = mine.narrow(0, first, count);
-    const at::Tensor host_rows = host.narrow(0, first, count);
-    const at::Tensor closest = kind == LossKind::mnr_plus ? closest_pairs(batch, rows) : at::Tensor();
-    const Tile tile =
-        closest.defined() ? Tile{rows, closest, host_rows, closest.cpu()} : Tile{rows, rows, host_rows, host_rows};
+  const at::Tensor host_P = at::tensor(positions, at::kLong);
+  const at::Tensor mine_P = kernels::upload(positions, batch.a.device());
+  for (std::int64_t first = 0; first < mine_P.size(0); first += kTileRows) {
+    const std::int64_t count = std::min(kTileRows, mine_P.size(0) - first);
+    const at::Tensor row_R = mine_P.narrow(0, first, count);
+    const at::Tensor host_row_R = host_P.narrow(0, first, count);
+    const at::Tensor closest_R = kind == LossKind::mnr_plus ? closest_pairs(batch, row_R) : at::Tensor();
+    const Tile tile = closest_R.defined() ? Tile{row_R, closest_R, host_row_R, closest_R.cpu()}
+                                          : Tile{row_R, row_R, host_row_R, host_row_R};
     add_tile(forth, tile, totals);
     if (both) add_tile(back, tile, totals);
   }
   LossShare share;
   share.loss = totals.loss.item<double>();
   share.gradient_scale = totals.gradient_scale.item<double>();
-  share.gradient = {gradient_a, gradient_b, gradient_candidates.narrow(0, n, batch.negatives.size(0))};
+  share.gradient = {gradient_a_ND, gradient_b_ND, gradient_candidates_MD.narrow(0, n, batch.negatives.size(0))};
   return share;
 }
 

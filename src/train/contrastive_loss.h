@@ -41,9 +41,8 @@ struct LossShare {
 /// - `symmetric`: the mean of that and mean_i(log sum_j exp(s b_i a_j) - s b_i a_i). The hard negatives of a pair were
 ///   drawn for its a side: only the rows of a see them.
 /// - `mnr_plus`: both directions, with c_t and a_t in place of the targets, t_i = argmax_j(a_i a_j + b_i b_j). Vectors
-/// of
-///   length one have t_i = i, because no product exceeds that of a vector with itself; others need not. Only a j that
-///   exceeds i by more than rounding, 1e-5 of it, is taken. t is held constant.
+///   of length one have t_i = i, because no product exceeds that of a vector with itself; others need not. Only a j
+///   that exceeds i by more than rounding, 1e-5 of it, is taken. t is held constant.
 ///
 /// The share of a rank are the row terms of its a_i and the column terms of its b_i over the global count. Cells are
 /// computed in tiles of rows: no [n, n] matrix exists. The cell of a pair and the target of a row are never masked.

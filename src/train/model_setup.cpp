@@ -81,12 +81,17 @@ void check_gates(const RunOptions& options) {
     if (value > 0.0)
       throw ConfigError(str("config: ", key, " must be 0 where the router does not learn, got ", value,
                             " with experts.router '", name_of(router), "'"));
+  if (options.optim.gate_lr_factor != 1.0)
+    throw ConfigError(str("config: optim.gate_lr_factor must be 1 where the router does not learn, got ",
+                          options.optim.gate_lr_factor, " with experts.router '", name_of(router), "'"));
 }
 
 // Without experts there is nothing that these could be said of.
 void check_dense(const experts::ExpertsOptions& options) {
   if (options.router != RouterKind::none) return;
   const char* instead = "; experts.router 'dense' makes one such expert of each MLP";
+  if (options.count != 0)
+    throw ConfigError(str("config: experts.count must be 0 with experts.router 'none', got ", options.count));
   if (options.mlp != experts::MlpKind::plain)
     throw ConfigError(str("config: experts.mlp must be 'plain' with experts.router 'none', got '",
                           experts::kMlpNames[static_cast<std::size_t>(options.mlp)], "'", instead));

@@ -70,9 +70,9 @@ RunLog::RunLog(std::shared_ptr<FileOps> ops, const fs::path& run, std::int64_t s
       progress_({.name = "train", .unit = "steps", .total = steps, .before = step}, standard_error_style(), std::cerr,
                 monotonic_seconds) {}
 
-void RunLog::step(std::int64_t step, const StepReport& report, bool write) {
-  progress_.update(step, str("loss ", decimal(report.loss, 4)));
-  if (!write) return;
+void RunLog::progress(std::int64_t step, double loss) { progress_.update(step, str("loss ", decimal(loss, 4))); }
+
+void RunLog::step(std::int64_t step, const StepReport& report) {
   const double seconds = report.step_ms / 1000.0;
   const double pairs_per_s = static_cast<double>(report.pairs) / seconds;
   const double tokens_per_s = static_cast<double>(report.tokens) / seconds;

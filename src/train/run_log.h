@@ -31,7 +31,7 @@ struct StepReport {
   std::int64_t masked_cells = 0;    ///< known co-cited cells of the global batch
   std::int64_t hard_negatives = 0;  ///< of the global batch
   AuxiliaryValues auxiliary;
-  std::vector<RouterReport> routers;  ///< of each layer with experts and the head; read where the step is written
+  std::vector<RouterReport> routers;  ///< of each layer with experts and the head
 };
 
 /// Writes the log of one run directory.
@@ -41,8 +41,10 @@ class RunLog {
   /// @param steps  of the whole run
   RunLog(std::shared_ptr<FileOps> ops, const std::filesystem::path& run, std::int64_t step, std::int64_t steps);
 
-  /// @param write  whether metrics.jsonl and TensorBoard get a line, or only the progress line
-  void step(std::int64_t step, const StepReport& report, bool write);
+  /// The progress line.
+  void progress(std::int64_t step, double loss);
+  /// A line in metrics.jsonl and TensorBoard.
+  void step(std::int64_t step, const StepReport& report);
   /// A window of training pairs begins with this step; at the start of an epoch a line says how it was cut.
   void window(std::int64_t step, const data::Cursor& cursor, const data::WindowSize& size);
   /// Where the tokens of each domain went in the steps up to this one; no line where neither a layer nor the head has

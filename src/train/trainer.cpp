@@ -75,8 +75,7 @@ void Trainer::open_log(const std::string& resolved) {
     if (mesh_.world().rank() != 0) return;
     write_file_atomically(*ops_, directory_ / "config.toml", resolved);
     log_ = std::make_unique<RunLog>(ops_, directory_, state_.step, options_.train.steps);
-    const auto reasons =
-        model::not_preserving(model_.spec, options_.experts.copy_noise, !options_.model.added_tokens.empty());
+    const auto reasons = model::not_preserving(model_.spec, options_.experts.copy_noise, options_.model.added_tokens);
     if (!reasons.empty())
       log::info(str("the run does not start from the checkpoint's embeddings: ", joined(reasons, "; ")));
   });
@@ -162,20 +161,19 @@ void Trainer::train_step(data::Loader& loader) {
   routers_.add(result.routers);
   loads_.add(result.routers);
   if (batch.global.cursor.batch == 0) log_->window(state_.step, batch.global.cursor, batch.global.window);
-  const bool write = state_.step % options_.train.log_every == 0;
-  log_->step(state_.step,
-             {.loss = result.loss,
-              .gradient_norm = result.gradient_norm,
-              .scale = result.scale,
-              .learning_rate = factor * options_.optim.lr,
-              .step_ms = watch.lap_ms(),
-              .pairs = batch.global.pairs(),
-              .tokens = batch.tokens(),
-              .masked_cells = static_cast<std::int64_t>(mask.known.columns.size()),
-              .hard_negatives = static_cast<std::int64_t>(batch.global.negatives.size()),
-              .auxiliary = result.auxiliary,
-              .routers = write ? router_reports(result.routers) : std::vector<RouterReport>{}},
-             write);
+  log_->progress(state_.step, result.loss);
+  if (state_.step % options_.train.log_every != 0) return;
+  log_->step(state_.step, {.loss = result.loss,
+                           .gradient_norm = result.gradient_norm,
+                           .scale = result.scale,
+                           .learning_rate = factor * options_.optim.lr,
+                           .step_ms = watch.lap_ms(),
+                           .pairs = batch.global.pairs(),
+                           .tokens = batch.tokens(),
+                           .masked_cells = static_cast<std::int64_t>(mask.known.columns.size()),
+                           .hard_negatives = static_cast<std::int64_t>(batch.global.negatives.size()),
+                           .auxiliary = result.auxiliary,
+                           .routers = router_reports(result.routers)});
 }
 
 bool Trainer::evaluate() {

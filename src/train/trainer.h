@@ -86,7 +86,7 @@ class Trainer {
   TrainingStep step_;
   TrainingState state_;
   std::unique_ptr<RunLog> log_;  // rank 0's
-  RouterHistory routers_;        // of all steps so far, where there is a log
+  RouterHistory routers_;        // of the steps since the start or the last resumption, where there is a log
   DomainLoads loads_;            // of the steps since the last evaluation, where there is a log
 };
 

@@ -55,7 +55,7 @@ class TrainingStep {
   TrainingStep(const LossOptions& loss, const OptimOptions& optim, std::int64_t micro_batch_tokens,
                const model::SentenceEncoder& model, const dist::Mesh& mesh);
 
-  /// @param factor  of both peak learning rates, from the schedule
+  /// @param factor  of all peak learning rates, from the schedule
   /// @throws NonFiniteError, on every rank, if loss or gradient norm is not finite; nothing is updated then
   /// @note collective over the world
   StepResult run(const data::Batch& batch, const NegativeMask& mask, const model::Noise& noise, double factor);

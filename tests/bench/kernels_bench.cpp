@@ -15,6 +15,7 @@
 
 #include "kernels/activation.h"
 #include "kernels/fused_norm.h"
+#include "kernels/linear.h"
 #include "kernels/simd/functions.h"
 #include "tests/kernels/plain.h"
 
@@ -150,6 +151,17 @@ void gelu(int repeats) {
       leaves({{8192, 384}, {1536, 384}, {1536}}), 0, repeats);
 }
 
+// The weights are copied for both; a training step copies them once.
+void half_linear(int repeats) {
+  const auto half = [](const at::Tensor& master) { return master.to(at::kBFloat16); };
+  const auto copied = [&](const at::Tensor& master) { return kernels::Operand{master, half(master.detach())}; };
+  Tensors inputs = leaves({{8192, 384}}, at::kBFloat16);
+  for (const at::Tensor& master : leaves({{1536, 384}, {1536}})) inputs.push_back(master);
+  compare(
+      "linear bf16", [&](const Tensors& in) { return at::linear(in[0], half(in[1]), half(in[2])); },
+      [&](const Tensors& in) { return kernels::linear(in[0], copied(in[1]), copied(in[2])); }, inputs, 0, repeats);
+}
+
 }  // namespace
 }  // namespace coterie::test
 
@@ -169,4 +181,5 @@ int main(int argc, char** argv) {
   }
   dropout_alone(repeats);
   gelu(repeats);
+  half_linear(repeats);
 }

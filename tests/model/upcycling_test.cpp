@@ -98,7 +98,7 @@ TEST_P(Upcycling, the_extended_model_embeds_as_the_dense_one_under_every_router_
 
         const Weights weights = extend_weights(dense, extended, test::kTinyCls, {1});
 
-        EXPECT_TRUE(not_preserving(extended, 0.0, false).empty());
+        EXPECT_TRUE(not_preserving(extended, 0.0, "").empty());
         EXPECT_LE(max_difference(embed(extended, weights, mesh_, packed), expected), kBound);
         const c10::InferenceMode inference;
         const SentenceEncoder model = make_sentence_encoder(extended, weights, mesh_, at::kFloat);
@@ -149,7 +149,7 @@ TEST_P(Upcycling, what_cannot_preserve_the_embeddings_says_so) {
        {std::tuple{heads, 0.0, std::vector{of_heads}}, std::tuple{head, 0.0, std::vector{of_head}},
         std::tuple{both, 0.0, std::vector{of_heads, of_head}},
         std::tuple{noisy, 0.1, std::vector<std::string>{"experts.copy_noise disturbs the copies of an MLP"}}}) {
-    EXPECT_EQ(not_preserving(extended, copy_noise, false), reasons);
+    EXPECT_EQ(not_preserving(extended, copy_noise, ""), reasons);
     for (const experts::MlpKind mlp : {experts::MlpKind::plain, experts::MlpKind::glu})
       for (const bool shared : {false, true}) {
         ModelSpec each = extended;
@@ -178,7 +178,7 @@ TEST_P(Upcycling, the_dense_baseline_is_the_dense_model_with_every_kind_of_exper
 
       const Weights weights = extend_weights(dense, one, test::kTinyCls, {1});
 
-      EXPECT_TRUE(not_preserving(one, 0.0, false).empty());
+      EXPECT_TRUE(not_preserving(one, 0.0, "").empty());
       EXPECT_LE(max_difference(embed(one, weights, solo_, packed), expected), kBound);
       EXPECT_EQ(not_splitting(one).empty(), !shared && mlp == experts::MlpKind::plain);
     }

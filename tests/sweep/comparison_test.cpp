@@ -286,5 +286,15 @@ TEST_F(ComparisonTest, a_cell_with_a_damaged_file_has_failed) {
   EXPECT_EQ(results.comparisons[0].seeds, 1);
 }
 
+TEST_F(ComparisonTest, a_cell_with_a_result_is_finished_whatever_else_is_gone) {
+  finish(0, 0.5, 1, 1);
+  fs::remove(folder(0) / "cell.json");
+
+  const Results results = compare(plan_, {"all.roc_auc"});
+
+  EXPECT_EQ(results.states[0].stage, Stage::finished);
+  EXPECT_EQ(results.comparisons[0].seeds, 1);
+}
+
 }  // namespace
 }  // namespace coterie::sweep

@@ -65,6 +65,9 @@ TEST_F(TrainedSpec, takes_top_k_for_the_routers_that_have_one_and_refuses_it_for
 
 TEST_F(TrainedSpec, refuses_to_say_what_experts_are_where_there_are_none) {
   options_.experts.router = RouterKind::none;
+  options_.experts.count = 8;
+  EXPECT_THAT(refusal(), HasSubstr("experts.count must be 0 with experts.router 'none', got 8"));
+  options_.experts.count = 0;
   options_.experts.shared = true;
   EXPECT_THAT(refusal(), HasSubstr("experts.shared must be false with experts.router 'none', got true"));
   options_.experts.mlp = experts::MlpKind::glu;
@@ -116,6 +119,10 @@ TEST_F(TrainedSpec, refuses_to_disturb_or_balance_a_route_without_a_gate) {
   options_.experts.noise = 0.0;
   options_.optim.router_balance_rate = 0.01;
   EXPECT_THAT(refusal(), HasSubstr("optim.router_balance_rate must be 0 where the router does not learn"));
+  options_.optim.router_balance_rate = 0.0;
+  options_.optim.gate_lr_factor = 100.0;
+  EXPECT_THAT(refusal(), HasSubstr("optim.gate_lr_factor must be 1 where the router does not learn, got 100 with "
+                                   "experts.router 'domain'"));
 }
 
 TEST_F(TrainedSpec, refuses_to_disturb_copies_where_there_are_none) {
@@ -188,6 +195,10 @@ TEST_F(TrainedSpec, is_made_by_every_choice_of_experts_and_by_every_loss_beside_
     const std::string name = entry.path().stem().string();
     EXPECT_NO_THROW((void)make({"experts=top_k_token", "loss=" + name})) << name;
   }
+  // P2's rates: a group of experts may say the learning rate, which no group of the optimizer says after it.
+  const auto of_head = config::read<RunOptions>(config::compose(configs / "train.toml", {"experts=sb_moe"})).optim;
+  EXPECT_EQ(of_head.lr, 1e-6);
+  EXPECT_EQ(of_head.head_lr, 1e-4);
   EXPECT_EQ(make({"experts=domain_glu"}).expert_mlp, experts::MlpKind::glu);
   EXPECT_TRUE(make({"experts=domain_shared"}).shared_expert);
   EXPECT_TRUE(make({"experts=top_k_token_balanced"}).router_balance);
