@@ -1,4 +1,4 @@
-# What the scripts of the folders beside this one share: p of three seeds, and figures as their tables write them.
+# What the scripts of the folders beside this one share: p and power of three seeds, and figures as tables write them.
 import math
 import statistics
 
@@ -13,6 +13,11 @@ def paired_t(values):
         return None
     t = abs(statistics.mean(values)) / standard_error(values)
     return 1 - t / math.sqrt(2 + t * t)
+
+
+def detectable(values):
+    """What that test finds in four of five tries at level .05 (noncentral t), if these seeds spread as others would."""
+    return 5.653 * standard_error(values)
 
 
 def short(value, form):

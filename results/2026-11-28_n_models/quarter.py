@@ -7,11 +7,10 @@ import statistics
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from figures import paired_t, standard_error
+from figures import detectable, paired_t
 
 SEEDS = "012"
 DOMAINS = ("cisi", "cacm", "vis", "cca")
-DETECTABLE = 5.653  # standard errors: three seeds, power .8 at level .05, noncentral t
 
 
 def precisions(path):
@@ -27,4 +26,4 @@ for base in ("dense-all", "experts"):
     differences["mean of domains"] = [statistics.mean(differences[domain][i] for domain in DOMAINS) for i in range(len(SEEDS))]
     for name, values in differences.items():
         print(f"n-models less {base}, {name}: {statistics.mean(values):+.4f}, p {paired_t(values):.3f}, detectable "
-              f"{DETECTABLE * standard_error(values):.4f}, of each seed", *(f"{value:+.4f}" for value in values))
+              f"{detectable(values):.4f}, of each seed", *(f"{value:+.4f}" for value in values))

@@ -11,7 +11,7 @@ import statistics
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from figures import paired_t, probability, short
+from figures import detectable, paired_t, probability, short
 
 MEASURES = ("all.average_precision", "cisi+cacm+vis+cca.average_precision", "all.roc_auc")
 MACHINES = {"routing_xeon.json": "X", "routing.md": "Z", "loss_avx2.json": "A"}
@@ -49,7 +49,8 @@ def table(baseline, paths):
         print("|", " | ".join([
             name.replace(",experts.layers=", " "), short(mean[0], ".4f"), short(statistics.stdev(r[0] for r in rows), ".4f"),
             "-" if base else short(over[0], "+.4f"), "-" if base else " ".join(short(d[0], "+.4f") for d in differences),
-            "-" if base else probability(paired_t([d[0] for d in differences])), short(mean[1], ".4f"),
+            "-" if base else probability(paired_t([d[0] for d in differences])),
+            "-" if base else short(detectable([d[0] for d in differences]), ".4f"), short(mean[1], ".4f"),
             "-" if base else short(over[1], "+.4f"), short(mean[2], ".4f"),
             " ".join(f"{statistics.mean(r[3] for r, m in zip(rows, machines) if m == machine):.0f}"
                      for machine in sorted(set(machines), reverse=True)), f"{max(r[4] for r in rows):.0f}", where]), "|")

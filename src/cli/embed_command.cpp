@@ -107,7 +107,7 @@ Exit embed(const CommandLine& line, int& argc, char**& argv) {
   model::ModelSource source = model::ModelSource::open(line.positional[0]);
   if (options.model.max_length > 0) source.spec.max_length = std::min(source.spec.max_length, options.model.max_length);
   source.spec.normalize = model::normalizes(options.model.normalize, source.spec.normalize);
-  if (line.sets("head.inference")) source.spec.head_inference = options.head.inference;
+  if (line.sets("head.inference")) source.set_head_inference(options.head.inference);
   const auto nearest = train::nearest_domain_of(source, options, mesh);
   const Unknown unknown{train::unknown_domain(source.spec, options.experts), nearest != nullptr};
   data::PackedSequences texts = in.extension() == ".h5" ? pack_corpus(data::Corpus(in), source, options)

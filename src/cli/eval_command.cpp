@@ -12,6 +12,7 @@
 #include "cli/eval_pairs.h"
 #include "cli/eval_retrieval.h"
 #include "cli/ranks.h"
+#include "config/config.h"
 #include "dist/environment.h"
 #include "dist/together.h"
 #include "eval/metrics_table.h"
@@ -79,6 +80,16 @@ void warn_of_another_corpus(const model::ModelSource& measured, const train::Tra
                   trained_on->second, " (", measured.folder.string(), "), got ", sha256, " (", corpus, ")"));
 }
 
+// Searching compares as the command's config says, which may not be what the model learned.
+void warn_of_another_similarity(const train::TrainingState& state, const train::RunOptions& options) {
+  const std::string key = "loss.similarity";
+  const std::string now = config::values(options).at(key);
+  const auto learned = state.settings.find(key);
+  if (!log::leads() || options.eval.retrieval.empty() || learned == state.settings.end() || learned->second == now)
+    return;
+  log::warn(str("eval: collections are searched by ", key, " ", now, ", the model was trained with ", learned->second));
+}
+
 // The checkpoint that a run started from; where it is gone, the one that the config names.
 model::ModelSource untouched_of(const train::TrainingState& state, const train::RunOptions& options) {
   const train::Start& start = state.start;
@@ -97,6 +108,7 @@ model::ModelSource untouched_of(const train::TrainingState& state, const train::
   return model::ModelSource::open(options.model);
 }
 
+/// The measured model is the last one.
 std::vector<Candidate> candidates_of(const std::string& model, const train::RunOptions& options) {
   const auto shorten = [](model::ModelSpec& spec, std::int64_t max_length) {
     if (max_length > 0) spec.max_length = std::min(spec.bert.max_position_embeddings, max_length);
@@ -111,11 +123,19 @@ std::vector<Candidate> candidates_of(const std::string& model, const train::RunO
   measured.name = "trained";
   const train::TrainingState state = train::read_training_state(measured.source.folder);
   warn_of_another_corpus(measured.source, state, options.data.corpus);
+  warn_of_another_similarity(state, options);
   if (!options.eval.untouched) return {measured};
   Candidate untouched{"untouched", untouched_of(state, options)};
   // It sees the same part of each text as the trained one.
   shorten(untouched.source.spec, measured.source.spec.max_length);
   return {untouched, measured};
+}
+
+// The command line says how a head answers, else a config that has one does, else its checkpoint.
+void answer_as_said(model::ModelSource& measured, const CommandLine& line, const train::RunOptions& options) {
+  const bool both_have_one =
+      measured.spec.head != experts::HeadKind::none && options.head.kind != experts::HeadKind::none;
+  if (both_have_one || line.sets("head.inference")) measured.set_head_inference(options.head.inference);
 }
 
 model::SentenceEncoder read_model(const model::ModelSource& source, const train::RunOptions& options,
@@ -189,11 +209,11 @@ Exit evaluate(const CommandLine& line, int& argc, char**& argv) {
     (void)eval::make_baseline(baseline, {}, eval::bm25_of(options.eval));
 
   std::vector<Candidate> candidates = candidates_of(line.positional[0], options);
+  answer_as_said(candidates.back().source, line, options);
   expect_experts_named(candidates, options, corpus);
 
   Results results;
-  for (Candidate& candidate : candidates) {
-    if (line.sets("head.inference")) candidate.source.spec.head_inference = options.head.inference;
+  for (const Candidate& candidate : candidates) {
     log::info(str("embedding with the ", candidate.name, candidate.name == "model" ? "" : " model", " (",
                   candidate.source.folder.string(), ")"));
     const data::Tokenizer tokenizer = pairs ? candidate.source.tokenizer_of(*corpus) : candidate.source.tokenizer();

@@ -95,6 +95,9 @@ nlohmann::ordered_json compare_pairs(const std::string& first, const std::string
   eval::ScoreFile one = eval::read_score_file(first);
   eval::ScoreFile two = eval::read_score_file(second);
   // What one file alone tells of domains cannot be held against the other.
+  if (one.domains.empty() != two.domains.empty())
+    log::warn(str("score: one file has no column 'domain', so that pairs are compared without domains (",
+                  one.domains.empty() ? first : second, ")"));
   if (one.domains.empty() || two.domains.empty()) {
     one.domains.clear();
     two.domains.clear();

@@ -34,7 +34,9 @@ struct TextVectors {
 class TermWeighting {
  public:
   virtual ~TermWeighting() = default;
+  /// A text as what is found.
   [[nodiscard]] virtual TermVector document(std::string_view text) const = 0;
+  /// A text as what is searched with; words that no document has count for nothing.
   [[nodiscard]] virtual TermVector query(std::string_view text) const = 0;
   [[nodiscard]] TextVectors vectors(std::string_view text) const { return {document(text), query(text)}; }
   /// How alike two texts are, in [0, 1]; the same in either order.
@@ -68,6 +70,7 @@ struct Bm25Options {
 [[nodiscard]] std::unique_ptr<TermWeighting> make_bm25(std::span<const std::string_view> texts,
                                                        const Bm25Options& options);
 
+/// Those of a config.
 [[nodiscard]] inline Bm25Options bm25_of(const EvalOptions& options) { return {options.bm25_k1, options.bm25_b}; }
 
 /// Makes the baseline of a name in `eval.baselines`: `tfidf`, `tfidf_N` for N features, or `bm25`.

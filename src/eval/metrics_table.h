@@ -35,7 +35,7 @@ struct NamedMetrics {
 /// Measure -> [low, high].
 [[nodiscard]] nlohmann::ordered_json intervals_json(const std::array<Interval, 3>& intervals);
 
-/// A row for each measure: difference, its 95 % interval, and p, which has six decimals.
+/// A row for each measure: difference, its 95 % interval, and p.
 /// @param names  of the measures, as many as differences
 [[nodiscard]] Table difference_table(std::span<const std::string_view> names, std::span<const Difference> differences);
 

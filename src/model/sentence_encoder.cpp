@@ -95,6 +95,13 @@ std::map<std::string, std::string> ModelSource::tokenizer_files() const {
   return files;
 }
 
+void ModelSource::set_head_inference(experts::HeadInference inference) {
+  if (spec.head == experts::HeadKind::none)
+    throw ConfigError(str("config: head.inference is of a model with a head behind pooling, got one without (",
+                          folder.string(), ")"));
+  spec.head_inference = inference;
+}
+
 data::Tokenizer ModelSource::tokenizer_of(const data::Corpus& corpus) const {
   data::Tokenizer own = tokenizer();
   if (own.fingerprint() != corpus.tokenizer())

@@ -33,6 +33,9 @@ struct ModelSource {
     return open(options.checkpoint, options.added_tokens);
   }
 
+  /// Lets the head answer in another way than it was trained to.
+  /// @throws ConfigError if there is none
+  void set_head_inference(experts::HeadInference inference);
   /// The tensors of `model_tensors` for the experts of `range`.
   [[nodiscard]] Weights read(const ExpertRange& range) const;
   /// @throws DataError if it gives ids that the model has no embedding for

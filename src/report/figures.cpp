@@ -15,15 +15,25 @@ constexpr double kRow = 26;
 /// Opacity of a whole share: ink on it keeps a contrast of 4.5 in light and dark.
 constexpr double kShade = 0.5;
 
+/// A reference, which nothing trains, is one number.
+bool is_reference(const Interval& row) { return row.values.empty() && !row.deviation; }
+
+/// That of all rows but references far from the others, beside which these could not be told apart.
 Range range_of(const std::vector<Interval>& rows, std::optional<double> reference) {
-  Range range{rows[0].mean, rows[0].mean};
-  const auto take = [&](double value) { range = {std::min(range.low, value), std::max(range.high, value)}; };
-  if (reference) take(*reference);
+  const bool only_references = std::all_of(rows.begin(), rows.end(), is_reference);
+  std::vector<double> values;
+  if (reference) values.push_back(*reference);
   for (const Interval& row : rows) {
-    take(row.mean - row.deviation.value_or(0.0));
-    take(row.mean + row.deviation.value_or(0.0));
-    for (const double value : row.values) take(value);
+    if (is_reference(row) && !only_references) continue;
+    values.insert(values.end(), row.values.begin(), row.values.end());
+    for (const double side : {-1.0, 1.0}) values.push_back(row.mean + side * row.deviation.value_or(0.0));
   }
+  const auto [low, high] = std::minmax_element(values.begin(), values.end());
+  Range range{*low, *high};
+  const double width = range.high - range.low;
+  for (const Interval& row : rows)
+    if (width == 0.0 || (row.mean >= *low - width && row.mean <= *high + width))
+      range = {std::min(range.low, row.mean), std::max(range.high, row.mean)};
   const double by = range.high > range.low ? (range.high - range.low) * 0.08 : std::max(1e-6, range.high * 0.1);
   return {range.low - by, range.high + by};
 }
@@ -50,8 +60,7 @@ std::string label_svg(const std::string& label, std::size_t most_bytes, double r
 }
 
 std::string in_words(const Interval& row) {
-  // A reference, which nothing trains, is one number.
-  if (row.values.empty() && !row.deviation) return str(" ", row.name, ": ", significant(row.mean), ".");
+  if (is_reference(row)) return str(" ", row.name, ": ", significant(row.mean), ".");
   std::string text = str(" ", row.name, ": mean ", significant(row.mean));
   if (row.deviation) text += str(", deviation ", significant(*row.deviation));
   if (!row.values.empty()) text += str(", ", row.values.size(), row.values.size() == 1 ? " value" : " values");
@@ -102,8 +111,15 @@ std::string interval_figure(const std::string& title, const std::string& label, 
                  to_x(row.mean + *row.deviation), "\" y1=\"", y, "\" y2=\"", y, "\"/>");
     for (const double value : row.values)
       out += str("<circle class=\"s0 fill mark\" r=\"3.5\" cx=\"", to_x(value), "\" cy=\"", y, "\"/>");
-    out += str("<line class=\"s1 line\" x1=\"", to_x(row.mean), "\" x2=\"", to_x(row.mean), "\" y1=\"", y - 8,
-               "\" y2=\"", y + 8, "\"/>\n");
+    if (row.mean < range.low)
+      out +=
+          str("<text class=\"tick\" x=\"", kLeft, "\" y=\"", y + 4, "\">\u2190 ", significant(row.mean), "</text>\n");
+    else if (row.mean > range.high)
+      out += str("<text class=\"tick\" text-anchor=\"end\" x=\"", kFigureWidth - 20, "\" y=\"", y + 4, "\">",
+                 significant(row.mean), " \u2192</text>\n");
+    else
+      out += str("<line class=\"s1 line\" x1=\"", to_x(row.mean), "\" x2=\"", to_x(row.mean), "\" y1=\"", y - 8,
+                 "\" y2=\"", y + 8, "\"/>\n");
   }
   out += str("<text text-anchor=\"middle\" x=\"", (kLeft + kFigureWidth) / 2, "\" y=\"", base + 34, "\">",
              escaped(label), "</text>\n");

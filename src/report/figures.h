@@ -21,7 +21,7 @@ struct Interval {
 };
 
 /// Values by name, one below the other, with their means and, where there are some, deviations; nothing if there is no
-/// row.
+/// row. A row of a mean alone that lies far from the others is written at the edge, so that these can be told apart.
 /// @param reference  where a vertical line is drawn
 [[nodiscard]] std::string interval_figure(const std::string& title, const std::string& label,
                                           const std::vector<Interval>& rows, std::optional<double> reference);

@@ -7,6 +7,7 @@
 
 namespace coterie::report {
 
+/// A place in the units of the axes.
 struct Point {
   double x = 0.0;
   double y = 0.0;  ///< not finite: the curve has a gap here
@@ -22,6 +23,7 @@ enum class Mark {
   dots,   ///< each by itself, in a shape of the series
 };
 
+/// Points that belong together, under one name.
 struct Series {
   std::string name;
   std::vector<Point> points;
@@ -40,6 +42,7 @@ struct Range {
   double high = 1.0;
 };
 
+/// What a figure of curves shows.
 struct Plot {
   std::string title;
   std::string x_label;

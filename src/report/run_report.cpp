@@ -92,8 +92,9 @@ std::string pairs_section(const RunFiles& run) {
                           .x_range = {},
                           .y_range = {}});
   }
-  return figure(precision) + figure(receiver) + histograms +
-         paragraph("Points: the threshold that was best on the validation split.");
+  const std::string curves = figure(precision) + figure(receiver) + histograms;
+  if (precision.notes.empty()) return curves;
+  return curves + paragraph("Points: the threshold that was best on the validation split.");
 }
 
 std::string embeddings_section(const RunFiles& run) {

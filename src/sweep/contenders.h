@@ -41,6 +41,7 @@ class Contender {
   };
   enum class Kind { combination, composed, reference };
 
+  /// @param parts  one, unless composed
   Contender(std::string name, Kind kind, std::vector<Part> parts)
       : name_(std::move(name)), kind_(kind), parts_(std::move(parts)) {}
 

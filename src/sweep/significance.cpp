@@ -34,7 +34,7 @@ class TestPower {
     constexpr int kSteps = 400;
     const double bound = t_quantile(0.025, freedom);
     const double half = freedom / 2.0;
-    // S has mean 1 and a deviation of about 1 / sqrt(2 freedom), at most.
+    // S^2 has mean 1; S lies near 1, with a deviation of about 1 / sqrt(2 freedom), at most.
     const double reach = 12 / std::sqrt(2.0 * freedom);
     const double low = std::max(0.0, 1 - reach);
     const double step = (1 + reach - low) / kSteps;

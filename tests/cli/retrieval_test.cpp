@@ -144,6 +144,13 @@ TEST_F(Retrieval, pairs_have_both_conventions_intervals_and_baselines_and_two_mo
   EXPECT_DOUBLE_EQ(
       nlohmann::json::parse(read("two.json")).at("roc_auc").at("difference").get<double>(),
       json.at("bm25").at("all").at("roc_auc").get<double>() - json.at("model").at("all").at("roc_auc").get<double>());
+  EXPECT_EQ(count(compared.err, "without domains"), 0) << compared;
+  std::string nameless = read("saved/pairs.bm25.csv");
+  nameless.replace(nameless.find("domain"), 6, "field");
+  write("undomained.csv", nameless);
+  const Outcome warned = coterie({"score", "saved/pairs.model.csv", "undomained.csv"});
+  EXPECT_EQ(warned.code, 0) << warned;
+  EXPECT_EQ(count(warned.err, "pairs are compared without domains (undomained.csv)"), 1) << warned;
   write("other.csv", "prediction,label\n0.9,1\n0.2,0\n");
   expect_refused({"score", "saved/pairs.model.csv", "other.csv"}, Exit::data, {"same pairs"});
 }
@@ -284,11 +291,14 @@ threads = 1
 TEST_F(Retrieval, of_a_run_is_by_what_its_loss_compared_by) {
   build_corpus();
   ASSERT_EQ(coterie({"train", "run.toml", "model.normalize=false", "loss.similarity=dot", "loss.scale=1"}).code, 0);
+  std::string said;
   const auto best_score = [&](const std::string& folder, const std::vector<std::string>& settings) {
     std::vector<std::string> words = {"eval", "runs/tiny", "eval.pairs=false", "eval.retrieval=[\"beir:sets/biology\"]",
                                       "eval.save=" + folder};
     words.insert(words.end(), settings.begin(), settings.end());
-    EXPECT_EQ(coterie(words).code, 0);
+    const Outcome outcome = coterie(words);
+    EXPECT_EQ(outcome.code, 0) << outcome;
+    said = outcome.err;
     std::istringstream first(read(folder + "/biology.trained.run"));
     std::string query, q0, document;
     int rank = 0;
@@ -298,7 +308,9 @@ TEST_F(Retrieval, of_a_run_is_by_what_its_loss_compared_by) {
   };
 
   const double product = best_score("dot", {});
+  EXPECT_EQ(count(said, "the model was trained with"), 0) << said;
   const double cosine = best_score("cosine", {"loss.similarity=cosine"});
+  EXPECT_EQ(count(said, "searched by loss.similarity \"cosine\", the model was trained with \"dot\""), 1) << said;
 
   // Embeddings of eight columns after LayerNorm and pooling are longer than one.
   EXPECT_GT(product, 1.1);

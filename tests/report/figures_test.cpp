@@ -101,6 +101,22 @@ TEST(IntervalFigure, says_of_a_reference_its_value_alone) {
 }
 
 // What is composed of several cells has no cell of its own.
+// Beside 0.7 and 0.8 a width more on both sides is drawn, and a margin.
+TEST(IntervalFigure, writes_a_reference_far_from_the_others_at_the_edge) {
+  const auto figure_with = [](double reference) {
+    return interval_figure("AP", "x", {{"a", {0.7, 0.8}, 0.75, {}}, {"r", {}, reference, {}}}, {});
+  };
+  EXPECT_EQ(count(figure_with(0.65), "class=\"s1 line\""), 2);
+  for (const double reference : {0.2, 1.5}) {
+    const std::string html = figure_with(reference);
+    EXPECT_EQ(count(html, "class=\"s1 line\""), 1) << reference;
+    EXPECT_THAT(html, HasSubstr(reference < 0.5 ? "\u2190 0.2" : "1.5 \u2192"));
+    EXPECT_THAT(html, HasSubstr(reference < 0.5 ? "r: 0.2" : "r: 1.5"));
+  }
+  // With nothing to be told apart, all is drawn.
+  EXPECT_EQ(count(interval_figure("AP", "x", {{"a", {0.7}, 0.7, {}}, {"r", {}, 0.2, {}}}, {}), "class=\"s1 line\""), 2);
+}
+
 TEST(IntervalFigure, says_mean_and_deviation_of_what_has_no_values_of_its_own) {
   EXPECT_THAT(interval_figure("AP", "x", {{"composed", {}, 0.5, 0.25}}, {}),
               HasSubstr("<desc>x. composed: mean 0.5, deviation 0.25.</desc>"));
