@@ -42,7 +42,7 @@ void expect_measures(int pairs, int score_step, int label_step, const BinaryMetr
 }
 
 // Here and below, values of sentence-transformers 6.2.0's find_best_acc_and_threshold and find_best_f1_and_threshold,
-// and of scikit-learn's matthews_corrcoef at its threshold.
+// and of scikit-learn's matthews_corrcoef at its threshold; binary_metrics_reference.py beside this file prints them.
 TEST(BinaryMetrics, are_those_of_sentence_transformers_where_no_scores_are_equal) {
   expect_measures(300, 37, 53,
                   {.accuracy = 0.8566666666666667,
