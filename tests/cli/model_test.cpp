@@ -317,7 +317,7 @@ TEST_F(TrainedRun, with_a_head_of_experts_is_evaluated_and_embedded_but_not_spli
   write("all.toml", read("run.toml") + "\n[head]\nkind = \"sb_moe\"\nexperts = 3\ninference = \"all\"\n");
   EXPECT_EQ(measured({"all.toml"}), measured({"head.inference=all"}));
   EXPECT_NE(measured({"all.toml"}), measured({"run.toml"}));
-  expect_refused({"eval", "hf", "run.toml", "head.inference=all"}, Exit::config, {"head.inference", "(hf"});
+  expect_refused({"eval", "hf", "run.toml", "head.inference=all"}, Exit::config, {"head.inference", "got one without"});
   expect_refused({"embed", "hf", "in.txt", "out.npy", "head.inference=all"}, Exit::config, {"head.inference"});
   EXPECT_EQ(embed("runs/head", "in.txt").shape, (std::vector<std::int64_t>{4, 8}));
   EXPECT_GT(distance(embed("runs/head", "in.txt"), embed("runs/head", "in.txt", {"head.inference=all"})), 1e-5);
