@@ -97,7 +97,7 @@ std::map<std::string, std::string> ModelSource::tokenizer_files() const {
 
 void ModelSource::set_head_inference(experts::HeadInference inference) {
   if (spec.head == experts::HeadKind::none)
-    throw ConfigError(str("config: head.inference is of a model with a head behind pooling, got one without (",
+    throw ConfigError(str("config: head.inference needs a model with a head behind pooling, got one without (",
                           folder.string(), ")"));
   spec.head_inference = inference;
 }
