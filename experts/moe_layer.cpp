@@ -50,8 +50,9 @@ at::Tensor MoeLayer::by_heads(const at::Tensor& tokens_TD, const BatchLayout& la
   for (const std::int64_t offset : layout.offsets) offsets.push_back(offset * heads.count);
   const BatchLayout of_heads{offsets, layout.domain, layout.sequence_index};
   const at::Tensor split_TD = kernels::linear(tokens_TD, heads.split_weight_DD, heads.split_bias_D);
-  const at::Tensor parts_PD = split_TD.reshape({-1, tokens_TD.size(1) / heads.count});
-  const at::Tensor merged_TD = routed(parts_PD, of_heads, noise, plans).reshape(tokens_TD.sizes());
+  // W: channels of a part.
+  const at::Tensor parts_SW = split_TD.reshape({-1, tokens_TD.size(1) / heads.count});
+  const at::Tensor merged_TD = routed(parts_SW, of_heads, noise, plans).reshape(tokens_TD.sizes());
   return kernels::linear(merged_TD, heads.merge_weight_DD, heads.merge_bias_D);
 }
 

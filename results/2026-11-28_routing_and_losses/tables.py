@@ -33,7 +33,7 @@ def cells_of(path):
 
 
 def table(baseline, paths):
-    files = [(MACHINES[path], cells_of(path)) for path in paths]
+    files = [(MACHINES[pathlib.Path(path).name], cells_of(path)) for path in paths]
     names = dict.fromkeys(name for _, cells in reversed(files) for name, _ in cells)
     for name in names:
         rows, differences, machines = [], [], []

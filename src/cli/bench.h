@@ -32,8 +32,8 @@ struct Timing {
 /// Runs `work` `kWarmUp` times, then `repetitions` times by the clock, until a GPU has done it too.
 [[nodiscard]] Timing measure(int repetitions, const std::function<void()>& work);
 
-/// The rate of a matrix product of 8192 rows at the shape of the model's MLP on the device: what everything is measured
-/// against.
+/// The rate of a matrix product of 8192 rows at the shape of the model's MLP on the device, in what numbers of `dtype`
+/// are multiplied in there (`kernels::multiplied_dtype`): what everything is measured against.
 [[nodiscard]] double gemm_gflop_per_s(const model::BertConfig& bert, at::ScalarType dtype, const dist::Device& device);
 
 /// Adds `<name>_ms` and `<name>_least_ms`.

@@ -39,9 +39,9 @@ Timing measure(int repetitions, const std::function<void()>& work) {
 double gemm_gflop_per_s(const model::BertConfig& bert, at::ScalarType dtype, const dist::Device& device) {
   const c10::InferenceMode inference;
   constexpr std::int64_t kRows = 8192;
-  const at::ScalarType fastest = kernels::multiplied_dtype(dtype, device.place());
-  const at::Tensor rows = at::randn({kRows, bert.hidden_size}).to(device.place(), fastest);
-  const at::Tensor weight = at::randn({bert.intermediate_size, bert.hidden_size}).to(device.place(), fastest);
+  const at::ScalarType multiplied = kernels::multiplied_dtype(dtype, device.place());
+  const at::Tensor rows = at::randn({kRows, bert.hidden_size}).to(device.place(), multiplied);
+  const at::Tensor weight = at::randn({bert.intermediate_size, bert.hidden_size}).to(device.place(), multiplied);
   const Timing timing = measure(7, [&] { (void)at::linear(rows, weight); });
   return 2e-6 * static_cast<double>(kRows * bert.hidden_size * bert.intermediate_size) / timing.median_ms;
 }

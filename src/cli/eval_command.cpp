@@ -135,7 +135,23 @@ std::vector<Candidate> candidates_of(const std::string& model, const train::RunO
 void answer_as_said(model::ModelSource& measured, const CommandLine& line, const train::RunOptions& options) {
   const bool both_have_one =
       measured.spec.head != experts::HeadKind::none && options.head.kind != experts::HeadKind::none;
-  if (both_have_one || line.sets("head.inference")) measured.set_head_inference(options.head.inference);
+  if (!both_have_one && !line.sets("head.inference")) return;
+  const auto name = [](experts::HeadInference inference) {
+    return experts::kHeadInferenceNames[static_cast<std::size_t>(inference)];
+  };
+  const experts::HeadInference learned = measured.spec.head_inference;
+  measured.set_head_inference(options.head.inference);
+  if (log::leads() && !line.sets("head.inference") && options.head.inference != learned)
+    log::warn(str("eval: the head answers by '", name(options.head.inference), "', as the config says; its run said '",
+                  name(learned), "' (head.inference)"));
+}
+
+// What a run's checkpoint fixes and a command cannot change.
+void warn_of_ignored(const CommandLine& line, const model::ModelSource& measured) {
+  if (!log::leads()) return;
+  if (measured.checkpoint && line.sets("model.max_length"))
+    log::warn(str("eval: model.max_length is ignored, the run's checkpoint says ", measured.spec.max_length));
+  if (line.sets("model.normalize")) log::warn("eval: model.normalize is ignored, models are measured as they are");
 }
 
 model::SentenceEncoder read_model(const model::ModelSource& source, const train::RunOptions& options,
@@ -210,6 +226,7 @@ Exit evaluate(const CommandLine& line, int& argc, char**& argv) {
 
   std::vector<Candidate> candidates = candidates_of(line.positional[0], options);
   answer_as_said(candidates.back().source, line, options);
+  warn_of_ignored(line, candidates.back().source);
   expect_experts_named(candidates, options, corpus);
 
   Results results;

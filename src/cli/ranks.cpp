@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "dist/together.h"
+#include "kernels/row_products.h"
 
 namespace coterie::cli {
 
@@ -24,6 +25,9 @@ dist::Mesh make_mesh(const train::RunOptions& options, Layout layout) {
   dist::Mesh mesh(parallel, options.dist, options.device);
   at::set_num_threads(dist::threads_for(options.dist, mesh));
   if (mesh.device().place().is_cuda()) log::info(str("computing on ", mesh.device().name()));
+  const bool as_floats = kernels::multiplied_dtype(at::kBFloat16, mesh.device().place()) == at::kFloat;
+  if (options.model.precision == model::Precision::bf16 && as_floats && log::leads())
+    log::warn("model.precision=bf16 is slower than fp32 here: there are no instructions for it");
   const std::string warning = dist::placement_warning(options.dist, mesh);
   if (!warning.empty() && mesh.node().rank == 0) log::warn(warning);
   return mesh;

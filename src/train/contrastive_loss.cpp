@@ -1,3 +1,4 @@
+// Shapes: N pairs of the global batch, C candidates, P pairs of this rank, I rows of a tile, D width.
 #include "train/contrastive_loss.h"
 
 #include <ATen/Functions.h>
@@ -24,29 +25,29 @@ struct DirectedMask {
 // One direction of the loss: each anchor finds its target among the candidates.
 struct Direction {
   const at::Tensor& anchors_ND;
-  const at::Tensor& candidates_MD;  // M: N, or N and the hard negatives
+  const at::Tensor& candidates_CD;  // C: N, or N and the hard negatives
   DirectedMask mask;
   double scale;
   double weight;                      // of each row's term
   at::Tensor anchor_gradient_ND;      // added to
-  at::Tensor& candidate_gradient_MD;  // added to
+  at::Tensor& candidate_gradient_CD;  // added to
 };
 
 // Some rows of the matrix of cells.
 struct Tile {
-  at::Tensor row_R;          // int64, number of each row
-  at::Tensor target_R;       // int64, column of its target
-  at::Tensor host_row_R;     // the same on the host
-  at::Tensor host_target_R;  // the same on the host
+  at::Tensor row_I;          // int64, number of each row
+  at::Tensor target_I;       // int64, column of its target
+  at::Tensor host_row_I;     // the same on the host
+  at::Tensor host_target_I;  // the same on the host
 };
 
 // Sets the masked cells of a tile of logits to minus infinity.
-void apply(const DirectedMask& mask, const Tile& tile, at::Tensor& logits_RM) {
-  const auto* rows = tile.host_row_R.const_data_ptr<std::int64_t>();
-  const auto* targets = tile.host_target_R.const_data_ptr<std::int64_t>();
+void apply(const DirectedMask& mask, const Tile& tile, at::Tensor& logits_IC) {
+  const auto* rows = tile.host_row_I.const_data_ptr<std::int64_t>();
+  const auto* targets = tile.host_target_I.const_data_ptr<std::int64_t>();
   std::vector<std::int64_t> tile_rows;
   std::vector<std::int64_t> tile_columns;
-  for (std::int64_t r = 0; r < logits_RM.size(0); ++r) {
+  for (std::int64_t r = 0; r < logits_IC.size(0); ++r) {
     const auto leave = [&](std::int64_t column) {
       if (column == rows[r] || column == targets[r]) return;
       tile_rows.push_back(r);
@@ -60,9 +61,9 @@ void apply(const DirectedMask& mask, const Tile& tile, at::Tensor& logits_RM) {
       if (mask.column_domain[j] != mask.row_domain[row]) leave(static_cast<std::int64_t>(j));
   }
   if (tile_rows.empty()) return;
-  logits_RM.index_put_(
-      {kernels::upload(tile_rows, logits_RM.device()), kernels::upload(tile_columns, logits_RM.device())},
-      at::full({}, -std::numeric_limits<double>::infinity(), logits_RM.options()));
+  logits_IC.index_put_(
+      {kernels::upload(tile_rows, logits_IC.device()), kernels::upload(tile_columns, logits_IC.device())},
+      at::full({}, -std::numeric_limits<double>::infinity(), logits_IC.options()));
 }
 
 // Sums over tiles, where the embeddings are: read once, at the end.
@@ -73,32 +74,32 @@ struct Totals {
 
 // Adds the terms of a tile's rows.
 void add_tile(const Direction& direction, const Tile& tile, Totals& totals) {
-  const at::Tensor anchor_RD = direction.anchors_ND.index_select(0, tile.row_R);
-  const at::Tensor similarity_RM = at::mm(anchor_RD, direction.candidates_MD.t());
-  at::Tensor logits_RM = similarity_RM * direction.scale;
-  apply(direction.mask, tile, logits_RM);
-  const at::Tensor log_sum_R1 = logits_RM.logsumexp({1}, /*keepdim=*/true);
-  const at::Tensor chosen_R1 = logits_RM.gather(1, tile.target_R.unsqueeze(1));
-  totals.loss.add_((log_sum_R1 - chosen_R1).sum(at::kDouble), direction.weight);
+  const at::Tensor anchor_ID = direction.anchors_ND.index_select(0, tile.row_I);
+  const at::Tensor similarity_IC = at::mm(anchor_ID, direction.candidates_CD.t());
+  at::Tensor logits_IC = similarity_IC * direction.scale;
+  apply(direction.mask, tile, logits_IC);
+  const at::Tensor log_sum_I = logits_IC.logsumexp({1}, /*keepdim=*/true);
+  const at::Tensor chosen_I = logits_IC.gather(1, tile.target_I.unsqueeze(1));
+  totals.loss.add_((log_sum_I - chosen_I).sum(at::kDouble), direction.weight);
   // d loss / d logits = softmax - one at the target; masked cells have softmax 0.
-  at::Tensor gradient_RM = (logits_RM - log_sum_R1).exp_();
-  gradient_RM.scatter_add_(1, tile.target_R.unsqueeze(1), at::full_like(chosen_R1, -1.0));
-  gradient_RM.mul_(direction.weight);
-  totals.gradient_scale.add_((gradient_RM * similarity_RM).sum(at::kDouble));
-  gradient_RM.mul_(direction.scale);
+  at::Tensor gradient_IC = (logits_IC - log_sum_I).exp_();
+  gradient_IC.scatter_add_(1, tile.target_I.unsqueeze(1), at::full_like(chosen_I, -1.0));
+  gradient_IC.mul_(direction.weight);
+  totals.gradient_scale.add_((gradient_IC * similarity_IC).sum(at::kDouble));
+  gradient_IC.mul_(direction.scale);
   at::Tensor anchor_gradient_ND = direction.anchor_gradient_ND;
-  anchor_gradient_ND.index_add_(0, tile.row_R, at::mm(gradient_RM, direction.candidates_MD));
-  direction.candidate_gradient_MD.addmm_(gradient_RM.t(), anchor_RD);
+  anchor_gradient_ND.index_add_(0, tile.row_I, at::mm(gradient_IC, direction.candidates_CD));
+  direction.candidate_gradient_CD.addmm_(gradient_IC.t(), anchor_ID);
 }
 
 // The rows whose pairs lie closest to the pairs of `rows`, or these themselves.
-at::Tensor closest_pairs(const Embeddings& batch, const at::Tensor& row_R) {
+at::Tensor closest_pairs(const Embeddings& batch, const at::Tensor& row_I) {
   constexpr double kRounding = 1e-5;
-  const at::Tensor closeness_RN =
-      at::mm(batch.a.index_select(0, row_R), batch.a.t()).addmm_(batch.b.index_select(0, row_R), batch.b.t());
-  const at::Tensor own_R = closeness_RN.gather(1, row_R.unsqueeze(1)).squeeze(1);
-  const auto [best_R, closest_R] = closeness_RN.max(1);
-  return at::where(best_R > own_R + kRounding * own_R.abs(), closest_R, row_R);
+  const at::Tensor closeness_IN =
+      at::mm(batch.a.index_select(0, row_I), batch.a.t()).addmm_(batch.b.index_select(0, row_I), batch.b.t());
+  const at::Tensor own_I = closeness_IN.gather(1, row_I.unsqueeze(1)).squeeze(1);
+  const auto [best_I, closest_I] = closeness_IN.max(1);
+  return at::where(best_I > own_I + kRounding * own_I.abs(), closest_I, row_I);
 }
 
 // The transposed cells of the pairs, without those of hard negatives.
@@ -142,20 +143,20 @@ LossShare contrastive_loss(LossKind kind, const Embeddings& batch, const std::ve
   const bool both = kind == LossKind::symmetric || kind == LossKind::mnr_plus;
   const std::int64_t n = batch.a.size(0);
   const double weight = 1.0 / ((both ? 2.0 : 1.0) * static_cast<double>(n));
-  const at::Tensor candidates_MD = at::cat({batch.b, batch.negatives});
+  const at::Tensor candidates_CD = at::cat({batch.b, batch.negatives});
   at::Tensor gradient_a_ND = at::zeros_like(batch.a);
-  at::Tensor gradient_candidates_MD = at::zeros_like(candidates_MD);
-  const at::Tensor gradient_b_ND = gradient_candidates_MD.narrow(0, 0, n);
+  at::Tensor gradient_candidates_CD = at::zeros_like(candidates_CD);
+  const at::Tensor gradient_b_ND = gradient_candidates_CD.narrow(0, 0, n);
   const data::MaskedCells columns = both ? transposed(mask.known) : data::MaskedCells{};
   const std::vector<std::int32_t> domain_b(mask.domain_b.begin(),
                                            mask.domain_b.begin() + static_cast<std::int64_t>(mask.domain_a.size()));
   const Direction forth{batch.a,
-                        candidates_MD,
+                        candidates_CD,
                         {mask.known.row_offsets, mask.known.columns, mask.domain_a, mask.domain_b},
                         scale,
                         weight,
                         gradient_a_ND,
-                        gradient_candidates_MD};
+                        gradient_candidates_CD};
   const Direction back{batch.b,      batch.a, {columns.row_offsets, columns.columns, domain_b, mask.domain_a},
                        scale,        weight,  gradient_b_ND,
                        gradient_a_ND};
@@ -165,18 +166,18 @@ LossShare contrastive_loss(LossKind kind, const Embeddings& batch, const std::ve
   const at::Tensor mine_P = kernels::upload(positions, batch.a.device());
   for (std::int64_t first = 0; first < mine_P.size(0); first += kTileRows) {
     const std::int64_t count = std::min(kTileRows, mine_P.size(0) - first);
-    const at::Tensor row_R = mine_P.narrow(0, first, count);
-    const at::Tensor host_row_R = host_P.narrow(0, first, count);
-    const at::Tensor closest_R = kind == LossKind::mnr_plus ? closest_pairs(batch, row_R) : at::Tensor();
-    const Tile tile = closest_R.defined() ? Tile{row_R, closest_R, host_row_R, closest_R.cpu()}
-                                          : Tile{row_R, row_R, host_row_R, host_row_R};
+    const at::Tensor row_I = mine_P.narrow(0, first, count);
+    const at::Tensor host_row_I = host_P.narrow(0, first, count);
+    const at::Tensor closest_I = kind == LossKind::mnr_plus ? closest_pairs(batch, row_I) : at::Tensor();
+    const Tile tile = closest_I.defined() ? Tile{row_I, closest_I, host_row_I, closest_I.cpu()}
+                                          : Tile{row_I, row_I, host_row_I, host_row_I};
     add_tile(forth, tile, totals);
     if (both) add_tile(back, tile, totals);
   }
   LossShare share;
   share.loss = totals.loss.item<double>();
   share.gradient_scale = totals.gradient_scale.item<double>();
-  share.gradient = {gradient_a_ND, gradient_b_ND, gradient_candidates_MD.narrow(0, n, batch.negatives.size(0))};
+  share.gradient = {gradient_a_ND, gradient_b_ND, gradient_candidates_CD.narrow(0, n, batch.negatives.size(0))};
   return share;
 }
 

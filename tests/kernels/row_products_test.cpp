@@ -68,7 +68,7 @@ TEST(WeightGradient, is_the_whole_product_in_the_master_dtype) {
   }
 }
 
-TEST(MultipliedDtype, is_fp32_for_bf16_on_a_processor_without_its_instructions_alone) {
+TEST(MultipliedDtype, is_fp32_for_bf16_where_the_set_in_use_has_no_instructions_for_it_alone) {
   const bool has_instructions = simd::runs(simd::avx512_bf16());
   const bool is_narrower = std::string_view(simd::function_set().name).find("bf16") == std::string_view::npos;
 

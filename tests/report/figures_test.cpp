@@ -100,7 +100,6 @@ TEST(IntervalFigure, says_of_a_reference_its_value_alone) {
               HasSubstr("<desc>x. untouched: 0.7834.</desc>"));
 }
 
-// What is composed of several cells has no cell of its own.
 // Beside 0.7 and 0.8 a width more on both sides is drawn, and a margin.
 TEST(IntervalFigure, writes_a_reference_far_from_the_others_at_the_edge) {
   const auto figure_with = [](double reference) {
@@ -117,6 +116,7 @@ TEST(IntervalFigure, writes_a_reference_far_from_the_others_at_the_edge) {
   EXPECT_EQ(count(interval_figure("AP", "x", {{"a", {0.7}, 0.7, {}}, {"r", {}, 0.2, {}}}, {}), "class=\"s1 line\""), 2);
 }
 
+// What is composed of several cells has no cell of its own.
 TEST(IntervalFigure, says_mean_and_deviation_of_what_has_no_values_of_its_own) {
   EXPECT_THAT(interval_figure("AP", "x", {{"composed", {}, 0.5, 0.25}}, {}),
               HasSubstr("<desc>x. composed: mean 0.5, deviation 0.25.</desc>"));
