@@ -5,9 +5,9 @@
 // rows is a multiple of a step, the rest one of a step's rows, filled up with zeros. fp32 and double products, and
 // those of a GPU, have no such kernels and run whole.
 //
-// Without instructions for bf16 the library multiplies it ten to twenty times slower than fp32 (measured with AVX2). Where
-// the instruction set in use has none, the numbers are multiplied as the floats that they stand for, a block of rows at a time; what is bf16 in the end is rounded once, as
-// it is by those instructions.
+// Without instructions for bf16 the library multiplies it ten to twenty times slower than fp32 (measured with AVX2).
+// Where the instruction set in use has none, the numbers are multiplied as the floats that they stand for, a block of
+// rows at a time; what is bf16 in the end is rounded once, as it is by those instructions.
 #pragma once
 
 #include <ATen/core/Tensor.h>
