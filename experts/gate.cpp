@@ -37,9 +37,12 @@ GateDecision Gate::decide(const at::Tensor& units_UD, const kernels::TokenPlaces
     decision.expert_UK = std::get<1>(score_UE.topk(top_k_, -1));
   }
   // By logits: a bias may choose an expert whose probability is 0 in fp32, and 0 / 0 is no weight.
-  const at::Tensor weighed_UE = top_k_ == 1 ? decision.logits_UE.log_softmax(-1) : decision.logits_UE;
-  const at::Tensor chosen_UK = weighed_UE.gather(-1, decision.expert_UK);
-  decision.weight_UK = top_k_ == 1 ? (chosen_UK - chosen_UK.detach()).exp() : chosen_UK.softmax(-1);
+  if (top_k_ == 1) {
+    const at::Tensor chosen_UK = decision.logits_UE.log_softmax(-1).gather(-1, decision.expert_UK);
+    decision.weight_UK = (chosen_UK - chosen_UK.detach()).exp();
+  } else {
+    decision.weight_UK = decision.logits_UE.gather(-1, decision.expert_UK).softmax(-1);
+  }
   return decision;
 }
 

@@ -1,6 +1,24 @@
-# What the scripts of the folders beside this one share: p and power of three seeds, and figures as tables write them.
+# What the scripts of the folders beside this one share: files of sweeps, p and power of three seeds, and figures as tables
+# write them.
+import json
 import math
 import statistics
+
+SEEDS = "012"
+
+
+def rows_of(path):
+    """Of a sweep's table.json: name of a row -> measure -> the comparison."""
+    rows = {}
+    for row in json.load(open(path))["comparisons"]:
+        rows.setdefault(row["cell"], {})[row["measure"]] = row
+    return rows
+
+
+def cells_of(path):
+    """Finished cells of a sweep's table.json by name and seed."""
+    return {(cell["name"], cell["seed"]): cell
+            for cell in json.load(open(path))["cells"] if cell["state"] == "finished" and cell["seed"]}
 
 
 def standard_error(values):
@@ -26,3 +44,8 @@ def short(value, form):
 
 def probability(p):
     return "-" if p is None else "<.001" if p < 0.0005 else short(p, ".3f") if p < 0.0995 else short(p, ".2f")
+
+
+def costs(row):
+    """Core seconds and peak MiB of a comparison, as two columns; references have none."""
+    return ["" if row[key] is None else f"{row[key]:.0f}" for key in ("core_seconds", "peak_mib")]

@@ -1,22 +1,20 @@
 # N models within the budget of one, beside one model of all, dense and with experts: the second table of README.md.
 #
 #   python3 quarter.py n_models_vs_n_experts.json n_models_quarter.json
-import json
 import pathlib
 import statistics
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from figures import detectable, paired_t
+from figures import SEEDS, cells_of, detectable, paired_t
 
-SEEDS = "012"
 DOMAINS = ("cisi", "cacm", "vis", "cca")
 
 
 def precisions(path):
     """Average precision of finished cells by name, seed and domain."""
-    return {(cell["name"], cell["seed"], domain): cell["values"][domain + ".average_precision"]
-            for cell in json.load(open(path))["cells"] if cell["state"] == "finished" and cell["seed"] for domain in DOMAINS}
+    return {(*key, domain): cell["values"][domain + ".average_precision"]
+            for key, cell in cells_of(path).items() for domain in DOMAINS}
 
 
 whole, quarter = map(precisions, sys.argv[1:])

@@ -1,7 +1,8 @@
 # Tables of README.md from the files of the sweeps, and what gates learned from the runs of their cells.
 #
-#   python3 tables.py dense,experts.layers=middle routing_xeon.json routing.md   routers
-#   python3 tables.py symmetric loss_avx2.json                                   the losses of the second machine
+#   python3 tables.py dense,experts.layers=middle X=routing_xeon.json Z=routing.md   routers
+#   python3 tables.py symmetric A=loss_avx2.json                                     `mnr-dot`
+#   python3 tables.py symmetric Z=loss.md                                            the other losses, from four digits
 #   python3 tables.py RUNS/routing         for each cell with a gate, means over its last ten steps
 #
 # Each seed of a row is of the first file that has it and, to compare it with, the row that is named first.
@@ -11,10 +12,10 @@ import statistics
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from figures import detectable, paired_t, probability, short
+import figures
+from figures import SEEDS, detectable, paired_t, probability, short
 
 MEASURES = ("all.average_precision", "cisi+cacm+vis+cca.average_precision", "all.roc_auc")
-MACHINES = {"routing_xeon.json": "X", "routing.md": "Z", "loss_avx2.json": "A"}
 
 
 def cells_of(path):
@@ -22,8 +23,8 @@ def cells_of(path):
 
     table.json has all digits, table.md four."""
     if path.endswith(".json"):
-        return {(cell["name"], cell["seed"]): [cell["values"][m] for m in MEASURES] + [cell["core_seconds"], cell["peak_mib"]]
-                for cell in json.load(open(path))["cells"] if cell["state"] == "finished" and cell["seed"]}
+        return {key: [cell["values"][m] for m in MEASURES] + [cell["core_seconds"], cell["peak_mib"]]
+                for key, cell in figures.cells_of(path).items()}
     cells = {}
     for line in open(path):
         columns = [column.strip() for column in line.split("|")]
@@ -32,12 +33,12 @@ def cells_of(path):
     return cells
 
 
-def table(baseline, paths):
-    files = [(MACHINES[pathlib.Path(path).name], cells_of(path)) for path in paths]
+def table(baseline, named_files):
+    files = [(machine, cells_of(path)) for machine, path in (named.split("=", 1) for named in named_files)]
     names = dict.fromkeys(name for _, cells in reversed(files) for name, _ in cells)
     for name in names:
         rows, differences, machines = [], [], []
-        for seed in "012":
+        for seed in SEEDS:
             machine, cells = next((m, c) for m, c in files if (name, seed) in c and (baseline, seed) in c)
             rows.append(cells[name, seed])
             differences.append([a - b for a, b in zip(rows[-1], cells[baseline, seed])])

@@ -55,6 +55,46 @@ TEST_F(ExpertsOfARun, end_in_a_table_with_a_row_for_each_layer_and_the_head) {
   EXPECT_EQ(rows[3][1], "3");
 }
 
+// Said by a config that has a head, by the command line, and by neither.
+TEST_F(ExpertsOfARun, behind_pooling_answer_as_the_command_says_and_what_it_changes_or_ignores_is_told) {
+  ASSERT_EQ(coterie({"train", "run.toml", "head.kind=sb_moe", "head.experts=3"}).code, 0);
+  write("all.toml", read("run.toml") + "\n[head]\nkind = \"sb_moe\"\nexperts = 3\ninference = \"all\"\n");
+  std::string said;
+  const auto measured = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"eval", "runs/tiny"});
+    more.insert(more.end(), {"json=head.json", "eval.save=''", "eval.untouched=false"});
+    const Outcome outcome = coterie(more);
+    EXPECT_EQ(outcome.code, 0) << outcome;
+    said = outcome.err;
+    return nlohmann::json::parse(read("head.json")).at("trained");
+  };
+
+  const auto by_config = measured({"all.toml"});
+  EXPECT_EQ(count(said, "the head answers by 'all', as the config says; its run said 'top1'"), 1) << said;
+  EXPECT_EQ(measured({"head.inference=all"}), by_config);
+  EXPECT_EQ(count(said, "the head answers"), 0) << said;
+  const auto by_run = measured({"run.toml"});
+  EXPECT_EQ(count(said, "the head answers") + count(said, "is ignored"), 0) << said;
+  EXPECT_NE(by_run, by_config);
+  EXPECT_EQ(measured({"model.max_length=4", "model.normalize=false"}), by_run);
+  EXPECT_EQ(count(said, "model.max_length is ignored"), 1) << said;
+  EXPECT_EQ(count(said, "model.normalize is ignored"), 1) << said;
+  expect_refused({"eval", "hf", "run.toml", "head.inference=all"}, Exit::config, {"head.inference", "got one without"});
+  write("in.txt", "gene\n");
+  expect_refused({"embed", "hf", "in.txt", "out.npy", "head.inference=all"}, Exit::config, {"head.inference"});
+}
+
+TEST_F(ExpertsOfARun, in_bf16_without_instructions_for_it_are_warned_of) {
+  const auto evaluated = [&](const std::string& precision) {
+    const Outcome outcome =
+        shell("COTERIE_INSTRUCTIONS=sse2 \"$COTERIE_BINARY\" eval hf run.toml model.precision=" + precision);
+    EXPECT_EQ(outcome.code, 0) << outcome;
+    return count(outcome.err, "model.precision=bf16 is slower than fp32 here");
+  };
+  EXPECT_EQ(evaluated("bf16"), 1);
+  EXPECT_EQ(evaluated("fp32"), 0);
+}
+
 TEST_F(ExpertsOfARun, end_in_no_table_where_there_are_none) {
   const Outcome outcome = coterie({"train", "run.toml", "experts.router=none", "experts.domain_tokens=false"});
 

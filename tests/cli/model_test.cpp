@@ -306,19 +306,6 @@ TEST_F(TrainedRun, with_a_head_of_experts_is_evaluated_and_embedded_but_not_spli
   const Outcome evaluated = coterie({"eval", "runs/head"});
 
   EXPECT_EQ(evaluated.code, 0) << evaluated;
-  // Said by a config that has a head, by the command line, and by neither.
-  const auto measured = [&](std::vector<std::string> more) {
-    more.insert(more.begin(), {"eval", "runs/head"});
-    more.insert(more.end(), {"json=head.json", "eval.save=''"});
-    const Outcome outcome = coterie(more);
-    EXPECT_EQ(outcome.code, 0) << outcome;
-    return nlohmann::json::parse(read("head.json")).at("trained");
-  };
-  write("all.toml", read("run.toml") + "\n[head]\nkind = \"sb_moe\"\nexperts = 3\ninference = \"all\"\n");
-  EXPECT_EQ(measured({"all.toml"}), measured({"head.inference=all"}));
-  EXPECT_NE(measured({"all.toml"}), measured({"run.toml"}));
-  expect_refused({"eval", "hf", "run.toml", "head.inference=all"}, Exit::config, {"head.inference", "got one without"});
-  expect_refused({"embed", "hf", "in.txt", "out.npy", "head.inference=all"}, Exit::config, {"head.inference"});
   EXPECT_EQ(embed("runs/head", "in.txt").shape, (std::vector<std::int64_t>{4, 8}));
   EXPECT_GT(distance(embed("runs/head", "in.txt"), embed("runs/head", "in.txt", {"head.inference=all"})), 1e-5);
   expect_refused({"export", "runs/head", "out"}, Exit::config, {"a BERT has no head of experts"});

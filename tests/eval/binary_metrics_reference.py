@@ -16,11 +16,11 @@ def made(pairs, score_step, label_step):
             [int(rank + i * label_step % 701 > 850) for i, rank in enumerate(ranks)])
 
 
-scores, labels = made(300, 37, 53)
+distinct = made(300, 37, 53)
 for name, (scores, labels) in {
-        "no scores equal": (scores, labels),
+        "no scores equal": distinct,
         "fewer pairs": made(50, 271, 31),
-        "most scores equal": ([math.floor(score * 1024 / 100) / 16 for score in scores], labels),
+        "most scores equal": ([math.floor(score * 1024 / 100) / 16 for score in distinct[0]], distinct[1]),
         "equal, positives first": ([.5, .5, .5, .5, .125], [1, 1, 0, 0, 0]),
         "equal, negatives first": ([.5, .5, .5, .5, .125], [0, 0, 1, 1, 0]),
         "one score for all": ([.5] * 4, [1, 1, 0, 0])}.items():

@@ -91,6 +91,7 @@ TEST(MutualInformation, with_the_loss_reaches_nine_tenths_of_the_most_and_withou
   EXPECT_GE(mean(with), 0.9);
   // Two domains that share an expert, and keep it, have three quarters.
   EXPECT_GE(*std::min_element(with.begin(), with.end()), 0.7);
+  EXPECT_LE(mean(without), 0.3);
   // A half tells no more than two pairs of domains apart.
   EXPECT_LE(*std::max_element(without.begin(), without.end()), 0.5);
 }
