@@ -4,6 +4,7 @@
 #include <ATen/Functions.h>
 #include <c10/cuda/CUDAStream.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -34,6 +35,13 @@ std::int64_t before(const Splits& counts, int rank) {
 
 std::int64_t block_of(const Splits& counts, int rank) { return counts[static_cast<std::size_t>(rank)]; }
 
+/// The next multiple of 16 bytes: where every block begins at one NCCL moves as many at a time, else element by
+/// element.
+std::int64_t aligned(std::int64_t elements, const at::Tensor& values) {
+  const std::int64_t step = std::max<std::int64_t>(1, 16 / values.element_size());
+  return (elements + step - 1) / step * step;
+}
+
 void fold_into(at::Tensor& folded, const at::Tensor& next, Reduce op) {
   switch (op) {
     case Reduce::sum:
@@ -54,7 +62,7 @@ NcclGroup::NcclGroup(Communicator comm, std::string name, double timeout_s)
     : MpiGroup(std::move(comm), std::move(name), timeout_s) {
   if (size() == 1) return;
   ncclUniqueId id;
-  if (rank() == 0) check(ncclGetUniqueId(&id));
+  if (rank() == 0) check(ncclGetUniqueId(&id), "name the group");
   at::Tensor bytes = at::empty({sizeof(id.internal)}, at::kByte);
   if (rank() == 0) std::memcpy(bytes.data_ptr(), id.internal, sizeof(id.internal));
   ProcessGroup::broadcast(bytes, 0);
@@ -81,17 +89,17 @@ NcclGroup::~NcclGroup() {
   }
 }
 
-void NcclGroup::check(ncclResult_t result) const {
+void NcclGroup::check(ncclResult_t result, const std::string& doing) const {
   if (result == ncclSuccess || result == ncclInProgress) return;
-  throw CommError(
-      str("nccl: ", nccl_text(result, comm_.get()), ", in group '", name(), "' (rank ", rank(), " of ", size(), ")"));
+  throw CommError(str("nccl: cannot ", doing, ": ", nccl_text(result, comm_.get()), ", in group '", name(), "' (rank ",
+                      rank(), " of ", size(), ")"));
 }
 
 void NcclGroup::settle(ncclResult_t result, const std::string& doing) const {
   const auto start = std::chrono::steady_clock::now();
   const std::chrono::duration<double> limit(timeout_s());
   while (result == ncclInProgress) {
-    check(ncclCommGetAsyncError(comm_.get(), &result));
+    check(ncclCommGetAsyncError(comm_.get(), &result), doing);
     if (result != ncclInProgress) break;
     if (std::chrono::steady_clock::now() - start > limit)
       throw CommError(str("nccl: did not ", doing, " within ", timeout_s(), " s, in group '", name(), "' (rank ",
@@ -99,14 +107,19 @@ void NcclGroup::settle(ncclResult_t result, const std::string& doing) const {
                       Exit::hang);
     std::this_thread::yield();
   }
-  check(result);
+  check(result, doing);
 }
+
+void NcclGroup::check(ncclResult_t result) const { check(result, str("issue ", operation().kind)); }
 
 void NcclGroup::issue(const std::function<void(cudaStream_t)>& calls) const {
   const cudaStream_t stream = c10::cuda::getCurrentCUDAStream().stream();
-  check(ncclGroupStart());
-  calls(stream);
-  settle(ncclGroupEnd(), str("issue ", operation().kind));
+  {
+    const auto turn = watch_->turn();
+    check(ncclGroupStart());
+    calls(stream);
+    settle(ncclGroupEnd(), str("issue ", operation().kind));
+  }
   watch_->expect(operation(), stream);
 }
 
@@ -142,17 +155,19 @@ void NcclGroup::do_all_to_all(const at::Tensor& rows, const Splits& send, at::Te
 at::Tensor NcclGroup::fold_blocks(const at::Tensor& values, const Splits& counts, Reduce op) const {
   const std::int64_t own = block_of(counts, rank());
   const std::int64_t element = values.element_size();
-  const at::Tensor arrived = at::empty({size(), own}, values.options());
+  const std::int64_t stride = aligned(own, values);
+  const at::Tensor arrived = at::empty({size(), stride}, values.options());
   std::vector<Message> messages;
   for (int peer = 0; peer < size(); ++peer) {
     if (peer == rank()) continue;
     messages.push_back({peer, address(values) + before(counts, peer) * element, block_of(counts, peer) * element,
-                        address(arrived) + peer * own * element, own * element});
+                        address(arrived) + peer * stride * element, own * element});
   }
   exchange(messages);
-  arrived.select(0, rank()).copy_(values.narrow(0, before(counts, rank()), own));
-  at::Tensor folded = arrived.select(0, 0);
-  for (int peer = 1; peer < size(); ++peer) fold_into(folded, arrived.select(0, peer), op);
+  const auto from = [&](int peer) { return arrived.select(0, peer).narrow(0, 0, own); };
+  from(rank()).copy_(values.narrow(0, before(counts, rank()), own));
+  at::Tensor folded = from(0);
+  for (int peer = 1; peer < size(); ++peer) fold_into(folded, from(peer), op);
   return folded;
 }
 
@@ -171,7 +186,8 @@ void NcclGroup::do_all_reduce(at::Tensor& values, Reduce op) const {
   if (values.device().is_cpu()) return MpiGroup::do_all_reduce(values, op);
   at::Tensor flat = values.view({-1});
   Splits counts;
-  for (int r = 0; r < size(); ++r) counts.push_back(flat.numel() * (r + 1) / size() - flat.numel() * r / size());
+  const std::int64_t part = aligned((flat.numel() + size() - 1) / size(), flat);
+  for (int r = 0; r < size(); ++r) counts.push_back(std::clamp<std::int64_t>(flat.numel() - r * part, 0, part));
   flat.narrow(0, before(counts, rank()), block_of(counts, rank())).copy_(fold_blocks(flat, counts, op));
   share_blocks(flat, counts);
 }

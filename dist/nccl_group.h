@@ -58,6 +58,9 @@ class NcclGroup final : public MpiGroup {
   [[nodiscard]] at::Tensor fold_blocks(const at::Tensor& values, const Splits& counts, Reduce op) const;
   /// Fills the blocks of `out` [P], of which each rank has its own in place, with those of the others.
   void share_blocks(at::Tensor& out, const Splits& counts) const;
+  /// @throws CommError saying what could not be done
+  void check(ncclResult_t result, const std::string& doing) const;
+  /// The same of a call that is part of the collective under way.
   void check(ncclResult_t result) const;
   /// Waits until NCCL has done on the host what it was asked, `doing`.
   void settle(ncclResult_t result, const std::string& doing) const;

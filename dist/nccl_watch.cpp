@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <future>
+#include <optional>
 
 #include "base/log.h"
 
@@ -11,7 +11,6 @@ namespace coterie::dist {
 namespace {
 
 constexpr auto kPause = std::chrono::milliseconds(20);
-constexpr auto kAbortPatience = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -60,45 +59,43 @@ void NcclWatch::watch() {
       changed_.wait(lock, [&] { return stopping_ || !pending_.empty(); });
       continue;
     }
-    Exit code = Exit::peer;
-    const std::string why = look(code);
-    if (!why.empty()) end(why, code);
-    changed_.wait_for(lock, kPause, [&] { return stopping_; });
-  }
-}
-
-std::string NcclWatch::look(Exit& code) {
-  while (!pending_.empty()) {
+    // This thread alone takes from the front. CUDA may keep a caller waiting, so nobody waits for this one meanwhile.
     const Pending& front = pending_.front();
-    const cudaError_t state = cudaEventQuery(front.done.get());
-    if (state == cudaErrorNotReady) break;
-    if (state != cudaSuccess) {
-      code = Exit::bug;  // of anything issued before, not of this collective alone
-      return message(front.operation, str("the GPU failed in it or before it: ", cudaGetErrorString(state)));
+    lock.unlock();
+    const bool ended = has_ended(front);
+    lock.lock();
+    if (!ended) {
+      changed_.wait_for(lock, kPause, [&] { return stopping_; });
+      continue;
     }
-    pending_.pop_front();
     moved_ = Clock::now();
+    std::optional<Pending> done(std::move(pending_.front()));
+    pending_.pop_front();
+    lock.unlock();
+    done.reset();
+    lock.lock();
   }
-  if (pending_.empty()) return {};
-  const Pending& front = pending_.front();
-  ncclResult_t result = ncclSuccess;
-  if (ncclCommGetAsyncError(comm_, &result) != ncclSuccess) result = ncclInternalError;
-  if (result != ncclSuccess && result != ncclInProgress)
-    return message(front.operation, str("NCCL failed: ", nccl_text(result, comm_)));
-  // Work issued before it on the stream counts only until it is done.
-  if (Clock::now() - std::max(front.since, moved_) < timeout_) return {};
-  code = Exit::hang;
-  return message(front.operation,
-                 str("the GPU did not end it, or what was issued before it, within ", timeout_.count(), " s"));
 }
 
-void NcclWatch::end(const std::string& why, Exit code) {
-  log::error(why);
-  std::packaged_task<void()> abort([comm = comm_] { ncclCommAbort(comm); });
-  const std::future<void> aborted = abort.get_future();
-  std::thread(std::move(abort)).detach();
-  aborted.wait_for(kAbortPatience);
-  std::_Exit(static_cast<int>(code));
+bool NcclWatch::has_ended(const Pending& pending) {
+  const auto end = [&](const std::string& what, Exit code) {
+    log::error(message(pending.operation, what));
+    std::_Exit(static_cast<int>(code));
+  };
+  const cudaError_t state = cudaEventQuery(pending.done.get());
+  if (state == cudaSuccess) return true;
+  if (state != cudaErrorNotReady)  // of anything issued before, not of this collective alone
+    end(str("the GPU failed in it or before it: ", cudaGetErrorString(state)), Exit::bug);
+  if (const std::unique_lock turn(calling_, std::try_to_lock); turn.owns_lock()) {
+    ncclResult_t result = ncclSuccess;
+    if (ncclCommGetAsyncError(comm_, &result) != ncclSuccess) result = ncclInternalError;
+    if (result != ncclSuccess && result != ncclInProgress)
+      end(str("NCCL failed: ", nccl_text(result, comm_)), Exit::peer);
+  }
+  // Work issued before it on the stream counts only until it is done.
+  if (Clock::now() - std::max(pending.since, moved_) >= timeout_)
+    end(str("the GPU did not end it, or what was issued before it, within ", timeout_.count(), " s"), Exit::hang);
+  return false;
 }
 
 }  // namespace coterie::dist

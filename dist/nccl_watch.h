@@ -16,9 +16,10 @@ namespace coterie::dist {
 /// Ends the process when a collective fails on the GPU or does not end in time.
 ///
 /// The thread that waits for the GPU then, in a copy or a synchronisation deep inside a library, could neither notice
-/// nor be told: so a thread of this class asks events and the communicator, names the collective that hangs, tries to
-/// abort the communicator for a few seconds, because that itself may hang, and ends the process with Exit::hang or
-/// Exit::peer. The launcher then ends the other ranks.
+/// nor be told: so a thread of this class asks events and the communicator, names the collective that hangs, and ends
+/// the process with Exit::hang or Exit::peer. The launcher then ends the other ranks. The communicator is not aborted
+/// before: that would end the kernel that hangs, and the thread that waits for it would go on with what the collective
+/// has left unwritten.
 class NcclWatch {
  public:
   /// @param comm   outlives the watch
@@ -28,6 +29,10 @@ class NcclWatch {
   NcclWatch& operator=(const NcclWatch&) = delete;
   /// Forgets what is still under way.
   ~NcclWatch();
+
+  /// For as long as it is held, the thread of this class asks the communicator nothing. Whoever calls NCCL holds it:
+  /// a communicator serves one thread at a time, even for the question how it is.
+  [[nodiscard]] std::unique_lock<std::mutex> turn() { return std::unique_lock(calling_); }
 
   /// Watches everything issued on `stream` so far as belonging to `operation`.
   /// @throws CommError if CUDA cannot record
@@ -44,18 +49,18 @@ class NcclWatch {
   /// The message for an operation: "all_reduce: <what>, in group ...".
   [[nodiscard]] std::string message(const Operation& operation, const std::string& what) const;
   void watch();
-  /// Drops what has ended; returns why the process must end, or nothing.
-  [[nodiscard]] std::string look(Exit& code);
-  [[noreturn]] void end(const std::string& why, Exit code);
+  /// Whether the GPU has done it. Ends the process if it never will.
+  [[nodiscard]] bool has_ended(const Pending& pending);
 
   ncclComm_t comm_;
   std::string group_;
   std::chrono::duration<double> timeout_;
-  std::mutex mutex_;
+  std::mutex calling_;
+  std::mutex mutex_;  // of what follows
   std::condition_variable changed_;
   std::deque<Pending> pending_;
-  Clock::time_point moved_ = Clock::now();  // when the front last changed
   bool stopping_ = false;
+  Clock::time_point moved_ = Clock::now();  // when the front last changed; the thread's own
   std::thread thread_;
 };
 

@@ -94,6 +94,9 @@ at::Tensor row_product(const at::Tensor& rows_RI, const at::Tensor& weight_OI,
 
 at::Tensor weight_gradient(const at::Tensor& gradient_RO, const at::Tensor& rows_RI, at::ScalarType master) {
   if (goes_by_floats(rows_RI)) return weight_gradient_by_floats(gradient_RO, rows_RI).to(master);
+  // A GPU sums in float: no rounding on the way to the master.
+  if (rows_RI.is_cuda() && rows_RI.scalar_type() == at::kBFloat16 && master == at::kFloat)
+    return at::mm(gradient_RO.t(), rows_RI, master);
   const Cut cut = cut_of(rows_RI);
   if (cut.rest == 0) return gradient_RO.t().mm(rows_RI).to(master);
   at::Tensor sum_OI = filled_rest(gradient_RO, cut).t().mm(filled_rest(rows_RI, cut)).to(master);

@@ -63,8 +63,10 @@ BatchLoss::BatchLoss(const LossOptions& options, std::int64_t width)
 LossShare BatchLoss::share(const Embeddings& batch, const std::vector<std::int64_t>& positions, double scale,
                            const NegativeMask& mask) const {
   const c10::NoGradGuard no_grad;
-  LossShare sum;
-  sum.gradient = {at::zeros_like(batch.a), at::zeros_like(batch.b), at::zeros_like(batch.negatives)};
+  const auto number = batch.a.options().dtype(at::kDouble);
+  const LossShare sum{at::zeros({}, number),
+                      {at::zeros_like(batch.a), at::zeros_like(batch.b), at::zeros_like(batch.negatives)},
+                      at::zeros({}, number)};
   for (const Truncation& truncation : truncations_) {
     // Whole embeddings are normalised already.
     const bool renormalize = similarity_ == Similarity::cosine && truncation.dims < width_;
@@ -75,8 +77,8 @@ LossShare BatchLoss::share(const Embeddings& batch, const std::vector<std::int64
     const auto add = [&](const at::Tensor& into, const at::Tensor& gradient, const at::Tensor& x) {
       cut(into).add_(renormalize ? through_normalization(cut(x), gradient) : gradient, truncation.weight);
     };
-    sum.loss += truncation.weight * part.loss;
-    sum.gradient_scale += truncation.weight * part.gradient_scale;
+    sum.loss.add_(part.loss, truncation.weight);
+    sum.gradient_scale.add_(part.gradient_scale, truncation.weight);
     add(sum.gradient.a, part.gradient.a, batch.a);
     add(sum.gradient.b, part.gradient.b, batch.b);
     add(sum.gradient.negatives, part.gradient.negatives, batch.negatives);

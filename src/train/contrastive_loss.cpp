@@ -66,7 +66,7 @@ void apply(const DirectedMask& mask, const Tile& tile, at::Tensor& logits_IC) {
       at::full({}, -std::numeric_limits<double>::infinity(), logits_IC.options()));
 }
 
-// Sums over tiles, where the embeddings are: read once, at the end.
+// Sums over tiles, where the embeddings are.
 struct Totals {
   at::Tensor loss;            // [] double
   at::Tensor gradient_scale;  // [] double
@@ -174,11 +174,9 @@ LossShare contrastive_loss(LossKind kind, const Embeddings& batch, const std::ve
     add_tile(forth, tile, totals);
     if (both) add_tile(back, tile, totals);
   }
-  LossShare share;
-  share.loss = totals.loss.item<double>();
-  share.gradient_scale = totals.gradient_scale.item<double>();
-  share.gradient = {gradient_a_ND, gradient_b_ND, gradient_candidates_CD.narrow(0, n, batch.negatives.size(0))};
-  return share;
+  return {totals.loss,
+          {gradient_a_ND, gradient_b_ND, gradient_candidates_CD.narrow(0, n, batch.negatives.size(0))},
+          totals.gradient_scale};
 }
 
 }  // namespace coterie::train

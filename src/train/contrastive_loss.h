@@ -27,11 +27,12 @@ struct Embeddings {
   at::Tensor negatives;  ///< [h, D]
 };
 
-/// One rank's share of loss and gradients; summed over the ranks they are those of the whole.
+/// One rank's share of loss and gradients, all where the embeddings are; summed over the ranks they are those of the
+/// whole.
 struct LossShare {
-  double loss = 0.0;    ///< part of the mean over all rows (and columns)
-  Embeddings gradient;  ///< of the share with respect to every embedding
-  double gradient_scale = 0.0;
+  at::Tensor loss;            ///< [] double, part of the mean over all rows (and columns)
+  Embeddings gradient;        ///< of the share with respect to every embedding
+  at::Tensor gradient_scale;  ///< [] double
 };
 
 /// A contrastive loss of `kind`. With s the scale, c_j the candidates (all b, then the hard negatives) and t_i the

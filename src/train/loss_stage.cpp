@@ -42,9 +42,9 @@ LossResult loss_stage(const dist::ProcessGroup& world, const BatchLoss& loss, co
 
   at::Tensor gradients = at::empty_like(gathered);
   gradients.index_copy_(0, order, at::cat({share.gradient.a, share.gradient.b, share.gradient.negatives}));
-  at::Tensor total = at::full({1}, share.loss, at::kDouble);
+  at::Tensor total = share.loss.reshape({1});
   world.all_reduce(total);
-  return {total.item<double>(), world.reduce_scatter(gradients, rows), share.gradient_scale};
+  return {total, world.reduce_scatter(gradients, rows), share.gradient_scale};
 }
 
 }  // namespace coterie::train

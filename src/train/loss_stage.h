@@ -9,11 +9,11 @@
 
 namespace coterie::train {
 
-/// What comes back from the global batch.
+/// What comes back from the global batch, all where the embeddings are.
 struct LossResult {
-  double loss = 0.0;            ///< of the global batch, the same on every rank
-  at::Tensor gradient;          ///< [B, D] with respect to this rank's embeddings, summed over all ranks' shares
-  double gradient_scale = 0.0;  ///< of this rank's share
+  at::Tensor loss;            ///< [1] double, of the global batch, the same on every rank
+  at::Tensor gradient;        ///< [B, D] with respect to this rank's embeddings, summed over all ranks' shares
+  at::Tensor gradient_scale;  ///< [] double, of this rank's share
 };
 
 /// Gathers the embeddings in global order, computes this rank's share of the loss, and brings the gradients home by a

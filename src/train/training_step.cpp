@@ -26,6 +26,17 @@ dist::Reducer make_reducer(const kernels::ParameterStore& store, const dist::Mes
   return dist::Reducer(std::move(gradients));
 }
 
+// The sum of the squares, [] double. Norms of short rows in the gradients' own type, then squares of these in double:
+// as exact as squares in double, without a copy of all gradients in it.
+at::Tensor square_sum(const at::Tensor& gradients) {
+  constexpr std::int64_t kRow = 4096;
+  const std::int64_t whole = gradients.numel() / kRow * kRow;
+  const auto norms = [](const at::Tensor& rows) { return at::linalg_vector_norm(rows, 2, 1).to(at::kDouble); };
+  const at::Tensor of_rows = norms(gradients.narrow(0, 0, whole).view({whole / kRow, kRow}));
+  const at::Tensor of_rest = norms(gradients.narrow(0, whole, gradients.numel() - whole).unsqueeze(0));
+  return at::cat({of_rows, of_rest}).square().sum();
+}
+
 }  // namespace
 
 std::vector<kernels::Declaration> loss_parameters(const LossOptions& options) {
@@ -51,22 +62,25 @@ double TrainingStep::scale() const {
   return std::exp(model_.parameters->at(kLogScale).item().toDouble());
 }
 
-double TrainingStep::gradient_norm() const {
+void TrainingStep::read(const at::Tensor& loss, StepResult& result) const {
   const std::vector<kernels::Segment>& segments = model_.parameters->segments();
-  std::vector<at::Tensor> norms;
-  for (const kernels::Segment& segment : segments)
-    norms.push_back(at::linalg_vector_norm(segment.gradients, 2, {}, false, at::kDouble));
-  const at::Tensor of_segments = at::stack(norms).cpu();
+  std::vector<at::Tensor> numbers{loss};
+  for (const kernels::Segment& segment : segments) numbers.push_back(square_sum(segment.gradients).reshape({1}));
+  const at::Tensor read = at::cat(numbers).cpu();
+  const auto* number = read.const_data_ptr<double>();
+  result.loss = *number++;
   double replicated = 0.0;
   double experts = 0.0;
-  for (std::size_t i = 0; i < segments.size(); ++i) {
-    const double norm = of_segments.const_data_ptr<double>()[i];
-    (segments[i].kind.sharing == kernels::Sharing::expert ? experts : replicated) += norm * norm;
-  }
+  for (const kernels::Segment& segment : segments)
+    (segment.kind.sharing == kernels::Sharing::expert ? experts : replicated) += *number++;
   // Every rank of the expert axis holds other experts: their sum counts each once.
   at::Tensor sum = at::full({1}, experts, at::kDouble);
   mesh_.expert_group().all_reduce(sum);
-  return std::sqrt(replicated + sum.item<double>());
+  result.gradient_norm = std::sqrt(replicated + sum.item<double>());
+  if (const double total = result.loss + result.auxiliary.total; !std::isfinite(total))
+    throw NonFiniteError(str("train: loss must be finite, got ", total));
+  if (!std::isfinite(result.gradient_norm))
+    throw NonFiniteError(str("train: gradient norm must be finite, got ", result.gradient_norm));
 }
 
 void TrainingStep::clamp_scale() const {
@@ -103,11 +117,8 @@ StepResult TrainingStep::gradients(const data::Batch& batch, const NegativeMask&
   result.scale = scale();
   result.times.forward_ms = watch.lap_ms();
   const LossResult loss = loss_stage(mesh_.world(), batch_loss_, embeddings_BD, batch, result.scale, mask);
-  result.loss = loss.loss;
   result.auxiliary = routers.values();
   result.routers = routers.sums();
-  if (const double total = result.loss + result.auxiliary.total; !std::isfinite(total))
-    throw NonFiniteError(str("train: loss must be finite, got ", total));
   result.times.loss_ms = watch.lap_ms();
   std::int64_t first = embeddings_BD.size(0);
   for (std::size_t i = pieces.size(); i-- > 0;) {
@@ -123,9 +134,7 @@ StepResult TrainingStep::gradients(const data::Batch& batch, const NegativeMask&
   if (loss_.learn_scale) model_.parameters->at(kLogScale).mutable_grad().add_(loss.gradient_scale * result.scale);
   result.times.backward_ms = watch.lap_ms();
   reducer_.reduce();
-  result.gradient_norm = gradient_norm();
-  if (!std::isfinite(result.gradient_norm))
-    throw NonFiniteError(str("train: gradient norm must be finite, got ", result.gradient_norm));
+  read(loss.loss, result);
   result.times.reduce_ms = watch.lap_ms();
   return result;
 }

@@ -20,7 +20,8 @@ inline constexpr const char* kLogScale = "loss.log_scale";
 /// The parameters that the loss brings: the logarithm of the scale where it is learned.
 [[nodiscard]] std::vector<kernels::Declaration> loss_parameters(const LossOptions& options);
 
-/// Where the time of a step went, on this rank.
+/// Where the time of a step went, on this rank. On a GPU the first ones are those of issuing its work, and `reduce_ms`
+/// has what is left of it.
 struct StepTimes {
   double forward_ms = 0.0;   ///< embedding, without a graph where gradients are cached
   double loss_ms = 0.0;      ///< gather, loss, reduce-scatter
@@ -71,7 +72,11 @@ class TrainingStep {
   [[nodiscard]] at::Tensor embed(const data::PackedSequences& sequences, const model::Noise& noise,
                                  experts::Plans& plans) const;
   [[nodiscard]] double scale() const;
-  [[nodiscard]] double gradient_norm() const;
+  /// Reads loss and gradient norm into `result`: the one time in a step that the host waits for a GPU, but where routes
+  /// or the scale are learned.
+  /// @throws NonFiniteError
+  /// @note collective over the expert group
+  void read(const at::Tensor& loss, StepResult& result) const;
   void clamp_scale() const;
 
   LossOptions loss_;

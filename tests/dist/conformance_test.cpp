@@ -208,5 +208,23 @@ TEST_P(Conformance, a_barrier_and_many_collectives_in_a_row_do_not_mix) {
   }
 }
 
+TEST_P(Conformance, many_collectives_are_under_way_at_once) {
+  // On a GPU nothing here waits for it before the end.
+  std::vector<at::Tensor> sums;
+  std::vector<at::Tensor> received;
+  for (int i = 0; i < 1000; ++i) {
+    sums.push_back(placed(rows_of<float>({static_cast<float>(i), static_cast<float>(rank())}, 1)));
+    group().all_reduce(sums.back());
+    received.push_back(group().all_to_all(placed(at::full({size(), 1}, i, at::kLong)), splits(1), splits(1)));
+  }
+
+  const auto ranks = static_cast<float>(size());
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    ASSERT_EQ(values_of<float>(sums[i]), (std::vector<float>{static_cast<float>(i) * ranks, ranks * (ranks - 1) / 2}));
+    ASSERT_EQ(values_of<std::int64_t>(received[i]),
+              std::vector<std::int64_t>(static_cast<std::size_t>(size()), static_cast<std::int64_t>(i)));
+  }
+}
+
 }  // namespace
 }  // namespace coterie::dist

@@ -1,53 +1,12 @@
 // Whole jobs in which one rank fails: the others must end soon, with the right code and a message that says why.
+#include "job.h"
+
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <array>
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
-#include <string>
-
-#include "base/str.h"
-
+namespace coterie::dist {
 namespace {
 
-using coterie::str;
 using testing::HasSubstr;
-
-struct Outcome {
-  int code = -1;
-  std::string text;
-  double seconds = 0;
-};
-
-Outcome run(const std::string& command) {
-  const auto start = std::chrono::steady_clock::now();
-  Outcome outcome;
-  std::FILE* pipe = popen((command + " 2>&1").c_str(), "r");
-  if (pipe == nullptr) return outcome;
-  std::array<char, 4096> buffer{};
-  while (std::fgets(buffer.data(), static_cast<int>(buffer.size()), pipe) != nullptr) outcome.text += buffer.data();
-  const int status = pclose(pipe);
-  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return outcome;
-}
-
-class Job : public testing::Test {
- protected:
-  void SetUp() override {
-    if (std::getenv("MPIEXEC") == nullptr) GTEST_SKIP() << "MPIEXEC is not set; run by ctest";
-  }
-
-  /// @param how        what the last rank does
-  /// @param timeout_s  how long the others wait for it
-  static Outcome start(int ranks, const std::string& how, double timeout_s) {
-    return run(str(std::getenv("MPIEXEC"), " -n ", ranks, " ", COTERIE_MPIEXEC_FLAGS, " ", COTERIE_FAILING_JOB, " ",
-                   how, " ", timeout_s));
-  }
-};
 
 TEST_F(Job, ends_well_when_nobody_fails) {
   const Outcome outcome = start(2, "fine", 60);
@@ -115,3 +74,4 @@ TEST_F(Job, counts_on_which_two_ranks_disagree_are_an_error_in_both_directions) 
 }
 
 }  // namespace
+}  // namespace coterie::dist

@@ -110,6 +110,22 @@ TEST_F(GpuStep, waits_for_learned_routes_alone) {
   EXPECT_EQ(waits_of(learned_spec(2), mesh), std::pair(2, 0));
 }
 
+// Loss and gradient norm come to the host together, when all else of the step has been issued.
+TEST_F(GpuStep, waits_once_for_its_numbers) {
+  const dist::Mesh mesh({}, {.share_gpu = true}, dist::DeviceKind::cuda);
+  if (mesh.device().shared()) GTEST_SKIP() << "ranks that share a GPU communicate through the host";
+  const auto model = model::make_sentence_encoder(spec(), test::tiny_weights(spec(), 5), mesh, at::kFloat);
+  const data::Batch batch = batch_for(mesh.world().rank(), mesh.world().size(), Shares::on_all_ranks);
+  for (const std::int64_t micro_batch_tokens : {0, 20}) {
+    TrainingStep step({}, {}, micro_batch_tokens, model, mesh);
+    Waits waits;
+
+    static_cast<void>(step.run(batch, some_mask(), {0.1, 0.1, RandomKey{3}}, 1.0));
+
+    EXPECT_EQ(waits.take(), 1) << micro_batch_tokens;
+  }
+}
+
 // Backward runs each layer again from its input.
 TEST_F(GpuStep, with_recomputed_activations_is_that_with_kept_ones) {
   const dist::Mesh mesh({}, {.share_gpu = true}, dist::DeviceKind::cuda);
