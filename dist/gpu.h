@@ -33,7 +33,8 @@ void use_gpu(int index);
 /// Returns when this process's GPU has done what was issued to it, at once where none is used: for measuring.
 void finish_gpu_work();
 
-/// Bytes of GPU memory that torch has held at most; 0 where no GPU is used.
+/// Bytes that tensors on this process's GPU have taken at most, as torch.cuda.max_memory_allocated; 0 where no GPU is
+/// used.
 [[nodiscard]] std::int64_t peak_gpu_bytes();
 
 }  // namespace coterie::dist

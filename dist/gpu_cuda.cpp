@@ -51,7 +51,7 @@ void finish_gpu_work() {
 std::int64_t peak_gpu_bytes() {
   if (!uses_gpu()) return 0;
   const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(c10::cuda::current_device());
-  return stats.reserved_bytes[static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak;
+  return stats.allocated_bytes[static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak;
 }
 
 std::unique_ptr<ProcessGroup> make_gpu_group(Communicator comm, std::string name, double timeout_s) {

@@ -3,6 +3,7 @@
 #include <ATen/Functions.h>
 
 #include <numeric>
+#include <span>
 #include <utility>
 
 #include "base/error.h"
@@ -14,8 +15,21 @@ namespace {
 
 at::Tensor inverse_of(const at::Tensor& order) {
   at::Tensor inverse = at::empty_like(order);
-  inverse.index_copy_(0, order, at::arange(order.size(0), at::kLong));
+  const auto* from = order.const_data_ptr<std::int64_t>();
+  auto* to = inverse.mutable_data_ptr<std::int64_t>();
+  for (std::int64_t i = 0; i < order.numel(); ++i) to[from[i]] = i;
   return inverse;
+}
+
+// The assignments by their experts, those of one expert in the order of the tokens.
+at::Tensor order_by(const at::Tensor& expert_S, std::span<const std::int64_t> counts_E) {
+  std::vector<std::int64_t> next(counts_E.size(), 0);
+  std::exclusive_scan(counts_E.begin(), counts_E.end(), next.begin(), std::int64_t{0});
+  at::Tensor order = at::empty_like(expert_S);
+  const auto* expert = expert_S.const_data_ptr<std::int64_t>();
+  auto* to = order.mutable_data_ptr<std::int64_t>();
+  for (std::int64_t s = 0; s < expert_S.numel(); ++s) to[next[static_cast<std::size_t>(expert[s])]++] = s;
+  return order;
 }
 
 // counts[rank][expert] as all ranks know it.
@@ -61,7 +75,7 @@ Plan Plan::on(const at::Device& device) const {
 
 Plan make_plan(const Choice& made, std::int64_t tokens, std::int64_t experts, const dist::ProcessGroup& group,
                std::vector<std::int64_t> known) {
-  const Choice choice{made.token_S, made.expert_S.cpu()};
+  const Choice choice{made.token_S, made.expert_S.cpu().contiguous()};
   const std::int64_t ranks = group.size();
   const dist::ExpertBlocks blocks = dist::expert_blocks(experts, group.size());
   const std::int64_t local = blocks.size;
@@ -78,12 +92,11 @@ Plan make_plan(const Choice& made, std::int64_t tokens, std::int64_t experts, co
   plan.assigned_T = at::bincount(choice.token_S, {}, tokens);
   COTERIE_CHECK(ShapeError, plan.assigned_T.size(0) == tokens, "plan: a token above ", tokens - 1, " was assigned");
   plan.one_expert_each = plan.assigned_T.eq(1).all().item<bool>();
-  plan.send_order_S = choice.expert_S.argsort(/*stable=*/true, 0, /*descending=*/false);
-  plan.send_inverse_S = inverse_of(plan.send_order_S);
-
   const at::Tensor counts_E = at::bincount(choice.expert_S, {}, experts);
   COTERIE_CHECK(ShapeError, counts_E.size(0) == experts, "plan: an expert above ", experts - 1, " was assigned");
   const std::span mine(counts_E.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(experts));
+  plan.send_order_S = order_by(choice.expert_S, mine);
+  plan.send_inverse_S = inverse_of(plan.send_order_S);
   if (known.empty()) known = group.all_gather_counts(mine);
   COTERIE_CHECK(ShapeError, static_cast<std::int64_t>(known.size()) == ranks * experts, "plan: ", known.size(),
                 " counts for ", ranks, " ranks and ", experts, " experts");

@@ -221,7 +221,7 @@ c10::CachingDeviceAllocator::DeviceStats getDeviceStats(DeviceIndex device) {
   Memory& all = memory();
   const std::lock_guard lock(all.mutex);
   c10::CachingDeviceAllocator::DeviceStats stats;
-  stats.reserved_bytes[static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak =
+  stats.allocated_bytes[static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak =
       all.peaks[static_cast<std::size_t>(device)];
   return stats;
 }

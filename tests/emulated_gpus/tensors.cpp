@@ -4,6 +4,7 @@
 #include <ATen/Functions.h>
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <c10/core/InferenceMode.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <torch/library.h>
 
@@ -51,6 +52,7 @@ const c10::Storage& host_storage_of(const at::Tensor& on_gpu) {
 }
 
 at::Tensor view_of(const c10::Storage& storage, const at::Tensor& like) {
+  const c10::InferenceMode as_like(like.is_inference());
   const auto key = storage.device().is_cuda() ? c10::DispatchKey::CUDA : c10::DispatchKey::CPU;
   at::Tensor view =
       at::detail::make_tensor<c10::TensorImpl>(c10::Storage(storage), c10::DispatchKeySet(key), like.dtype());

@@ -76,6 +76,11 @@ void run_backward(const Attention<Stored>& batch, const AttentionGradient<Stored
   attend_backward(batch, gradient, stream());
 }
 
+/// Where tensor cores can load from it.
+at::Tensor aligned(const at::Tensor& rows) {
+  return reinterpret_cast<std::uintptr_t>(rows.const_data_ptr()) % 16 == 0 ? rows : rows.clone();
+}
+
 class OwnAttention : public torch::autograd::Function<OwnAttention> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& projections,
@@ -101,7 +106,7 @@ class OwnAttention : public torch::autograd::Function<OwnAttention> {
     const at::Tensor &projections_T3D = saved[0], &out_TD = saved[1], &log_sum_HT = saved[2];
     const auto holder = context->saved_data["batch"].toCapsule();
     const auto& batch = static_cast<const Batch&>(*holder);
-    const at::Tensor out_gradient_TD = gradients[0].contiguous();
+    const at::Tensor out_gradient_TD = aligned(gradients[0].contiguous());
     const at::Tensor gradient_T3D = at::empty_like(projections_T3D);
     const at::Tensor delta_HT = at::empty_like(log_sum_HT);
     const std::int64_t model_width = out_TD.size(1);

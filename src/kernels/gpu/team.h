@@ -86,7 +86,11 @@ constexpr void store_four(Stored* to, const Four<Compute<Stored>>& values, std::
   if (count == 4 && is_aligned(to)) {
     Aligned<Stored> all{};
     for (std::size_t i = 0; i < 4; ++i) store(all.numbers + i, values[i]);
-    *reinterpret_cast<Aligned<Stored>*>(to) = all;
+    // As one word where there is one: nvcc would store some of these structures number by number.
+    if constexpr (sizeof(all) == sizeof(std::uint64_t))
+      *reinterpret_cast<std::uint64_t*>(to) = std::bit_cast<std::uint64_t>(all);
+    else
+      *reinterpret_cast<Aligned<Stored>*>(to) = all;
   } else {
     for (std::size_t i = 0; i < 4; ++i)
       if (static_cast<std::int64_t>(i) < count) store(to + i, values[i]);
