@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <numeric>
 #include <ostream>
 #include <string_view>
@@ -138,7 +137,7 @@ std::string ProcessGroup::broadcast(const std::string& text, int root) const {
   broadcast(size_tensor, root);
   const std::int64_t length = *size_tensor.const_data_ptr<std::int64_t>();
   at::Tensor bytes = at::empty({length}, at::kByte);
-  if (rank() == root) std::memcpy(bytes.data_ptr(), text.data(), text.size());
+  if (rank() == root) std::copy(text.begin(), text.end(), static_cast<char*>(bytes.data_ptr()));
   broadcast(bytes, root);
   return {static_cast<const char*>(bytes.data_ptr()), static_cast<std::size_t>(length)};
 }

@@ -62,9 +62,9 @@ middle() {
 # One line of the comparison: medians over the rounds, with the issue's aim in the last columns.
 compared() {
   local name=$1 aim=$2 own peer
+  grep -qsx passed "$out/$name.verdict" || return 0
   own=("$out/$name".own.*.json)
   peer=("$out/$name".peer.*.json)
-  [ -f "${own[0]}" ] || return 0
   awk -v name="$name" -v aim="$aim" -v own="$(middle pairs_per_s "${own[@]}")" \
     -v gemm="$(middle share_of_gemm "${own[@]}")" -v memory="$(middle peak_gpu_mib_per_rank "${own[@]}")" \
     -v peer="$([ ! -f "${peer[0]}" ] || middle pairs_per_s "${peer[@]}")" \
