@@ -10,8 +10,8 @@ namespace coterie::dist {
 
 /// A GPU of this machine.
 struct Gpu {
-  /// The same wherever it is seen from.
-  using Id = std::array<std::uint8_t, 16>;
+  /// Its slot in the machine, the same from wherever it is seen. NCCL goes by it, too: slices of one GPU are one GPU.
+  using Id = std::array<std::uint8_t, 3 * sizeof(int)>;
 
   Id id{};
   std::string name;

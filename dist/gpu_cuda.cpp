@@ -3,7 +3,8 @@
 #include <c10/cuda/CUDAFunctions.h>
 #include <cuda_runtime_api.h>
 
-#include <algorithm>
+#include <array>
+#include <cstring>
 
 #include "base/error.h"
 #include "dist/gpu.h"
@@ -33,8 +34,8 @@ VisibleGpus visible_gpus() {
     check_cuda(cudaGetDeviceProperties(&properties, i), str("ask GPU ", i, " for its properties"));
     Gpu gpu;
     gpu.name = properties.name;
-    std::transform(std::begin(properties.uuid.bytes), std::end(properties.uuid.bytes), gpu.id.begin(),
-                   [](char byte) { return static_cast<std::uint8_t>(byte); });
+    const std::array<int, 3> slot{properties.pciDomainID, properties.pciBusID, properties.pciDeviceID};
+    std::memcpy(gpu.id.data(), slot.data(), sizeof(slot));
     visible.gpus.push_back(std::move(gpu));
   }
   return visible;

@@ -163,7 +163,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   if (device < 0 || device >= kGpus) return cudaErrorInvalidDevice;
   *properties = {};
   std::strcpy(properties->name, "emulated");
-  properties->uuid.bytes[0] = static_cast<char>(device + 1);
+  properties->pciBusID = device + 1;
   return cudaSuccess;
 }
 

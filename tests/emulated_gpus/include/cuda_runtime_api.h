@@ -9,12 +9,11 @@ enum cudaError_t : int { cudaSuccess = 0, cudaErrorInvalidDevice = 101, cudaErro
 using cudaStream_t = struct EmulatedStream*;  // always null: a process has one
 using cudaEvent_t = struct EmulatedEvent*;
 
-struct cudaUUID_t {
-  char bytes[16];
-};
 struct cudaDeviceProp {
   char name[256];
-  cudaUUID_t uuid;
+  int pciDomainID;
+  int pciBusID;
+  int pciDeviceID;
 };
 
 inline constexpr unsigned cudaEventDisableTiming = 2;
