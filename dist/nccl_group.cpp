@@ -110,7 +110,9 @@ void NcclGroup::settle(ncclResult_t result, const std::string& doing) const {
   check(result, doing);
 }
 
-void NcclGroup::check(ncclResult_t result) const { check(result, str("issue ", operation().kind)); }
+void NcclGroup::check(ncclResult_t result) const {
+  if (result != ncclSuccess && result != ncclInProgress) check(result, str("issue ", operation().kind));
+}
 
 void NcclGroup::issue(const std::function<void(cudaStream_t)>& calls) const {
   const cudaStream_t stream = c10::cuda::getCurrentCUDAStream().stream();

@@ -6,13 +6,15 @@
 #
 # OUT/report.md is whole after each check: what passed, failed, was left out or not run, and the figures; OUT/NAME.log
 # has the output of a check. Exits 0 if none failed. Settings, all from the environment:
-#   COTERIE_CHECKS  the checks to run, in any order, all by default: a second call adds to what OUT has of the others
+#   COTERIE_CHECKS  the checks to run, by their names in the report: all by default, and OUT starts anew; the results of
+#                   some are added to what OUT has of the others
 #   COTERIE_ROUNDS  how often each side of a comparison runs, in turn, 3 by default; medians are reported
 #   COTERIE_PAIRS   folder with documents.jsonl and pairs.jsonl (format `plain`): measured instead of a made corpus
 #   PEER_PYTHON     a Python with torch, transformers and sentence-transformers, for the comparison
 #   PEER_SCRIPT     the peer's script, ../shared/peers/sentence_transformers_train.py by default
 #   COTERIE_SHARED  where the tests find reference outputs, ../shared by default; without them some skip themselves
-#   COTERIE_CHECK_LIMIT  seconds that one command of a check may take, 240 by default; the build has five times as many
+#   COTERIE_CHECK_LIMIT  seconds that one command of a check may take, 240 by default; the build has five times, the GPU
+#                   tests have twice as many
 #   and those of launch/bootstrap.sh: on a machine without network COTERIE_PACKAGES=0, COTERIE_TORCH, and a checkpoint
 #   of MiniLM's shape as COTERIE_CACHE/models/all-MiniLM-L6-v2; CUDAARCHS=90 builds for one kind of GPU alone
 set -uo pipefail
@@ -36,11 +38,15 @@ rounds=${COTERIE_ROUNDS:-3}
 limit=${COTERIE_CHECK_LIMIT:-240}
 gpus=$(nvidia-smi -L 2>/dev/null | grep -c '^GPU' || true)
 failures=0
+note=
+commit=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)
 read -r -a chosen <<<"${COTERIE_CHECKS:-${ALL[*]}}"
+[ "${#chosen[@]}" -gt 0 ] || die "$EXIT_USAGE" "COTERIE_CHECKS must name some of: ${ALL[*]}; got none"
 for name in "${chosen[@]}"; do
   [[ " ${ALL[*]} " == *" $name "* ]] || die "$EXIT_USAGE" "COTERIE_CHECKS must name some of: ${ALL[*]}; got '$name'"
 done
 [[ "$rounds" =~ ^[1-9][0-9]*$ ]] || die "$EXIT_USAGE" "COTERIE_ROUNDS must be a number above 0, got '$rounds'"
+[[ "$limit" =~ ^[1-9][0-9]*$ ]] || die "$EXIT_USAGE" "COTERIE_CHECK_LIMIT must be a number above 0, got '$limit'"
 # A folder of anything else is left alone.
 [ -z "$(ls -A -- "$out")" ] || grep -qs '^# GPU check' "$report" ||
   die "$EXIT_USAGE" "the folder of the report must be empty or an earlier check's, got '$out'"
@@ -59,7 +65,7 @@ middle() {
     awk '{ v[NR] = $1 } END { if (NR) print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
 }
 
-# One line of the comparison: medians over the rounds, with the issue's aim in the last columns.
+# compared NAME AIM: a line of the comparison, if the check has passed: medians over the rounds.
 compared() {
   local name=$1 aim=$2 own peer
   grep -qsx passed "$out/$name.verdict" || return 0
@@ -75,18 +81,17 @@ compared() {
 }
 
 write_report() {
-  local name verdict seconds file
+  local name verdict seconds at file
   {
-    printf '# GPU check, %s\n\nCommit %s\n\n```\n' "$(date -u +'%Y-%m-%d %H:%M UTC')" \
-      "$(git -C "$root" rev-parse HEAD 2>/dev/null || echo unknown)"
+    printf '# GPU check, %s\n\n```\n' "$(date -u +'%Y-%m-%d %H:%M UTC')"
     nvidia-smi -L 2>&1
     nvidia-smi --query-gpu=driver_version,memory.total --format=csv,noheader 2>&1
     nvcc --version 2>&1 | tail -n 2
-    printf '```\n\n| check | result | time |\n|---|---|---|\n'
+    printf '```\n\n| check | result | time | commit |\n|---|---|---|---|\n'
     for name in "${ALL[@]}"; do
-      verdict='not run' seconds=
-      [ ! -f "$out/$name.verdict" ] || { read -r seconds && read -r verdict; } <"$out/$name.verdict"
-      printf '| %s | %s | %s |\n' "$name" "$verdict" "$seconds"
+      verdict='not run' seconds='' at=''
+      [ ! -f "$out/$name.verdict" ] || { read -r seconds && read -r at && read -r verdict; } <"$out/$name.verdict"
+      printf '| %s | %s | %s | %s |\n' "$name" "$verdict" "${seconds:+$seconds s}" "$at"
     done
     printf '\nSteps in bf16, 64 pairs of at most 256 tokens, medians over the rounds. We tokenise before the step, the '
     printf 'peer in it. Memory: of tensors, at most.\n\n| step | pairs/s | peer | ratio | aim | share of the GEMM '
@@ -106,21 +111,22 @@ write_report() {
 
 # verdict NAME SECONDS TEXT
 verdict() {
-  printf '%s\n%s\n' "$2" "$3" >"$out/$1.verdict"
+  printf '%s\n%s\n%s\n' "$2" "$commit" "$3" >"$out/$1.verdict"
   write_report
 }
 
 # check NAME COMMAND...: if it is chosen, runs it and keeps its output. A command that ends with 77 was left out: its
-# last line says why.
+# last line says why. One that passes may leave a remark in `note`.
 check() {
   local name=$1 start=$SECONDS code=0
   shift
   [[ " ${chosen[*]} " == *" $name "* ]] || return 0
   say "$name"
+  note=
   rm -rf -- "$out/$name".*
   "$@" >"$out/$name.log" 2>&1 </dev/null || code=$?
   case $code in
-    0) verdict "$name" $((SECONDS - start)) passed ;;
+    0) verdict "$name" $((SECONDS - start)) "passed$note" ;;
     77) verdict "$name" $((SECONDS - start)) "left out: $(tail -n 1 -- "$out/$name.log")" ;;
     *)
       failures=$((failures + 1))
@@ -135,11 +141,14 @@ leave_out() {
   return 77
 }
 
-build() { timeout --kill-after=10 $((5 * limit)) "$root/launch/bootstrap.sh" cuda coterie_cli coterie_gpu_tests; }
+build() {
+  rm -rf -- "$out/runs"
+  timeout --kill-after=10 $((5 * limit)) "$root/launch/bootstrap.sh" cuda coterie_cli coterie_gpu_tests
+}
 
 # The corpus of every run below.
 make_corpus() {
-  rm -f -- "$corpus"
+  rm -rf -- "$corpus" "$out/runs"
   if [ -n "${COTERIE_PAIRS:-}" ]; then
     "$COTERIE_BINARY" data build "data.root=$COTERIE_PAIRS" 'data.sources=["plain:."]' "data.corpus=$corpus"
   else
@@ -149,7 +158,15 @@ make_corpus() {
 
 # Tests for more GPUs than there are skip themselves, and so do those whose reference outputs are absent.
 gpu_tests() {
-  (cd -- "$root" && timeout --kill-after=10 $((2 * limit)) ctest --preset cuda -L gpu --output-on-failure)
+  local said="$out/gpu_tests.txt" skipped tests
+  (cd -- "$root" && timeout --kill-after=10 $((2 * limit)) ctest --preset cuda -L gpu --output-on-failure) >"$said"
+  local code=$?
+  cat -- "$said"
+  [ "$code" -eq 0 ] || return "$code"
+  tests=$(grep -c ' Test *#' "$said")
+  skipped=$(grep -c '\*\*\*Skipped' "$said")
+  [ "$skipped" -lt "$tests" ] || { leave_out "all $tests skipped themselves"; return; }
+  [ "$skipped" -eq 0 ] || note=", but $skipped of $tests skipped themselves"
 }
 
 sanitized() {
@@ -225,8 +242,12 @@ peer() {
   local file=$1
   shift
   HF_HUB_OFFLINE=1 MODEL=$minilm limited "$PEER_PYTHON" "$peer_script" --loop plain --precision bf16 --batch 64 \
-    --max-length 256 --steps 30 --documents "$COTERIE_PAIRS/documents.jsonl" --pairs "$COTERIE_PAIRS/pairs.jsonl" "$@" |
-    tee /dev/stderr | grep '^{' | tail -n 1 >"$out/$file.json"
+    --max-length 256 --steps 30 --documents "$COTERIE_PAIRS/documents.jsonl" --pairs "$COTERIE_PAIRS/pairs.jsonl" "$@" \
+    >"$out/$file.txt"
+  local code=$?
+  cat -- "$out/$file.txt"
+  grep '^{' "$out/$file.txt" | tail -n 1 >"$out/$file.json"
+  return "$code"
 }
 
 have_peer() { [ -n "${PEER_PYTHON:-}" ] && [ -n "${COTERIE_PAIRS:-}" ] && [ -f "$peer_script" ]; }
@@ -247,13 +268,14 @@ beside() {
 make_base() {
   [ ! -f "$out/base/config.json" ] || return 0
   [ -n "${PEER_PYTHON:-}" ] || { leave_out 'PEER_PYTHON is not set, which makes the weights'; return; }
+  rm -rf -- "$out/base.new"
   HF_HUB_OFFLINE=1 "$PEER_PYTHON" -c '
 import shutil, sys
 from transformers import BertConfig, BertModel
 BertModel(BertConfig(), add_pooling_layer=False).save_pretrained(sys.argv[2])
 for name in ("vocab.txt", "tokenizer_config.json", "special_tokens_map.json", "tokenizer.json"):
     shutil.copy(sys.argv[1] + "/" + name, sys.argv[2])
-' "$minilm" "$out/base"
+' "$minilm" "$out/base.new" && mv -- "$out/base.new" "$out/base"
 }
 
 readonly NO_DROPOUT='model.hidden_dropout=none model.attention_dropout=none'
@@ -276,10 +298,12 @@ comm() {
 }
 
 [ "$gpus" -gt 0 ] || say 'there is no GPU here: what needs one will fail or be skipped'
-[ -n "${COTERIE_CHECKS:-}" ] || rm -rf -- "$out/runs" "$out/base"
+[ -n "${COTERIE_CHECKS:-}" ] ||
+  rm -rf -- "$out/runs" "$out/base" "$out"/*.verdict "$out"/*.json "$out"/*.txt "$out"/*.log "$out"/*.perfetto
 write_report
 check build build
-[ -x "$COTERIE_BINARY" ] || die 1 "there is no $COTERIE_BINARY to check (see $out/build.log)"
+[ "$failures" -eq 0 ] || die 1 "the build failed (see $out/build.log): there is nothing to check"
+[ -x "$COTERIE_BINARY" ] || die 1 "there is no $COTERIE_BINARY to check"
 check corpus make_corpus
 check gpu_tests gpu_tests
 check minilm beside minilm "$minilm" '' ''

@@ -42,12 +42,15 @@ double gemm_gflop_per_s(const model::BertConfig& bert, at::ScalarType dtype, con
   const at::ScalarType multiplied = kernels::multiplied_dtype(dtype, device.place());
   const at::Tensor rows = at::randn({kRows, bert.hidden_size}).to(device.place(), multiplied);
   const at::Tensor weight = at::randn({bert.intermediate_size, bert.hidden_size}).to(device.place(), multiplied);
-  // Many at once: on a GPU launching one and waiting for it takes as long as the product.
-  constexpr int kProducts = 20;
-  const int products = device.place().is_cuda() ? kProducts : 1;
-  const Timing timing = measure(7, [&] {
-    for (int i = 0; i < products; ++i) (void)at::linear(rows, weight);
-  });
+  const auto multiply = [&](int products) {
+    return measure(7, [&] {
+      for (int i = 0; i < products; ++i) (void)at::linear(rows, weight);
+    });
+  };
+  // Short ones many at once: launching one on a GPU and waiting for it takes as long as the product.
+  constexpr double kEnoughMs = 10.0;
+  const int products = std::clamp(static_cast<int>(kEnoughMs / multiply(1).median_ms), 1, 50);
+  const Timing timing = multiply(products);
   const auto flop = 2.0 * static_cast<double>(kRows * bert.hidden_size * bert.intermediate_size);
   return 1e-6 * products * flop / timing.median_ms;
 }

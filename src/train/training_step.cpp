@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/stopwatch.h"
 #include "kernels/pooling.h"
+#include "kernels/square_sum.h"
 #include "train/loss_stage.h"
 #include "train/micro_batches.h"
 #include "train/router_balance.h"
@@ -24,17 +25,6 @@ dist::Reducer make_reducer(const kernels::ParameterStore& store, const dist::Mes
     gradients.push_back(
         {segment.gradients, segment.kind.sharing == kernels::Sharing::expert ? &mesh.data_group() : &mesh.world()});
   return dist::Reducer(std::move(gradients));
-}
-
-// The sum of the squares, [] double. Norms of short rows in the gradients' own type, then squares of these in double:
-// as exact as squares in double, without a copy of all gradients in it.
-at::Tensor square_sum(const at::Tensor& gradients) {
-  constexpr std::int64_t kRow = 4096;
-  const std::int64_t whole = gradients.numel() / kRow * kRow;
-  const auto norms = [](const at::Tensor& rows) { return at::linalg_vector_norm(rows, 2, 1).to(at::kDouble); };
-  const at::Tensor of_rows = norms(gradients.narrow(0, 0, whole).view({whole / kRow, kRow}));
-  const at::Tensor of_rest = norms(gradients.narrow(0, whole, gradients.numel() - whole).unsqueeze(0));
-  return at::cat({of_rows, of_rest}).square().sum();
 }
 
 }  // namespace
@@ -65,7 +55,8 @@ double TrainingStep::scale() const {
 void TrainingStep::read(const at::Tensor& loss, StepResult& result) const {
   const std::vector<kernels::Segment>& segments = model_.parameters->segments();
   std::vector<at::Tensor> numbers{loss};
-  for (const kernels::Segment& segment : segments) numbers.push_back(square_sum(segment.gradients).reshape({1}));
+  for (const kernels::Segment& segment : segments)
+    numbers.push_back(kernels::square_sum(segment.gradients).reshape({1}));
   const at::Tensor read = at::cat(numbers).cpu();
   const auto* number = read.const_data_ptr<double>();
   result.loss = *number++;

@@ -72,8 +72,8 @@ class TrainingStep {
   [[nodiscard]] at::Tensor embed(const data::PackedSequences& sequences, const model::Noise& noise,
                                  experts::Plans& plans) const;
   [[nodiscard]] double scale() const;
-  /// Reads loss and gradient norm into `result`: the one time in a step that the host waits for a GPU, but where routes
-  /// or the scale are learned.
+  /// Reads loss and gradient norm into `result`: the one time in a step that the host waits for a GPU, but for learned
+  /// routes, a learned scale, and the closest pairs of `mnr_plus`.
   /// @throws NonFiniteError
   /// @note collective over the expert group
   void read(const at::Tensor& loss, StepResult& result) const;

@@ -40,6 +40,7 @@ class GpuRuns : public Workspace {
   void expect_same_losses(const std::string& run, const std::string& as) const {
     const std::vector<double> got = losses(run);
     const std::vector<double> expected = losses(as);
+    ASSERT_EQ(expected.size(), 4U);
     ASSERT_EQ(got.size(), expected.size());
     for (std::size_t i = 0; i < got.size(); ++i)
       EXPECT_NEAR(got[i], expected[i], 1e-4 * expected[i]) << run << " " << i;

@@ -209,13 +209,17 @@ TEST_P(Conformance, a_barrier_and_many_collectives_in_a_row_do_not_mix) {
 }
 
 TEST_P(Conformance, many_collectives_are_under_way_at_once) {
-  // On a GPU nothing here waits for it before the end.
+  // On GPUs nothing waits for them in the second loop.
   std::vector<at::Tensor> sums;
+  std::vector<at::Tensor> sent;
   std::vector<at::Tensor> received;
   for (int i = 0; i < 1000; ++i) {
     sums.push_back(placed(rows_of<float>({static_cast<float>(i), static_cast<float>(rank())}, 1)));
-    group().all_reduce(sums.back());
-    received.push_back(group().all_to_all(placed(at::full({size(), 1}, i, at::kLong)), splits(1), splits(1)));
+    sent.push_back(placed(at::full({size(), 1}, i, at::kLong)));
+  }
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    group().all_reduce(sums[i]);
+    received.push_back(group().all_to_all(sent[i], splits(1), splits(1)));
   }
 
   const auto ranks = static_cast<float>(size());

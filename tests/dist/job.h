@@ -21,6 +21,7 @@ struct Outcome {
   double seconds = 0;
 };
 
+/// Runs a line of shell to its end.
 inline Outcome run(const std::string& command) {
   const auto start = std::chrono::steady_clock::now();
   Outcome outcome;
@@ -34,15 +35,16 @@ inline Outcome run(const std::string& command) {
   return outcome;
 }
 
+/// Starts jobs of failing_job.cpp, under the launcher that CTest names.
 class Job : public testing::Test {
  protected:
   void SetUp() override {
     if (std::getenv("MPIEXEC") == nullptr) GTEST_SKIP() << "MPIEXEC is not set; run by ctest";
   }
 
-  /// Runs failing_job.cpp.
   /// @param how        what the last rank does
   /// @param timeout_s  how long the others wait for it
+  /// @param device     `cuda`, or nothing for the CPU
   static Outcome start(int ranks, const std::string& how, double timeout_s, const std::string& device = "") {
     return run(str(std::getenv("MPIEXEC"), " -n ", ranks, " ", COTERIE_MPIEXEC_FLAGS, " ", COTERIE_FAILING_JOB, " ",
                    how, " ", timeout_s, " ", device));

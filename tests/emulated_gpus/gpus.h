@@ -1,8 +1,11 @@
 // GPUs that do not exist: tensors of torch's device type CUDA whose memory is the CPU's and whose operations are the
 // CPU's, so that all that a run does with GPUs and NCCL can be tested between processes of any machine.
 //
-// Not emulated are the kernels in src/kernels/gpu (see tests/kernels/emulated) and anything about time. Stricter than
-// GPUs: NCCL is given memory of its GPU alone, and messages must have the length that is awaited.
+// Not done later but at once are the operations themselves; collectives and copies that nobody waits for come in the
+// order of a stream. Not emulated are the kernels of src/kernels/gpu (see tests/kernels/emulated), ATen's attention,
+// which operations and dtypes a GPU lacks or refuses to repeat, torch's cache of memory, and time; waits are counted in
+// the operations named in tensors.cpp. Stricter than GPUs: NCCL is given memory of its GPU alone, by one thread at a
+// time, and messages must have the length that is awaited.
 #pragma once
 
 #include <cstddef>

@@ -29,7 +29,8 @@ struct ncclComm {
   const int gpu = current_gpu();
   Wires wires;
   std::atomic<ncclResult_t> state = ncclInProgress;
-  std::atomic<int> looks_to_wait = 0;  // until what was issued is taken
+  std::atomic<int> looks_to_wait = 0;    // until what was issued is taken
+  std::atomic<std::thread::id> issuing;  // who waits for that
   bool finalized = false;
   std::thread connecting;
 };
@@ -46,6 +47,7 @@ struct Calls {
 thread_local bool in_group = false;
 thread_local Calls calls;
 constexpr int kLooks = 3;
+constexpr std::chrono::microseconds kPerLook(50);
 
 /// What NCCL says while it is at something, or why it cannot.
 ncclResult_t usable(ncclComm_t comm) {
@@ -118,11 +120,13 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int ranks, ncclUniqueId id
 }
 
 ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t* error) {
-  *error = comm->state;
   if (comm->looks_to_wait > 0) {
-    --comm->looks_to_wait;
-    if (*error == ncclSuccess) *error = ncclInProgress;
+    if (comm->issuing.load() != std::this_thread::get_id()) mistake("nccl: two threads use a communicator at once");
+    std::this_thread::sleep_for(kPerLook);
+    *error = ncclInProgress;
+    if (--comm->looks_to_wait > 0) return ncclSuccess;
   }
+  *error = comm->state;
   return ncclSuccess;
 }
 
@@ -130,7 +134,10 @@ ncclResult_t ncclCommFinalize(ncclComm_t comm) {
   if (const ncclResult_t result = usable(comm); result != ncclSuccess) return result;
   comm->finalized = true;
   comm->state = ncclInProgress;
-  issue([comm] { comm->state = ncclSuccess; });
+  issue([comm] {
+    ncclResult_t under_way = ncclInProgress;
+    comm->state.compare_exchange_strong(under_way, ncclSuccess);
+  });
   return ncclInProgress;
 }
 
@@ -152,6 +159,7 @@ ncclResult_t ncclGroupEnd() {
   if (!in_group) mistake("nccl: the end of no group");
   in_group = false;
   if (calls.comm == nullptr) return ncclSuccess;
+  calls.comm->issuing = std::this_thread::get_id();
   calls.comm->looks_to_wait = kLooks;
   issue([group = std::move(calls)] { run(group); });
   return ncclInProgress;

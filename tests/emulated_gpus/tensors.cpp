@@ -170,11 +170,20 @@ void on_gpu(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
 }
 
 at::Tensor& copy_between(at::Tensor& to, const at::Tensor& from, bool non_blocking) {
+  const auto memory = [](const at::Tensor& tensor) {
+    return tensor.is_cuda() ? view_of(host_storage_of(tensor), tensor) : tensor;
+  };
+  const auto copy = [to = memory(to), from = memory(from)] {
+    const at::AutoDispatchBelowADInplaceOrView no_graph;
+    to.copy_(from);
+  };
+  if (non_blocking && to.is_cuda() != from.is_cuda()) {
+    issue(copy);
+    return to;
+  }
   finish();
-  if (to.is_cuda() != from.is_cuda() && !non_blocking) warn_of_wait();
-  const at::AutoDispatchBelowADInplaceOrView no_graph;
-  at::Tensor target = to.is_cuda() ? seen_by_host(to) : to;
-  target.copy_(from.is_cuda() ? seen_by_host(from) : from);
+  if (to.is_cuda() != from.is_cuda()) warn_of_wait();
+  copy();
   return to;
 }
 

@@ -28,8 +28,8 @@ class Wires {
   Wires& operator=(const Wires&) = delete;
   ~Wires();
 
-  /// Returns when all ranks are connected.
-  /// @return  whether they are; not if a rank has gone
+  /// Returns when all ranks are connected: waits for ever for those that do not come.
+  /// @return  whether they are; not if a rank has gone since it came
   bool connect();
 
   /// Sends and receives all at once; between two ranks messages of one direction keep their order.

@@ -184,6 +184,21 @@ TEST_F(GpuKernels, attention_repeats_bit_for_bit) {
   }
 }
 
+// Tensor cores load 16 bytes at once.
+TEST_F(GpuKernels, attention_takes_a_gradient_from_any_address) {
+  const Packing packing({100, 33});
+  const at::Tensor in = random({133, 192}, 1, at::kBFloat16).cuda();
+  const at::Tensor gradient = random({133 * 64 + 1}, 2, at::kBFloat16).cuda();
+  const auto gradient_of = [&](const at::Tensor& out_gradient) {
+    const at::Tensor leaf = in.clone().requires_grad_();
+    torch::autograd::backward({attention(leaf, 1, packing.offsets, packing.index, {0.1, {77}})}, {out_gradient});
+    return leaf.grad();
+  };
+  const at::Tensor odd = gradient.narrow(0, 1, 133 * 64).view({133, 64});
+
+  EXPECT_TRUE(at::equal(gradient_of(odd), gradient_of(odd.clone())));
+}
+
 TEST_F(GpuKernels, pooling_equals_the_cpus) {
   for (const Pooling pooling : {Pooling::mean, Pooling::cls, Pooling::max})
     expect_alike(

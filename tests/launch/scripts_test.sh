@@ -296,5 +296,59 @@ expect 'exit code' "$code" 8
 expect 'last line' "$(tail -n 1 "$work/out")" '1 passed, 2 failed, 2 skipped'
 expect 'passes with CUDA' "$(grep -c 'preset cuda' "$FAKE_LOG")" 0
 
+# A program whose steps and a peer whose steps take what they are told.
+mkdir -p "$project/build/cuda" "$work/pairs"
+touch "$work/pairs/documents.jsonl" "$work/pairs/pairs.jsonl" "$work/peer.py"
+cat >"$project/build/cuda/coterie" <<'END'
+#!/usr/bin/env bash
+for word in "$@"; do case "$word" in json=*) file=${word#json=} ;; esac; done
+[ "$1" == bench ] || exit 0
+printf '{\n  "pairs_per_s": 30%s,\n  "share_of_gemm": 0.25,\n  "peak_gpu_mib_per_rank": 100\n}\n' \
+  "$(wc -l <"$FAKE_LOG")" >"$file"
+echo "coterie $*" >>"$FAKE_LOG"
+END
+chmod +x "$project/build/cuda/coterie"
+fake nvidia-smi <<<'echo "GPU 0: a stand-in"'
+fake peer <<'END'
+echo "peer $*" >>"$FAKE_LOG"
+echo 'a warning' >&2
+echo '{"pairs_per_s": 200.0, "peak_cuda_mib": 400.0}'
+END
+check_gpu() {
+  run env "PEER_PYTHON=$fakes/peer" "PEER_SCRIPT=$work/peer.py" "COTERIE_PAIRS=$work/pairs" "$@" \
+    "$project/launch/gpu_check.sh" "$work/gpu"
+}
+
+test=gpu_check_compares_medians_of_rounds_in_turn
+check_gpu COTERIE_CHECKS='minilm comm' COTERIE_ROUNDS=3
+expect 'exit code' "$code" 0
+expect 'who ran' "$(cut -d' ' -f1 "$FAKE_LOG" | xargs)" 'coterie peer coterie peer coterie peer'
+# 300, 302 and 304 to 200.
+expect_part report "$(cat "$work/gpu/report.md")" '| minilm | 302 | 200 | 1.51 | 2 | 0.25 | 100 | 400 | 0.25 |'
+expect_part report "$(cat "$work/gpu/report.md")" '| comm | left out: there is one GPU'
+expect_part report "$(cat "$work/gpu/report.md")" '| base | not run |'
+expect_part 'log of the check' "$(cat "$work/gpu/minilm.log")" 'a warning'
+
+test=gpu_check_adds_to_its_report
+check_gpu COTERIE_CHECKS=minilm_no_dropout COTERIE_ROUNDS=1
+expect 'exit code' "$code" 0
+expect_part report "$(cat "$work/gpu/report.md")" '| minilm | 302 |'
+expect_part report "$(cat "$work/gpu/report.md")" '| minilm_no_dropout | 300 |'
+
+test=gpu_check_reports_a_failure
+cat >"$fakes/peer" <<<'exit 3'
+check_gpu COTERIE_CHECKS=minilm
+expect 'exit code' "$code" 1
+expect_part report "$(cat "$work/gpu/report.md")" '| minilm | FAILED |'
+expect 'lines of the comparison' "$(grep -c '^| minilm | 30' "$work/gpu/report.md")" 0
+
+test=gpu_check_refuses_what_it_does_not_know
+check_gpu COTERIE_CHECKS=miniml
+expect 'exit code' "$code" 64
+expect_part error "$err" "got 'miniml'"
+mkdir -p "$work/gpu other" && touch "$work/gpu other/file"
+run "$project/launch/gpu_check.sh" "$work/gpu other"
+expect 'exit code' "$code" 64
+
 echo "$failures failures"
 [ "$failures" -eq 0 ]

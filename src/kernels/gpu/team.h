@@ -62,6 +62,9 @@ struct alignas(4 * sizeof(Stored)) Aligned {
   Stored numbers[4];
 };
 
+/// Eight bytes of numbers of any type.
+using Word [[gnu::may_alias]] = std::uint64_t;
+
 template <class Stored>
 [[nodiscard]] constexpr bool is_aligned(const Stored* numbers) {
   return reinterpret_cast<std::uintptr_t>(numbers) % sizeof(Aligned<Stored>) == 0;
@@ -87,8 +90,8 @@ constexpr void store_four(Stored* to, const Four<Compute<Stored>>& values, std::
     Aligned<Stored> all{};
     for (std::size_t i = 0; i < 4; ++i) store(all.numbers + i, values[i]);
     // As one word where there is one: nvcc would store some of these structures number by number.
-    if constexpr (sizeof(all) == sizeof(std::uint64_t))
-      *reinterpret_cast<std::uint64_t*>(to) = std::bit_cast<std::uint64_t>(all);
+    if constexpr (sizeof(all) == sizeof(Word))
+      *reinterpret_cast<Word*>(to) = std::bit_cast<Word>(all);
     else
       *reinterpret_cast<Aligned<Stored>*>(to) = all;
   } else {
