@@ -209,24 +209,28 @@ TEST_P(Conformance, a_barrier_and_many_collectives_in_a_row_do_not_mix) {
 }
 
 TEST_P(Conformance, many_collectives_are_under_way_at_once) {
-  // On GPUs nothing waits for them in the second loop.
+  // On GPUs nothing waits for them in the second loop; broadcasts have nothing but messages on their streams.
   std::vector<at::Tensor> sums;
   std::vector<at::Tensor> sent;
   std::vector<at::Tensor> received;
-  for (int i = 0; i < 1000; ++i) {
+  std::vector<at::Tensor> shared;
+  for (int i = 0; i < 500; ++i) {
     sums.push_back(placed(rows_of<float>({static_cast<float>(i), static_cast<float>(rank())}, 1)));
     sent.push_back(placed(at::full({size(), 1}, i, at::kLong)));
+    shared.push_back(placed(at::full({3}, 1000 * rank() + i, at::kLong)));
   }
   for (std::size_t i = 0; i < sums.size(); ++i) {
     group().all_reduce(sums[i]);
     received.push_back(group().all_to_all(sent[i], splits(1), splits(1)));
   }
+  for (at::Tensor& values : shared) group().broadcast(values, size() - 1);
 
   const auto ranks = static_cast<float>(size());
   for (std::size_t i = 0; i < sums.size(); ++i) {
+    const auto n = static_cast<std::int64_t>(i);
     ASSERT_EQ(values_of<float>(sums[i]), (std::vector<float>{static_cast<float>(i) * ranks, ranks * (ranks - 1) / 2}));
-    ASSERT_EQ(values_of<std::int64_t>(received[i]),
-              std::vector<std::int64_t>(static_cast<std::size_t>(size()), static_cast<std::int64_t>(i)));
+    ASSERT_EQ(values_of<std::int64_t>(received[i]), std::vector<std::int64_t>(static_cast<std::size_t>(size()), n));
+    ASSERT_EQ(values_of<std::int64_t>(shared[i]), std::vector<std::int64_t>(3, 1000 * (size() - 1) + n));
   }
 }
 

@@ -48,6 +48,8 @@ thread_local bool in_group = false;
 thread_local Calls calls;
 constexpr int kLooks = 3;
 constexpr std::chrono::microseconds kPerLook(50);
+/// What is issued begins so much later: the program is ahead of its GPU, and the watch finds work under way.
+constexpr std::chrono::microseconds kDelay(300);
 
 /// What NCCL says while it is at something, or why it cannot.
 ncclResult_t usable(ncclComm_t comm) {
@@ -75,6 +77,7 @@ ncclResult_t fault() {
 }
 
 void run(const Calls& group) {
+  std::this_thread::sleep_for(kDelay);
   const ncclResult_t wrong = fault();
   if (wrong == ncclSuccess && group.comm->wires.exchange(group.send, group.receive)) return;
   group.comm->state = wrong == ncclSuccess ? ncclRemoteError : wrong;
