@@ -23,6 +23,7 @@ NcclWatch::NcclWatch(ncclComm_t comm, std::string group, double timeout_s)
     static_cast<void>(cudaSetDevice(gpu));
     watch();
   });
+  guard_ = std::thread([this] { guard(); });
 }
 
 NcclWatch::~NcclWatch() {
@@ -32,6 +33,7 @@ NcclWatch::~NcclWatch() {
   }
   changed_.notify_all();
   thread_.join();
+  guard_.join();
 }
 
 void NcclWatch::expect(const Operation& operation, cudaStream_t stream) {
@@ -61,40 +63,51 @@ void NcclWatch::watch() {
     }
     // This thread alone takes from the front. CUDA may keep a caller waiting, so nobody waits for this one meanwhile.
     const Pending& front = pending_.front();
+    asked_ = front.operation;
+    asked_at_ = Clock::now();
     lock.unlock();
     const bool ended = has_ended(front);
     lock.lock();
-    if (!ended) {
-      changed_.wait_for(lock, kPause, [&] { return stopping_; });
-      continue;
+    if (ended) {
+      moved_ = Clock::now();
+      std::optional<Pending> done(std::move(pending_.front()));
+      pending_.pop_front();
+      lock.unlock();
+      done.reset();
+      lock.lock();
     }
-    moved_ = Clock::now();
-    std::optional<Pending> done(std::move(pending_.front()));
-    pending_.pop_front();
-    lock.unlock();
-    done.reset();
-    lock.lock();
+    asked_.reset();
+    if (!ended) changed_.wait_for(lock, kPause, [&] { return stopping_; });
   }
 }
 
+void NcclWatch::guard() {
+  std::unique_lock lock(mutex_);
+  while (!changed_.wait_for(lock, timeout_ / 4, [&] { return stopping_; }))
+    if (asked_ && Clock::now() - asked_at_ >= timeout_)
+      end(*asked_, str("CUDA did not say how it is within ", timeout_.count(), " s"), Exit::hang);
+}
+
+void NcclWatch::end(const Operation& operation, const std::string& what, Exit code) const {
+  log::error(message(operation, what));
+  std::_Exit(static_cast<int>(code));
+}
+
 bool NcclWatch::has_ended(const Pending& pending) {
-  const auto end = [&](const std::string& what, Exit code) {
-    log::error(message(pending.operation, what));
-    std::_Exit(static_cast<int>(code));
-  };
   const cudaError_t state = cudaEventQuery(pending.done.get());
   if (state == cudaSuccess) return true;
   if (state != cudaErrorNotReady)  // of anything issued before, not of this collective alone
-    end(str("the GPU failed in it or before it: ", cudaGetErrorString(state)), Exit::bug);
+    end(pending.operation, str("the GPU failed in it or before it: ", cudaGetErrorString(state)), Exit::bug);
   if (const std::unique_lock turn(calling_, std::try_to_lock); turn.owns_lock()) {
     ncclResult_t result = ncclSuccess;
     if (ncclCommGetAsyncError(comm_, &result) != ncclSuccess) result = ncclInternalError;
     if (result != ncclSuccess && result != ncclInProgress)
-      end(str("NCCL failed: ", nccl_text(result, comm_)), Exit::peer);
+      end(pending.operation, str("NCCL failed: ", nccl_text(result, comm_)), Exit::peer);
   }
   // Work issued before it on the stream counts only until it is done.
   if (Clock::now() - std::max(pending.since, moved_) >= timeout_)
-    end(str("the GPU did not end it, or what was issued before it, within ", timeout_.count(), " s"), Exit::hang);
+    end(pending.operation, str("the GPU did not end it, or what was issued before it, within ", timeout_.count(), " s"),
+        Exit::hang);
   return false;
 }
 

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -19,7 +20,8 @@ namespace coterie::dist {
 /// nor be told: so a thread of this class asks events and the communicator, names the collective that hangs, and ends
 /// the process with Exit::hang or Exit::peer. The launcher then ends the other ranks. The communicator is not aborted
 /// before: that would end the kernel that hangs, and the thread that waits for it would go on with what the collective
-/// has left unwritten.
+/// has left unwritten. Where CUDA keeps the asking thread waiting, as it may while another one frees memory, a second
+/// thread, which asks nobody, ends the process.
 class NcclWatch {
  public:
   /// @param comm   outlives the watch
@@ -49,6 +51,8 @@ class NcclWatch {
   /// The message for an operation: "all_reduce: <what>, in group ...".
   [[nodiscard]] std::string message(const Operation& operation, const std::string& what) const;
   void watch();
+  void guard();
+  [[noreturn]] void end(const Operation& operation, const std::string& what, Exit code) const;
   /// Whether the GPU has done it. Ends the process if it never will.
   [[nodiscard]] bool has_ended(const Pending& pending);
 
@@ -60,8 +64,11 @@ class NcclWatch {
   std::condition_variable changed_;
   std::deque<Pending> pending_;
   bool stopping_ = false;
+  std::optional<Operation> asked_;  // what the thread asks CUDA about
+  Clock::time_point asked_at_;
   Clock::time_point moved_ = Clock::now();  // when the front last changed; the thread's own
   std::thread thread_;
+  std::thread guard_;
 };
 
 }  // namespace coterie::dist

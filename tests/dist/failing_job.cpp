@@ -24,7 +24,7 @@ void misbehave(const std::string& how, const ProcessGroup& world) {
   if (how == "throw") throw DataError("failing_job: thrown on purpose");
   if (how == "exit") std::_Exit(3);
   if (how == "fault") ::setenv("EMULATED_NCCL_FAULT", "6", /*overwrite=*/1);
-  if (how == "sleep") std::this_thread::sleep_for(std::chrono::seconds(60));
+  if (how == "sleep" || how == "mute") std::this_thread::sleep_for(std::chrono::seconds(60));
   if (how == "barrier") world.barrier();
   if (how == "more") static_cast<void>(world.all_to_all(at::zeros({2}), {2, 0}, {1, 0}));
   if (how == "fewer") static_cast<void>(world.all_to_all(at::zeros({0}), {0, 0}, {1, 0}));
@@ -35,6 +35,7 @@ void run(const std::string& how, double timeout_s, DeviceKind device) {
   const ProcessGroup& world = mesh.world();
   world.barrier();
   mesh.set_step(40);
+  if (how == "mute") ::setenv("EMULATED_CUDA_MUTE", "1", /*overwrite=*/1);
   if (how != "fine" && world.rank() == world.size() - 1) misbehave(how, world);
   if (how == "more" || how == "fewer") {
     static_cast<void>(world.all_to_all(at::zeros({1}), {0, 1}, {0, 1}));

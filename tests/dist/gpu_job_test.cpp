@@ -41,6 +41,14 @@ TEST_F(GpuJob, a_collective_that_a_rank_does_not_come_to_is_named_after_the_time
   EXPECT_THAT(outcome.text, HasSubstr(" of 3) (collective 3 of the group, step 40)"));
 }
 
+TEST_F(GpuJob, a_collective_hangs_no_longer_where_cuda_does_not_answer) {
+  const Outcome outcome = start(2, "mute", 0.5);
+
+  EXPECT_EQ(outcome.code, 76) << outcome.text;
+  EXPECT_LT(outcome.seconds, 10);
+  EXPECT_THAT(outcome.text, HasSubstr("all_reduce: CUDA did not say how it is within 0.5 s, in group 'world' (rank 0"));
+}
+
 TEST_F(GpuJob, a_failure_inside_nccl_is_named_at_once) {
   const Outcome outcome = start(2, "fault", 60);
 
