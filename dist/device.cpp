@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
 #include <set>
 
 #include "base/error.h"
@@ -20,17 +19,16 @@ using Ids = std::vector<Gpu::Id>;
 std::vector<Ids> survey_gpus(const ProcessGroup& node, const std::vector<Gpu>& mine) {
   const auto own = static_cast<std::int64_t>(mine.size());
   const Splits counts = node.all_gather_counts(std::span(&own, 1));
-  constexpr auto kBytes = static_cast<std::int64_t>(sizeof(Gpu::Id));
-  at::Tensor rows = at::empty({own, kBytes}, at::kByte);
-  auto* out = rows.mutable_data_ptr<std::uint8_t>();
+  at::Tensor rows = at::empty({own, static_cast<std::int64_t>(Gpu::Id().size())}, at::kLong);
+  auto* out = rows.mutable_data_ptr<std::int64_t>();
   for (const Gpu& gpu : mine) out = std::copy(gpu.id.begin(), gpu.id.end(), out);
   const at::Tensor all = node.all_gather(rows, counts);
-  const auto* next = all.const_data_ptr<std::uint8_t>();
+  const auto* next = all.const_data_ptr<std::int64_t>();
   std::vector<Ids> visible;
   for (const std::int64_t count : counts) {
     visible.emplace_back(static_cast<std::size_t>(count));
     for (Gpu::Id& id : visible.back()) {
-      std::memcpy(id.data(), next, id.size());
+      std::copy_n(next, id.size(), id.begin());
       next += id.size();
     }
   }

@@ -11,7 +11,7 @@ namespace coterie::dist {
 /// A GPU of this machine.
 struct Gpu {
   /// Its slot in the machine, the same from wherever it is seen. NCCL goes by it, too: slices of one GPU are one GPU.
-  using Id = std::array<std::uint8_t, 3 * sizeof(int)>;
+  using Id = std::array<std::int64_t, 3>;
 
   Id id{};
   std::string name;

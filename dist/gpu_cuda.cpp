@@ -3,9 +3,6 @@
 #include <c10/cuda/CUDAFunctions.h>
 #include <cuda_runtime_api.h>
 
-#include <array>
-#include <cstring>
-
 #include "base/error.h"
 #include "dist/gpu.h"
 #include "dist/gpu_group.h"
@@ -34,8 +31,7 @@ VisibleGpus visible_gpus() {
     check_cuda(cudaGetDeviceProperties(&properties, i), str("ask GPU ", i, " for its properties"));
     Gpu gpu;
     gpu.name = properties.name;
-    const std::array<int, 3> slot{properties.pciDomainID, properties.pciBusID, properties.pciDeviceID};
-    std::memcpy(gpu.id.data(), slot.data(), sizeof(slot));
+    gpu.id = {properties.pciDomainID, properties.pciBusID, properties.pciDeviceID};
     visible.gpus.push_back(std::move(gpu));
   }
   return visible;

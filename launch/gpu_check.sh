@@ -212,7 +212,7 @@ half_precision() {
 }
 
 repeats() {
-  local file
+  local run file
   rm -rf -- "$out/runs/once" "$out/runs/twice"
   for run in once twice; do train 1 "$run" cuda 8 deterministic=true model.precision=bf16 || return; done
   same_losses once twice 0 || return
@@ -290,11 +290,8 @@ parts() {
 
 comm() {
   [ "$gpus" -gt 1 ] || { leave_out 'there is one GPU: NCCL between ranks is not used'; return; }
-  launcher=("$root/launch/run.sh" "$gpus")
+  local -a launcher=("$root/launch/run.sh" "$gpus")
   bench comm "$minilm" comm
-  local code=$?
-  launcher=("$COTERIE_BINARY")
-  return "$code"
 }
 
 [ "$gpus" -gt 0 ] || say 'there is no GPU here: what needs one will fail or be skipped'

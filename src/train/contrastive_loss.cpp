@@ -66,26 +66,20 @@ void apply(const DirectedMask& mask, const Tile& tile, at::Tensor& logits_IC) {
       at::full({}, -std::numeric_limits<double>::infinity(), logits_IC.options()));
 }
 
-// Sums over tiles, where the embeddings are.
-struct Totals {
-  at::Tensor loss;            // [] double
-  at::Tensor gradient_scale;  // [] double
-};
-
 // Adds the terms of a tile's rows.
-void add_tile(const Direction& direction, const Tile& tile, Totals& totals) {
+void add_tile(const Direction& direction, const Tile& tile, const LossShare& share) {
   const at::Tensor anchor_ID = direction.anchors_ND.index_select(0, tile.row_I);
   const at::Tensor similarity_IC = at::mm(anchor_ID, direction.candidates_CD.t());
   at::Tensor logits_IC = similarity_IC * direction.scale;
   apply(direction.mask, tile, logits_IC);
   const at::Tensor log_sum_I = logits_IC.logsumexp({1}, /*keepdim=*/true);
   const at::Tensor chosen_I = logits_IC.gather(1, tile.target_I.unsqueeze(1));
-  totals.loss.add_((log_sum_I - chosen_I).sum(at::kDouble), direction.weight);
+  share.loss.add_((log_sum_I - chosen_I).sum(at::kDouble), direction.weight);
   // d loss / d logits = softmax - one at the target; masked cells have softmax 0.
   at::Tensor gradient_IC = (logits_IC - log_sum_I).exp_();
   gradient_IC.scatter_add_(1, tile.target_I.unsqueeze(1), at::full_like(chosen_I, -1.0));
   gradient_IC.mul_(direction.weight);
-  totals.gradient_scale.add_((gradient_IC * similarity_IC).sum(at::kDouble));
+  share.gradient_scale.add_((gradient_IC * similarity_IC).sum(at::kDouble));
   gradient_IC.mul_(direction.scale);
   at::Tensor anchor_gradient_ND = direction.anchor_gradient_ND;
   anchor_gradient_ND.index_add_(0, tile.row_I, at::mm(gradient_IC, direction.candidates_CD));
@@ -161,7 +155,9 @@ LossShare contrastive_loss(LossKind kind, const Embeddings& batch, const std::ve
                        scale,        weight,  gradient_b_ND,
                        gradient_a_ND};
   const at::TensorOptions number = batch.a.options().dtype(at::kDouble);
-  Totals totals{at::zeros({}, number), at::zeros({}, number)};
+  LossShare share{at::zeros({}, number),
+                  {gradient_a_ND, gradient_b_ND, gradient_candidates_CD.narrow(0, n, batch.negatives.size(0))},
+                  at::zeros({}, number)};
   const at::Tensor host_P = at::tensor(positions, at::kLong);
   const at::Tensor mine_P = kernels::upload(positions, batch.a.device());
   for (std::int64_t first = 0; first < mine_P.size(0); first += kTileRows) {
@@ -171,12 +167,10 @@ LossShare contrastive_loss(LossKind kind, const Embeddings& batch, const std::ve
     const at::Tensor closest_I = kind == LossKind::mnr_plus ? closest_pairs(batch, row_I) : at::Tensor();
     const Tile tile = closest_I.defined() ? Tile{row_I, closest_I, host_row_I, closest_I.cpu()}
                                           : Tile{row_I, row_I, host_row_I, host_row_I};
-    add_tile(forth, tile, totals);
-    if (both) add_tile(back, tile, totals);
+    add_tile(forth, tile, share);
+    if (both) add_tile(back, tile, share);
   }
-  return {totals.loss,
-          {gradient_a_ND, gradient_b_ND, gradient_candidates_CD.narrow(0, n, batch.negatives.size(0))},
-          totals.gradient_scale};
+  return share;
 }
 
 }  // namespace coterie::train

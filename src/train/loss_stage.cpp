@@ -42,7 +42,7 @@ LossResult loss_stage(const dist::ProcessGroup& world, const BatchLoss& loss, co
 
   at::Tensor gradients = at::empty_like(gathered);
   gradients.index_copy_(0, order, at::cat({share.gradient.a, share.gradient.b, share.gradient.negatives}));
-  at::Tensor total = share.loss.reshape({1});
+  at::Tensor total = share.loss;
   world.all_reduce(total);
   return {total, world.reduce_scatter(gradients, rows), share.gradient_scale};
 }

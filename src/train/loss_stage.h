@@ -11,7 +11,7 @@ namespace coterie::train {
 
 /// What comes back from the global batch, all where the embeddings are.
 struct LossResult {
-  at::Tensor loss;            ///< [1] double, of the global batch, the same on every rank
+  at::Tensor loss;            ///< [] double, of the global batch, the same on every rank
   at::Tensor gradient;        ///< [B, D] with respect to this rank's embeddings, summed over all ranks' shares
   at::Tensor gradient_scale;  ///< [] double, of this rank's share
 };

@@ -55,9 +55,8 @@ double TrainingStep::scale() const {
 void TrainingStep::read(const at::Tensor& loss, StepResult& result) const {
   const std::vector<kernels::Segment>& segments = model_.parameters->segments();
   std::vector<at::Tensor> numbers{loss};
-  for (const kernels::Segment& segment : segments)
-    numbers.push_back(kernels::square_sum(segment.gradients).reshape({1}));
-  const at::Tensor read = at::cat(numbers).cpu();
+  for (const kernels::Segment& segment : segments) numbers.push_back(kernels::square_sum(segment.gradients));
+  const at::Tensor read = at::stack(numbers).cpu();
   const auto* number = read.const_data_ptr<double>();
   result.loss = *number++;
   double replicated = 0.0;

@@ -1,6 +1,7 @@
 // Jobs of several processes whose end a test looks at.
 #pragma once
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
@@ -9,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include "base/str.h"
 
@@ -48,6 +50,13 @@ class Job : public testing::Test {
   static Outcome start(int ranks, const std::string& how, double timeout_s, const std::string& device = "") {
     return run(str(std::getenv("MPIEXEC"), " -n ", ranks, " ", COTERIE_MPIEXEC_FLAGS, " ", COTERIE_FAILING_JOB, " ",
                    how, " ", timeout_s, " ", device));
+  }
+
+  /// Expects an exit code, soon, and all of the texts.
+  static void expect_end(const Outcome& outcome, int code, const std::vector<std::string>& texts) {
+    EXPECT_EQ(outcome.code, code) << outcome.text;
+    EXPECT_LT(outcome.seconds, 10);
+    for (const std::string& text : texts) EXPECT_THAT(outcome.text, testing::HasSubstr(text));
   }
 };
 

@@ -28,11 +28,7 @@ TEST_F(Job, of_one_rank_returns_the_code_of_its_error) {
 }
 
 TEST_F(Job, ends_with_the_code_of_a_rank_that_throws_while_the_others_wait) {
-  const Outcome outcome = start(3, "throw", 60);
-
-  EXPECT_EQ(outcome.code, 65) << outcome.text;
-  EXPECT_LT(outcome.seconds, 10);
-  EXPECT_THAT(outcome.text, HasSubstr("caught: failing_job: thrown on purpose"));
+  expect_end(start(3, "throw", 60), 65, {"caught: failing_job: thrown on purpose"});
 }
 
 // The launcher sees a process die before any other rank does: it ends the job with the dead rank's own code. Exit::peer
@@ -40,19 +36,14 @@ TEST_F(Job, ends_with_the_code_of_a_rank_that_throws_while_the_others_wait) {
 TEST_F(Job, ends_with_the_code_of_a_rank_that_leaves_without_a_word) {
   const Outcome outcome = start(2, "exit", 60);
 
-  EXPECT_EQ(outcome.code, 3) << outcome.text;
-  EXPECT_LT(outcome.seconds, 10);
-  EXPECT_THAT(outcome.text, HasSubstr("exited with non-zero status"));
+  expect_end(outcome, 3, {"exited with non-zero status"});
   EXPECT_THAT(outcome.text, testing::Not(HasSubstr("caught: ")));
 }
 
 TEST_F(Job, a_rank_that_does_not_answer_is_named_after_the_timeout) {
-  const Outcome outcome = start(3, "sleep", 0.5);
-
-  EXPECT_EQ(outcome.code, 76) << outcome.text;
-  EXPECT_LT(outcome.seconds, 10);
-  EXPECT_THAT(outcome.text, HasSubstr("all_reduce: no answer within 0.5 s from rank 2, in group 'world' (rank "));
-  EXPECT_THAT(outcome.text, HasSubstr(" of 3, collective 2 of the group, step 40)"));
+  expect_end(start(3, "sleep", 0.5), 76,
+             {"all_reduce: no answer within 0.5 s from rank 2, in group 'world' (rank ",
+              " of 3, collective 2 of the group, step 40)"});
 }
 
 TEST_F(Job, ranks_in_different_collectives_are_told_so_by_name) {

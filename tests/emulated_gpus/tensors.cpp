@@ -60,6 +60,13 @@ at::Tensor view_of(const c10::Storage& storage, const at::Tensor& like) {
   return view;
 }
 
+template <class Change>
+c10::List<at::Tensor> each(const c10::IValue& tensors, const Change& change) {
+  c10::List<at::Tensor> changed;
+  for (const at::Tensor& tensor : tensors.toTensorVector()) changed.push_back(change(tensor));
+  return changed;
+}
+
 /// One call of an operation, whose tensors change sides.
 class Call {
  public:
@@ -69,9 +76,7 @@ class Call {
     if (value.isTensor()) {
       value = to_host(value.toTensor());
     } else if (value.isTensorList()) {
-      c10::List<at::Tensor> tensors;
-      for (const at::Tensor& tensor : value.toTensorVector()) tensors.push_back(to_host(tensor));
-      value = tensors;
+      value = each(value, [&](const at::Tensor& tensor) { return to_host(tensor); });
     } else if (value.isOptionalTensorList()) {
       c10::List<std::optional<at::Tensor>> tensors;
       for (const std::optional<at::Tensor>& tensor : value.toOptionalTensorVector())
@@ -87,9 +92,7 @@ class Call {
     if (value.isTensor()) {
       value = to_gpu(value.toTensor());
     } else if (value.isTensorList()) {
-      c10::List<at::Tensor> tensors;
-      for (const at::Tensor& tensor : value.toTensorVector()) tensors.push_back(to_gpu(tensor));
-      value = tensors;
+      value = each(value, [&](const at::Tensor& tensor) { return to_gpu(tensor); });
     }
   }
 

@@ -132,6 +132,16 @@ slurm SLURM_ARRAY_JOB_ID=11 SLURM_ARRAY_TASK_ID=3 bash "$work/job" exit=75 run=s
 expect 'requeued job' "$(requeued)" 11_3
 expect_part log "$(cat "$FAKE_LOG")" '<train> <exit=75> <run=seed-3>'
 
+test=a_job_with_gpus_takes_the_program_that_uses_them_or_says_so
+slurm COTERIE_BINARY= SLURM_GPUS_ON_NODE=2 bash "$work/job" train
+expect_part output "$out" 'there is no build/cuda/coterie'
+mkdir -p "$project/build/cuda" && cp "$fakes/coterie" "$project/build/cuda"
+slurm COTERIE_BINARY= SLURM_GPUS_ON_NODE=2 bash "$work/job" train
+expect 'exit code' "$code" 0
+expect 'ranks started' "$(wc -l <"$FAKE_LOG")" 2
+[[ "$out" != *'will not be used'* ]] || expect output "$out" 'no word of GPUs'
+rm -r "$project/build/cuda"
+
 test=usr1_to_the_job_reaches_every_rank
 signal_when_up() {
   for ((i = 0; i < 100; i++)); do
